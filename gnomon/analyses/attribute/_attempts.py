@@ -1,0 +1,309 @@
+"""Which attributions suit a learned thing and the kinds of its inputs, and how each is made."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field, replace
+from functools import partial
+from typing import Any
+
+import numpy as np
+
+from gnomon.analyses.attribute._features import (
+    FEWEST_ROWS,
+    contributions,
+    feature_ground,
+    onto_atoms,
+    onto_pieces,
+    parts_importance,
+    rows_affordable,
+    way_of,
+)
+from gnomon.analyses.attribute._gates import mean_correlations
+from gnomon.analyses.attribute._ground import Ground, ground_of
+from gnomon.analyses.attribute._inputs import data_values
+from gnomon.analyses.attribute._inside import relabelled, shaken
+from gnomon.analyses.attribute._question import Question
+from gnomon.analyses.attribute._tensors import network_attributions
+from gnomon.analyses.attribute.occlusion import occlusion
+from gnomon.data.table import Data
+
+SCALAR = ("number", "category", "date")
+RANDOMISED = 3  # randomised copies that are explained; with few pieces a row, more (their correlations are coarse)
+RANDOMISED_SCALAR = 5
+MOSTLY_BITS = 0.5  # share of the contributions that must be the fingerprint's before its bits colour atoms
+STEPS = 32  # of integrated gradients
+MOST_PIECES = 400  # a row with more is not occluded piece by piece
+
+
+@dataclass(frozen=True)
+class Attempt:
+    """One attribution before its gates. scores: signed, one array a row over the ground's pieces.
+
+    again: the same from randomised copies. kept: which of the rows asked for. columns: input column -> (size of its
+    contribution in each row, its group or ""). features: feature -> (signed contributions, its values).
+    pieces: what the rows were taken apart into.
+    """
+
+    technique: str
+    pieces: str
+    ground: Any
+    scores: list[np.ndarray]
+    again: list[list[np.ndarray]]
+    of: str
+    question: Question
+    rows: np.ndarray
+    columns: dict[str, tuple[np.ndarray, str]]
+    features: dict[str, tuple[np.ndarray, np.ndarray]] = field(default_factory=dict)
+    other_checks: tuple[dict[str, Any], ...] = ()
+    kept: Any = field(default_factory=lambda: slice(None))
+    units: np.ndarray = field(default_factory=lambda: np.empty(0))
+    note: str = ""
+    fine: dict[str, list[np.ndarray]] = field(default_factory=dict)  # column -> weights a row, finer than pieces
+
+
+def strongest(learned: Any) -> tuple[Any, str]:
+    """The member of an ensemble with the most weight, and a note saying so; anything else itself."""
+    members = getattr(learned, "members", None)
+    if not members:
+        return learned, ""
+    weights = np.asarray(getattr(learned, "weights", np.ones(len(members))), dtype=float)
+    best = int(weights.argmax())
+    inner, note = strongest(members[best])
+    return inner, note or f"the ensemble's strongest member ({weights[best] / weights.sum():.0%} of the weight)"
+
+
+def attempts_for(learned: Any, task: Any, data: Data, rows: np.ndarray, reference: np.ndarray, question: Question,
+                 seed: int, fit_again: Callable[[int], Any] | None, end: float) -> Iterator[partial]:
+    """Partials (keyword `technique`) that make an Attempt each, the best-suited first."""
+    case = Case(learned, task, data, rows, reference, question, seed, fit_again, end)
+    structured = [c for c in data.inputs if data.kind(c) not in SCALAR]
+    if case.is_fitted:
+        way = way_of(learned.estimators[max(question.part, 0)])
+        if way is not None:
+            yield partial(by_features, case, bool(structured), technique=way)
+            if any(block.key == "morgan" for block in learned.view.blocks):
+                yield partial(by_atoms, case, technique=way)
+    elif case.is_network:
+        yield partial(by_gradients, case, technique="integrated_gradients")
+    if structured or (not case.is_network and not (case.is_fitted and way is not None)):
+        yield partial(by_occlusion, case, technique="occlusion")
+
+
+@dataclass(frozen=True)
+class Case:
+    """What every attempt needs to know."""
+
+    learned: Any
+    task: Any
+    data: Data
+    rows: np.ndarray
+    reference: np.ndarray
+    question: Question
+    seed: int
+    fit_again: Callable[[int], Any] | None
+    end: float  # by the monotonic clock
+
+    @property
+    def is_fitted(self) -> bool:
+        from gnomon.methods._fitted import Fitted
+
+        return isinstance(self.learned, Fitted)
+
+    @property
+    def is_network(self) -> bool:
+        from gnomon.methods._network import Network
+
+        return isinstance(self.learned, Network)
+
+    def randomised(self) -> tuple[list[Any], str]:
+        """Copies with nothing learned, and what was randomised: "weights" of networks, else "labels"."""
+        seeds = self.seeds
+        if self.is_network:
+            return [replace(self.learned, module=shaken(self.learned.module, s)) for s in seeds], "weights"
+        if self.fit_again is not None:
+            from gnomon.methods._fitted import Fitted
+
+            again = [self.fit_again(s) for s in seeds[:RANDOMISED]]
+            same = [a for a in again if isinstance(a, Fitted) == self.is_fitted]
+            return same, "labels"
+        if self.is_fitted:
+            return [relabelled(self.learned, self.task, self.data, self.reference, s) for s in seeds], "labels"
+        return [], "labels"
+
+    @property
+    def seeds(self) -> list[int]:
+        """One a randomised copy."""
+        structured = any(self.data.kind(c) not in SCALAR for c in self.data.inputs)
+        return [self.seed + 1 + k for k in range(RANDOMISED if structured else RANDOMISED_SCALAR)]
+
+    def too_late(self, ground: Ground, technique: str, predictions: int) -> str:
+        """Why a technique of so many predictions is not begun, from the time that the untouched rows take; else ""."""
+        start = time.monotonic()
+        ground.whole()
+        needed = (time.monotonic() - start) / max(len(ground), 1) * predictions
+        if start + needed <= self.end:
+            return ""
+        return f"{technique.replace('_', ' ')} would take about {needed:.0f} s, more than was left"
+
+    def only(self, kept: np.ndarray) -> Case:
+        """The same about fewer rows (places in `rows`)."""
+        classes = self.question.classes
+        fewer = replace(self.question, classes=None if classes is None else classes[kept])
+        return replace(self, rows=self.rows[kept], question=fewer)
+
+    def ground(self, learned: Any | None = None) -> Ground:
+        predict = (learned or self.learned).predict
+        return ground_of(self.data, self.rows, self.reference, self.question, predict, seed=self.seed)
+
+
+def by_features(case: Case, structured: bool, *, technique: str) -> Attempt | None:
+    """Linear, tree or additive contributions: of columns for tables, of the view's features for anything else."""
+    part = max(case.question.part, 0)
+    count = rows_affordable(case.learned.estimators[part], len(case.rows))
+    if count < min(FEWEST_ROWS, len(case.rows)):
+        return None if structured else by_occlusion(case, technique="occlusion")
+    kept = np.arange(len(case.rows))[:count]
+    case = case.only(kept)
+    features = feature_ground(case.learned, case.data, case.rows, case.reference, case.question)
+    own = _of_features(case, case.learned)
+    copies, of = case.randomised()
+    again = [_of_features(case, c) for c in copies]
+    names, source = features.names, features.source
+    ground = case.ground() if not structured else features
+    if structured:
+        scores = [v[p] for v, p in zip(own, features.present, strict=True)]
+        others = [_matched(names, c, o, features.present) for c, o in zip(copies, again, strict=True)]
+        columns = {c: (np.abs(own[:, np.array(source) == c].sum(axis=1)), "") for c in dict.fromkeys(source)}
+    else:
+        scores = onto_pieces(ground, case.data, names, source, own)
+        others = [onto_pieces(ground, case.data, c.view.names, c.view.source, o)
+                  for c, o in zip(copies, again, strict=True)]
+        columns = _columns(ground, scores)
+    listed = _view_features(features, own) if structured else _piece_features(ground, scores)
+    what = "features" if structured else "columns"
+    return Attempt(technique, what, ground, scores, others, of, case.question, case.rows, columns, listed, (), kept)
+
+
+def _of_features(case: Case, fitted: Any) -> np.ndarray:
+    """(n, d) contributions of the fitted thing's features."""
+    ground = feature_ground(fitted, case.data, case.rows, case.reference, case.question)
+    found = contributions(ground.estimator, ground.matrix, ground.neutral, case.question)
+    return found[1] if found is not None else np.zeros(ground.matrix.shape)
+
+
+def _matched(names: tuple[str, ...], copy: Any, values: np.ndarray,
+             present: tuple[np.ndarray, ...]) -> list[np.ndarray]:
+    """A copy's contributions in the order of the original's features (its view may have kept others)."""
+    place = {name: j for j, name in enumerate(copy.view.names)}
+    take = np.array([place.get(name, -1) for name in names])
+    whole = np.where(take >= 0, values[:, take], 0.0)
+    return [v[p] for v, p in zip(whole, present, strict=True)]
+
+
+def by_gradients(case: Case, *, technique: str) -> Attempt | str | None:
+    """Integrated gradients of a network, on pieces of the data; weights cascaded as an audit beside the gates."""
+    ground = case.ground()
+    late = case.too_late(ground, technique, 3 * STEPS * len(ground) * (2 + len(case.seeds)))
+    if late or max(len(p) for p in ground.pieces) < 2:
+        return late or None
+    found = network_attributions(case.learned, ground, steps=STEPS)
+    copies, of = case.randomised()
+    again = [network_attributions(c, ground, steps=STEPS).scores for c in copies]
+    columns = _columns(ground, found.scores, found.over)
+    return Attempt(technique, _pieces_name(ground), ground, found.scores, again, of, case.question, case.rows, columns,
+                   _piece_features(ground, found.scores), _cascade(case, ground, found.scores), fine=found.fine)
+
+
+def _cascade(case: Case, ground: Ground, scores: list[np.ndarray]) -> tuple[dict[str, Any], ...]:
+    """Rank correlation after randomising from the output backwards: the last quarter of the weights, then half."""
+    total = len(list(case.learned.module.parameters()))
+    out = []
+    for share in (0.25, 0.5):
+        copy = replace(case.learned, module=shaken(case.learned.module, case.seed, most=max(1, int(share * total))))
+        rho = mean_correlations(scores, [network_attributions(copy, ground, steps=STEPS // 2).scores])
+        out.append({"name": f"rank correlation, last {share:.0%} of the weights randomised",
+                    "value": float(rho[np.isfinite(rho)].mean()) if np.isfinite(rho).any() else None})
+    return tuple(out)
+
+
+def by_occlusion(case: Case, *, technique: str) -> Attempt | str | None:
+    """Pieces deleted one at a time, whatever the model."""
+    ground = case.ground()
+    most = max(len(p) for p in ground.pieces)
+    if most < 2 or most > MOST_PIECES:
+        return None
+    late = case.too_late(ground, technique, sum(len(p) for p in ground.pieces) * (1 + len(case.seeds)))
+    if late:
+        return late
+    scores = occlusion(ground)
+    copies, of = case.randomised()
+    again = [occlusion(replace(ground, predict=c.predict)) for c in copies]
+    return Attempt(technique, _pieces_name(ground), ground, scores, again, of, case.question, case.rows,
+                   _columns(ground, scores), _piece_features(ground, scores))
+
+
+def by_atoms(case: Case, *, technique: str) -> Attempt | None:
+    """Morgan bits' contributions on the atoms of the environments that set them."""
+    names = [c for c in case.data.inputs if case.data.kind(c) == "molecule"]
+    count = rows_affordable(case.learned.estimators[max(case.question.part, 0)], len(case.rows))
+    if len(names) != 1 or count < min(FEWEST_ROWS, len(case.rows)):
+        return None
+    kept = np.arange(len(case.rows))[:count]
+    case = case.only(kept)
+    copies, of = case.randomised()
+    found = [_of_features(case, f) for f in (case.learned, *copies)]
+    atoms = [onto_atoms(f, case.data, case.rows, names[0], v)
+             for f, v in zip((case.learned, *copies), found, strict=True)]
+    if any(a is None for a in atoms) or _share_of_bits(case.learned, found[0]) < MOSTLY_BITS:
+        return None
+    ground = case.ground()
+    ground = replace(ground, pieces=tuple(tuple(p for p in row if p.column == names[0]) for row in ground.pieces))
+    return Attempt(technique, "atoms", ground, atoms[0], atoms[1:], of, case.question, case.rows,
+                   _columns(ground, atoms[0]), kept=kept)
+
+
+def _share_of_bits(fitted: Any, values: np.ndarray) -> float:
+    """How much of the contributions is the fingerprint's, against descriptors and other columns."""
+    keys = np.concatenate([[block.key == "morgan"] * len(block.names) for block in fitted.view.blocks]).astype(bool)
+    sizes = np.abs(values).mean(axis=0)
+    return float(sizes[keys].sum() / max(sizes.sum(), 1e-300))
+
+
+def _columns(ground: Ground, scores: list[np.ndarray],
+             over: dict[str, np.ndarray] | None = None) -> dict[str, tuple[np.ndarray, str]]:
+    """Input column as read -> (size of its contribution a row, the label of its group when it is in one)."""
+    label = {p: piece.label for piece in ground.pieces[0] for p in piece.parts if len(piece.parts) > 1}
+    out = {part.what: (sizes, label.get(part, "")) for part, sizes in parts_importance(ground, scores).items()}
+    for column, extra in (over or {}).items():
+        if column not in out:
+            out[column] = (np.abs(extra), "")
+    return out
+
+
+def _view_features(features: Any, own: np.ndarray, most: int = 60) -> dict[str, tuple[np.ndarray, np.ndarray]]:
+    """The features that contribute most: (contributions, values)."""
+    matrix = features.matrix if isinstance(features.matrix, np.ndarray) else features.matrix.toarray()
+    order = np.argsort(-np.abs(own).mean(axis=0), kind="stable")[:most]
+    return {features.names[j]: (own[:, j], matrix[:, j].astype(float)) for j in order if np.abs(own[:, j]).max() > 0}
+
+
+def _piece_features(ground: Ground, scores: list[np.ndarray]) -> dict[str, tuple[np.ndarray, np.ndarray]]:
+    """Scalar pieces (columns, or groups by their first number): (contributions, values), so that a direction can be told;
+    values of categories, which have none, are NaN."""
+    everyone, out = np.arange(len(ground)), {}
+    for k, piece in enumerate(ground.pieces[0]):
+        if piece.parts:
+            first = next((p for p in piece.parts if ground.data.kind(p.column) == "number"), None)
+            values = np.full(len(ground), np.nan) if first is None else data_values(ground.data, first, everyone)
+            out[piece.label] = (np.array([s[k] for s in scores]), values.astype(float))
+    return out
+
+
+NAMES = {"image": "patches", "sequence": "positions", "text": "words", "molecule": "atoms"}
+
+
+def _pieces_name(ground: Ground) -> str:
+    kinds = [ground.data.kind(c) for c in dict.fromkeys(p.column for p in ground.pieces[0])]
+    return ", ".join(dict.fromkeys(NAMES.get(k, "columns") for k in kinds))

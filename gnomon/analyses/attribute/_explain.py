@@ -1,0 +1,201 @@
+"""Explain one learned thing: what it leans on, behind the two gates; withheld, with the reason, when it fails one."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field, replace
+from functools import partial
+from typing import Any
+
+import numpy as np
+
+from gnomon.analyses.attribute._attempts import Attempt, attempts_for, strongest
+from gnomon.analyses.attribute._gates import Gate
+from gnomon.analyses.attribute._intervals import mean_over_units
+from gnomon.analyses.attribute._pictures import pictures_of
+from gnomon.analyses.attribute._question import ask
+from gnomon.analyses.attribute.deletion_against_random import deletion_against_random
+from gnomon.analyses.attribute.permutation_importance import Importances, labelled_sample, permutation_importance
+from gnomon.analyses.attribute.randomised_weights import randomised_weights
+from gnomon.data.table import Data
+from gnomon.rng import stream
+from gnomon.values import Check, Finding, finding, plain
+
+EXPLAINED = 48  # rows attributed one by one; scalar columns only, which cost little: SCALAR_ROWS
+SCALAR_ROWS = 200
+REFERENCE = 1000  # rows that say what is usual (medians, letters, correlation)
+SHARE = 0.4  # of the seconds go to permutation importance at most
+NAMED = 4  # features named in a sentence
+NOTABLE = 0.1  # of the largest contribution; smaller ones are not named
+
+
+@dataclass(frozen=True)
+class Explained:
+    """explanations: entries of report.json. findings: WHY-USES, WHY-WITHHELD. checks: what was not run, and why.
+    pictures: rows with one weight an atom, pixel or letter, of explanations that passed both gates."""
+
+    explanations: tuple[dict[str, Any], ...]
+    findings: tuple[Finding, ...]
+    pictures: tuple[dict[str, Any], ...]
+    checks: tuple[Check, ...] = field(default=())
+
+
+def explain(learned: Any, task: Any, data: Data, rows: np.ndarray, units: np.ndarray, *, seconds: float = 60.0,
+            seed: int = 0, fit_again: Callable[[int], Any] | None = None, most_examples: int = 24,
+            recipe: str = "") -> Explained:
+    """Permutation importance, then the attributions that suit the model and the kinds of its inputs.
+
+    rows: held out from training. units: (len(data),) the independent unit of every row. seconds: whole techniques that
+    do not fit are left out and named in `checks`; no number depends on the clock. fit_again(seed): the same recipe
+    trained again on permuted labels (for models without weights to randomise; without it, the estimator is fitted on
+    `rows` with their labels dealt out anew). recipe: the hash to quote in the entries.
+    """
+    end = time.monotonic() + seconds
+    rows, units = np.asarray(rows), np.asarray(units)
+    shuffled = permutation_importance(learned, task, data, rows, units, seconds=SHARE * seconds, seed=seed)
+    entries, findings, checks = [_permutation_entry(shuffled, recipe)], [], _unchecked(shuffled)
+    pictures: list[dict[str, Any]] = []
+    for build in _questions(learned, task, data, rows, units, seed, fit_again, end):
+        if time.monotonic() > end:
+            checks.append(Check("WHY-WITHHELD", False, f"no time left for {build.keywords['technique']}"))
+            continue
+        attempt = build()
+        if not isinstance(attempt, Attempt):
+            checks += [Check("WHY-WITHHELD", False, attempt)] if attempt else []
+            continue
+        gates = judged(attempt, seed)
+        entries.append(_entry(attempt, gates, recipe))
+        if not all(g.passed for g in gates):
+            findings.append(_withheld(attempt, gates))
+            continue
+        findings.append(_uses(attempt))
+        pictures += pictures_of(attempt, data, task, most_examples)
+    return Explained(tuple(plain(e) for e in entries), tuple(f for f in findings if f is not None), tuple(pictures),
+                     tuple(checks))
+
+
+def judged(attempt: Attempt, seed: int) -> list[Gate]:
+    """Both gates."""
+    return [randomised_weights(attempt.scores, attempt.again, attempt.units, of=attempt.of),
+            deletion_against_random(attempt.ground, attempt.scores, attempt.units, seed=seed)]
+
+
+def _questions(learned: Any, task: Any, data: Data, rows: np.ndarray, units: np.ndarray, seed: int,
+               fit_again: Callable[[int], Any] | None, end: float) -> Iterator[partial]:
+    """The attributions to try, best first, each a partial that makes an Attempt."""
+    learned, note = strongest(learned)
+    rows, of_rows = labelled_sample(task, data, rows, units, seed)
+    if not len(rows):
+        return
+    structured = any(data.kind(c) not in ("number", "category", "date") for c in data.inputs)
+    chosen = np.sort(stream(seed, "explained").permutation(len(rows))[:EXPLAINED if structured else SCALAR_ROWS])
+    reference = rows[np.sort(stream(seed, "reference").permutation(len(rows))[:REFERENCE])]
+    question = ask(task, learned.predict(data, rows[chosen]), part=_fullest(task, data, rows))
+    for build in attempts_for(learned, task, data, rows[chosen], reference, question, seed, fit_again, end):
+        yield partial(_with_units, build, of_rows[chosen], note, technique=build.keywords["technique"])
+
+
+def _with_units(build: Callable[[], Attempt | str | None], units: np.ndarray, note: str, *,
+                technique: str) -> Attempt | str | None:
+    attempt = build()
+    return replace(attempt, units=units[attempt.kept], note=note) if isinstance(attempt, Attempt) else attempt
+
+
+def _fullest(task: Any, data: Data, rows: np.ndarray) -> int:
+    """Of several targets, the one known in most rows."""
+    if task.name != "several":
+        return 0
+    return int(np.isfinite(task.truth(data, rows)).sum(axis=0).argmax())
+
+
+def _unchecked(shuffled: Importances) -> list[Check]:
+    if not shuffled.unchecked:
+        return []
+    names = [" + ".join(g) for g in shuffled.unchecked]
+    more = f" and {len(names) - 5} more" if len(names) > 5 else ""
+    return [Check("WHY-USES", False, f"no time left to shuffle {', '.join(names[:5])}{more}")]
+
+
+def _permutation_entry(shuffled: Importances, recipe: str) -> dict[str, Any]:
+    importances = []
+    for item in shuffled.found:
+        group = {"group": " + ".join(item.what)} if len(item.what) > 1 else {}
+        importances += [{"what": what, "value": item.value, "low": item.low, "high": item.high, **group}
+                        for what in item.what]
+    return {"technique": "permutation_importance", "recipe": recipe, "importances": importances, "over": "units",
+            "gates": [], "other_checks": [
+                {"name": "held-out rows", "value": shuffled.rows}, {"name": "repeats", "value": shuffled.repeats},
+                {"name": "gates", "value": "not needed: the measurement is itself a deletion against the intact rows"}],
+            "withheld": False, "metric": shuffled.metric}
+
+
+def _entry(attempt: Attempt, gates: list[Gate], recipe: str) -> dict[str, Any]:
+    withheld = not all(g.passed for g in gates)
+    importances = [] if withheld else column_importances(attempt)
+    entry = {"technique": attempt.technique, "recipe": recipe, "importances": importances, "over": "units",
+             "gates": [g.entry for g in gates], "other_checks": list(attempt.other_checks), "withheld": withheld,
+             "target": attempt.question.target, "rows": len(attempt.scores), "pieces": attempt.pieces}
+    if attempt.note:
+        entry["of"] = attempt.note
+    if attempt.features and not withheld:
+        entry["features"] = feature_importances(attempt)
+    return entry
+
+
+def column_importances(attempt: Attempt) -> list[dict[str, Any]]:
+    """Mean size of each input column's contribution over the rows, with its interval over units; largest first."""
+    out = []
+    for what, (sizes, group) in attempt.columns.items():
+        value, low, high = mean_over_units(sizes, attempt.units)
+        out.append({"what": what, "value": value, "low": None if low is None else max(low, 0.0), "high": high,
+                    **({"group": group} if group else {})})
+    return sorted(out, key=lambda e: -e["value"])
+
+
+def feature_importances(attempt: Attempt, most: int = 20) -> list[dict[str, Any]]:
+    """The features of the view that contribute most, and whether the output rises or falls with them."""
+    out = []
+    for what, (signed, values) in attempt.features.items():
+        value, low, high = mean_over_units(np.abs(signed), attempt.units)
+        out.append({"what": what, "value": value, "low": None if low is None else max(low, 0.0), "high": high,
+                    "direction": direction(values, signed)})
+    return sorted(out, key=lambda e: -e["value"])[:most]
+
+
+def direction(values: np.ndarray, signed: np.ndarray) -> str:
+    """"rise" or "fall" where contributions follow the feature's values closely (|rank correlation| > .5), else ""."""
+    from gnomon.analyses.attribute._gates import flat, rank_correlation
+
+    known = np.isfinite(values)
+    if known.sum() < 10 or flat(values[known]) or flat(signed[known]):
+        return ""
+    rho = rank_correlation(values[known], signed[known])
+    return "rise" if rho > 0.5 else "fall" if rho < -0.5 else ""
+
+
+def _uses(attempt: Attempt) -> Finding | None:
+    """One sentence on what the predictions rise and fall with; None when nothing has a direction."""
+    listed = feature_importances(attempt) if attempt.features else []
+    listed = [f for f in listed if f["value"] >= NOTABLE * listed[0]["value"]][:2 * NAMED]
+    ways = [(way, [f["what"] for f in listed if f["direction"] == way][:NAMED]) for way in ("rise", "fall")]
+    said = " and ".join(f"{way} with {_and(names)}" for way, names in ways if names)
+    also = [f["what"] for f in listed if not f["direction"]][:NAMED]
+    if not said and not also:
+        return None
+    also = f"{', and ' if said else ''}depend on {_and(also)}" if also else ""
+    claim = f"The model's predictions of {attempt.question.what} {said}{also}; this explanation passed both gates."
+    return finding("WHY-USES", "fine", claim, columns=tuple(dict.fromkeys(attempt.columns))[:20],
+                   values={"technique": attempt.technique, "features": listed, "rows": len(attempt.scores)},
+                   source=attempt.technique)
+
+
+def _and(names: list[str]) -> str:
+    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
+
+
+def _withheld(attempt: Attempt, gates: list[Gate]) -> Finding:
+    failed = [g for g in gates if not g.passed]
+    claim = (f"The explanation by {attempt.technique.replace('_', ' ')} ({attempt.pieces}) is withheld: it failed "
+             f"{_and([g.name for g in failed])} ({'; '.join(g.says for g in failed)}).")
+    return finding("WHY-WITHHELD", "note", claim, values={g.name: g.entry for g in gates}, source=attempt.technique)

@@ -1,0 +1,100 @@
+"""Wrong labels against hard cases: out-of-fold predictions, the confident joint, and the lapse rate of a curve."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from gnomon.analyses.explore._aim import Aim
+
+COMPONENTS = 60
+
+
+@dataclass(frozen=True)
+class Lapse:
+    """rate: share of labels that are wrong however sure the model is; stands: beyond chance; posterior (m,): the
+    probability that a row's disagreement is such a lapse (0 where label and prediction agree)."""
+
+    rate: float
+    stands: bool
+    posterior: np.ndarray
+
+
+def out_of_fold(view: np.ndarray, aim: Aim, folds: np.ndarray, seed: int) -> np.ndarray:
+    """Probabilities (m, K), or values (m,): the mean of a linear model and of extremely randomised trees, each fitted
+    without the row's fold, on at most 60 principal components beside the view when it is wide."""
+    from sklearn.decomposition import PCA
+    from sklearn.ensemble import ExtraTreesClassifier, ExtraTreesRegressor
+    from sklearn.linear_model import LogisticRegression, Ridge
+
+    if view.shape[1] > 2 * COMPONENTS:
+        view = PCA(min(COMPONENTS, *view.shape), svd_solver="randomized", random_state=0).fit_transform(view)
+    view = (view - view.mean(axis=0)) / np.maximum(view.std(axis=0), 1e-6)
+    out = np.zeros((len(aim), len(aim.classes))) if aim.classes else np.zeros(len(aim))
+    for fold in np.unique(folds):
+        fit, held = folds != fold, folds == fold
+        if aim.classes:
+            linear = LogisticRegression(C=0.3, max_iter=200)
+            trees = ExtraTreesClassifier(100, min_samples_leaf=2, max_features="sqrt", random_state=0)
+        else:
+            linear, trees = Ridge(1.0), ExtraTreesRegressor(100, min_samples_leaf=2, max_features=0.5, random_state=0)
+        for model in (linear, trees):
+            model.fit(view[fit], aim.values[fit])
+            if aim.classes:
+                out[np.ix_(held, model.classes_)] += model.predict_proba(view[held]) / 2
+            else:
+                out[held] += model.predict(view[held]) / 2
+    return out
+
+
+def confident_joint(proba: np.ndarray, labels: np.ndarray) -> np.ndarray:
+    """Rows another class claims with confidence (bool): its probability reaches that class's mean self-confidence, and
+    no class that does so is likelier (Northcutt, Jiang & Chuang 2021, section 3.1)."""
+    count = proba.shape[1]
+    sure = np.array([proba[labels == k, k].mean() if (labels == k).any() else np.inf for k in range(count)])
+    above = np.where(proba >= sure - 1e-6, proba, -1.0)
+    claimed = above.argmax(axis=1)
+    return (above.max(axis=1) >= 0) & (claimed != labels)
+
+
+def lapse_rate(proba: np.ndarray, labels: np.ndarray) -> Lapse:
+    """Fits P(label differs from prediction | sureness m) = r + (1 - r) s(-(a m + b)), s the logistic function, and
+    tests r = 0 by the likelihood ratio (its null law is half a point mass, half chi-squared with one degree).
+
+    Overlapping classes give errors that fade as the model grows sure (r = 0); wrong labels stay.
+    """
+    from scipy.stats import chi2
+
+    top = np.clip(proba.max(axis=1), 1e-6, 1 - 1e-6)
+    sure = np.log(top / (1 - top))
+    differs = (proba.argmax(axis=1) != labels).astype(float)
+    if differs.sum() < 5:
+        return Lapse(0.0, False, np.zeros(len(labels)))
+    free, best = _fit(sure, differs, lapses=True)
+    _, plain = _fit(sure, differs, lapses=False)
+    p = 0.5 * float(chi2.sf(max(0.0, 2 * (plain - best)), 1))
+    rate = float(_share(free[2]))
+    hard = (1 - rate) / (1 + np.exp(np.clip(np.exp(free[0]) * sure + free[1], -50, 50)))
+    posterior = np.where(differs > 0, rate / np.maximum(rate + hard, 1e-12), 0.0)
+    return Lapse(rate, bool(p < 0.01 and rate >= 0.01), posterior)
+
+
+def _share(x: float) -> float:
+    return 0.5 / (1 + np.exp(-np.clip(x, -30, 30)))
+
+
+def _fit(sure: np.ndarray, differs: np.ndarray, *, lapses: bool) -> tuple[np.ndarray, float]:
+    """(log slope, offset, logit of twice the lapse rate) of largest likelihood, and the negative log likelihood."""
+    from scipy.optimize import minimize
+
+    def cost(x: np.ndarray) -> float:
+        rate = _share(x[2]) if lapses else 0.0
+        q = rate + (1 - rate) / (1 + np.exp(np.clip(np.exp(x[0]) * sure + x[1], -50, 50)))
+        q = np.clip(q, 1e-9, 1 - 1e-9)
+        return -float((differs * np.log(q) + (1 - differs) * np.log(1 - q)).sum())
+
+    runs = [minimize(cost, np.array([0.0, 0.0, start]), method="Nelder-Mead", options={"maxiter": 400})
+            for start in ((-1.0, -4.0) if lapses else (-30.0,))]
+    best = min(runs, key=lambda r: r.fun)
+    return best.x, float(best.fun)

@@ -1,0 +1,194 @@
+"""Single pieces of evidence that a column leaks: copies, codes, cuts, names, files, row order."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from gnomon.analyses.explore._aim import Aim, folds_of
+from gnomon.analyses.explore._kit import found, words
+from gnomon.analyses.explore._names import AFTER, EMPTY, PREDICTED, has, shared_words
+from gnomon.analyses.explore._views import quick_view
+from gnomon.data.table import Data
+
+WINDOW = 0.05  # share of the rows on either side of a cut in which both sides must be pure
+
+
+def ranks(values: np.ndarray) -> np.ndarray:
+    from scipy.stats import rankdata
+
+    return rankdata(values)
+
+
+def rank_correlation(one: np.ndarray, other: np.ndarray) -> float:
+    """Spearman's, on rows where both are known; 0 when one is constant."""
+    known = ~np.isnan(one) & ~np.isnan(other)
+    if known.sum() < 10:
+        return 0.0
+    a, b = ranks(one[known]), ranks(other[known])
+    return float(np.corrcoef(a, b)[0, 1]) if a.std() > 0 and b.std() > 0 else 0.0
+
+
+def encoded(values: np.ndarray, aim: Aim) -> str:
+    """Whether the column is the target itself, rescaled, recoded or in other words; missing values are passed over."""
+    known = ~np.isnan(values) if values.dtype.kind == "f" else values >= 0
+    if known.sum() < max(20, 0.5 * len(aim)):
+        return ""
+    x, y = values[known], aim.values[known]
+    if aim.classes:
+        levels, codes = np.unique(x, return_inverse=True)
+        if not 2 <= len(levels) <= len(aim.classes) + 1 or len(np.unique(y)) < 2:
+            return ""
+        table = np.zeros((len(levels), len(aim.classes)))
+        np.add.at(table, (codes, y), 1)
+        same = table.max(axis=1).sum() == len(y) and table.max(axis=0).sum() == len(y)
+        return "it is the target in other codes" if same else ""
+    if values.dtype.kind != "f" or len(np.unique(x)) < 20:
+        return ""
+    if np.std(x) > 0 and np.std(y) > 0 and abs(np.corrcoef(x, y)[0, 1]) > 1 - 1e-9:
+        return "it is a copy of the target, perhaps rescaled"
+    if abs(rank_correlation(x, y)) > 0.99999:
+        return "it puts the rows in exactly the order of the target"
+    return ""
+
+
+def sharp_cut(values: np.ndarray, aim: Aim) -> str:
+    """Whether the classes are a continuous number cut at one point: made from it, or it from them.
+
+    A cause parts classes with a blurred edge or with a gap; only a computed cut is sharp where the number is dense.
+    At most 3 % of rows may lie on the wrong side, 10 % of those next to the cut, and values may not thin out there as
+    in a valley between two modes.
+    """
+    if aim.classes:
+        if len(aim.classes) != 2 or values.dtype.kind != "f":
+            return ""
+        number, side = values, aim.values
+    else:
+        levels = np.unique(values[~np.isnan(values)] if values.dtype.kind == "f" else values[values >= 0])
+        if len(levels) != 2:
+            return ""
+        number, side = aim.values, np.where(values == levels[1], 1, np.where(values == levels[0], 0, -1))
+    known = ~np.isnan(number) & (side >= 0)
+    number, side = number[known], side[known]
+    if len(number) < 100 or len(np.unique(number)) < 0.2 * len(number):
+        return ""
+    order = np.argsort(number, kind="stable")
+    number, side = number[order], side[order]
+    ones = np.concatenate([[0], np.cumsum(side)])
+    below = np.arange(len(side) + 1)
+    errors = np.minimum(ones + (len(side) - below) - (ones[-1] - ones), below - ones + ones[-1] - ones)
+    cut = int(errors.argmin())
+    width = max(10, int(WINDOW * len(side)))
+    if cut < width or len(side) - cut < width or errors[cut] > 0.03 * len(side):
+        return ""
+    near = np.concatenate([side[cut - width:cut] == side[:cut].mean().round(),
+                           side[cut:cut + width] == side[cut:].mean().round()])
+    inner = max(3, width // 4)
+    middle = (number[cut + inner - 1] - number[cut - inner]) / (2 * inner)
+    flanks = (number[cut + width - 1] - number[cut + inner - 1] + number[cut - inner] - number[cut - width]) / (
+        2 * (width - inner))
+    if near.mean() < 0.9 or middle > 1.5 * flanks:
+        return ""
+    return "one of the two is the other cut at a point"
+
+
+def name_predicts(name: str, values: np.ndarray, aim: Aim, skill: float) -> str:
+    """Whether the name calls the column a prediction of this target, and it goes with it."""
+    word = has(name, PREDICTED)
+    if not word:
+        return ""
+    telling = [w for w in words(name) if w not in EMPTY and not w.isdigit()]
+    only = all(w in PREDICTED or w in ("y", "model", "score", "target", "label", "class", "ml", "my") for w in telling)
+    if not only and not shared_words(name, aim.name):
+        return ""
+    r = 0.0
+    if values.dtype.kind == "f":
+        r = abs(rank_correlation(values, aim.values.astype(float))) if len(aim.classes) in (0, 2) else 0.0
+    if max(r, skill**0.5) < 0.3:
+        return ""
+    return f"its name says '{word}' and it goes with the target: a prediction of it"
+
+
+def after_names(names: Sequence[str]) -> list[str]:
+    """Columns whose names say they are recorded after the event."""
+    return [n for n in names if has(n, AFTER)]
+
+
+def others_skill(data: Data, aim: Aim, inputs: tuple[str, ...], seed: int, most: int = 3000) -> float:
+    """What all other inputs together predict, on the same scale as one column: boosted trees, three folds."""
+    from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor
+
+    small = aim.sampled(most, seed, "others")
+    view = quick_view(data, small.rows, inputs=inputs, seed=seed)
+    if not view.shape[1]:
+        return 0.0
+    folds = folds_of(len(small), seed, "others", folds=3)
+    guess = np.zeros(len(small))
+    for fold in range(3):
+        maker = HistGradientBoostingClassifier if aim.classes else HistGradientBoostingRegressor
+        extra = {"class_weight": "balanced"} if aim.classes else {}
+        model = maker(max_iter=60, max_leaf_nodes=15, early_stopping=False, random_state=0, **extra)
+        if len(np.unique(small.values[folds != fold])) < 2:
+            return 0.0
+        model.fit(view[folds != fold], small.values[folds != fold])
+        guess[folds == fold] = model.predict(view[folds == fold])
+    if not aim.classes:
+        left = float(((small.values - guess) ** 2).sum())
+        return max(0.0, 1 - left / float(((small.values - small.values.mean()) ** 2).sum()))
+    present = np.unique(small.values)
+    recall = np.mean([(guess == small.values)[small.values == c].mean() for c in present])
+    return max(0.0, float((recall - 1 / len(present)) / (1 - 1 / len(present))))
+
+
+def association(codes: np.ndarray, truth: np.ndarray) -> tuple[float, float]:
+    """(bias-corrected Cramer's V (Bergsma 2013), chi-squared p) of two codes."""
+    from scipy.stats import chi2_contingency
+
+    _, a = np.unique(codes, return_inverse=True)
+    _, b = np.unique(truth, return_inverse=True)
+    table = np.zeros((a.max() + 1, b.max() + 1))
+    np.add.at(table, (a, b), 1)
+    if min(table.shape) < 2:
+        return 0.0, 1.0
+    chi, p, _, _ = chi2_contingency(table, correction=False)
+    n, (r, k) = len(codes), table.shape
+    phi = max(0.0, chi / n - (r - 1) * (k - 1) / (n - 1))
+    low = min(r - (r - 1) ** 2 / (n - 1), k - (k - 1) ** 2 / (n - 1)) - 1
+    return float(np.sqrt(phi / max(low, 1e-12))), float(p)
+
+
+def files_tell(data: Data, aim: Aim) -> list:
+    """File types that differ between classes (pixels keep the traces of compression)."""
+    if not data.items or not aim.classes:
+        return []
+    endings = np.array([data.items[i].rsplit(".", 1)[-1].lower() for i in aim.rows])
+    strength, p = association(endings, aim.values)
+    if strength < 0.3 or p > 1e-4:
+        return []
+    claim = f"The type of the file goes with '{aim.name}'; its traces in the pixels can tell the class"
+    return [found(data, "LOOK-LEAK", "warn", claim, values={"cramers_v": strength}, source="file type")]
+
+
+def row_order(data: Data, aim: Aim, columns: Mapping[str, tuple[str, np.ndarray]], gone: Mapping[str, str]
+              ) -> tuple[list, dict[str, str]]:
+    """A note when the rows are sorted by the target; columns that hold the row order are then excluded."""
+    position = data.position[aim.rows].astype(float)
+    if len(aim) < 50:
+        return [], {}
+    if aim.classes:
+        order = np.argsort(position, kind="stable")
+        changes = (np.diff(aim.values[order]) != 0).mean()
+        expected = 1 - float(((np.bincount(aim.values) / len(aim)) ** 2).sum())
+        is_sorted = changes < 0.1 * expected
+    else:
+        is_sorted = abs(rank_correlation(position, aim.values)) > 0.95
+    if not is_sorted:
+        return [], {}
+    hold = {source: "holds the row order, and the rows are sorted by the target"
+            for name, (source, values) in columns.items() if values.dtype.kind == "f" and source not in gone
+            and abs(rank_correlation(values, position)) > 0.999}
+    claim = f"The rows are sorted by '{aim.name}': nothing that holds the row order may be an input"
+    grade: Any = "warn" if hold else "note"
+    return [found(data, "LOOK-LEAK", grade, claim, columns=tuple(hold), source="row order")], hold

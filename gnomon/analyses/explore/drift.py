@@ -1,0 +1,125 @@
+"""Whether early rows differ from late ones, or one site, batch or folder from another."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from gnomon.analyses.explore._kit import (
+    Looked,
+    discoveries,
+    found,
+    join,
+    not_run,
+    number_columns,
+    ran,
+    sample,
+    sampled_note,
+)
+from gnomon.analyses.explore._names import BATCH, has
+from gnomon.analyses.explore.time_order import time_order
+from gnomon.card import Card
+from gnomon.data.table import Data, codes
+
+CARD = Card(
+    name="Drift over time, site or batch",
+    gist="Compares each input early against late by date, and each batch or site against the rest.",
+    use_when="Dates or batch-like columns exist: a model trained on the early rows meets other rows later.",
+    avoid_when="No date and no batch column: row order alone is not time.",
+    paper="Rabanser, Guennemann & Lipton 2019, Failing loudly, arXiv:1810.11953",
+    survey=("P1", "P7"),
+    cost="seconds",
+)
+LARGE, SMALL = 0.3, 0.15  # largest gap between two distribution functions: warned of, noted
+
+
+def drift(data: Data, *, seed: int = 0, seconds: float = 15.0) -> Looked:
+    """Number and category inputs whose distribution moves with time or differs between batches."""
+    axes = _axes(data, seed)
+    if not axes:
+        return Looked(checks=(not_run("LOOK-DRIFT", "no date, site or batch column among the data"),))
+    rows = sample(np.arange(len(data)), int(2000 * seconds), seed, "drift")
+    findings = []
+    for axis, (sides, correlated) in axes.items():
+        moved = _moved(data, rows, sides[rows], axis, correlated, seed)
+        for grade, least, most in (("warn", LARGE, np.inf), ("note", SMALL, LARGE)):
+            names = [n for n, gap in moved.items() if least <= gap < most]
+            if names:
+                how = "change with time along" if correlated else "differ between the levels of"
+                verb = how if len(names) > 1 else how.replace("change", "changes").replace("differ", "differs")
+                findings.append(found(data, "LOOK-DRIFT", grade, f"{join(names)} {verb} '{axis}'"
+                                      + sampled_note(len(rows), len(data)), columns=(*names[:20], axis),
+                                      values={n: moved[n] for n in names[:20]}, source="two-sample KS, FDR"))
+    return Looked(tuple(findings), (ran("LOOK-DRIFT", f"two distribution functions {SMALL} apart somewhere"),))
+
+
+def _axes(data: Data, seed: int) -> dict[str, tuple[np.ndarray, bool]]:
+    """What rows may drift along: name -> (side of each row, -1 = none; whether it is time)."""
+    out: dict[str, tuple[np.ndarray, bool]] = {}
+    looked = time_order(data)
+    for name in looked.findings[0].columns[:1] if looked.findings else ():
+        values = data.columns[name].take(np.arange(len(data)))
+        known = ~np.isnat(values) if values.dtype.kind == "M" else ~np.isnan(values.astype(float))
+        if values.dtype == object or known.sum() < 60:
+            continue
+        order = np.argsort(np.argsort(values[known].astype("int64") if values.dtype.kind == "M" else values[known],
+                                      kind="stable"))
+        side = np.full(len(values), -1)
+        side[known] = (order >= known.sum() / 2).astype(int)
+        out[name] = (side, True)
+    for name in (*data.of_kind("category"), *data.of_kind("category", role="group")):
+        levels = codes(data.columns[name])
+        sizes = np.bincount(levels[levels >= 0], minlength=1)
+        if has(name, BATCH) and (sizes >= 30).sum() >= 2 and len(sizes) <= 30:
+            out[name] = (np.where(np.isin(levels, np.flatnonzero(sizes >= 30)), levels, -1), False)
+    return out
+
+
+def _moved(data: Data, rows: np.ndarray, sides: np.ndarray, axis: str, correlated: bool, seed: int) -> dict[str, float]:
+    """Input -> largest gap between one side and the rest, where it stands against chance over all inputs."""
+    matrix, labels, sources = number_columns(data, rows, seed=seed, most=300)
+    columns = {label: matrix[:, j] for j, (label, s) in enumerate(zip(labels, sources, strict=True)) if s != axis}
+    for name in data.of_kind("category"):
+        if name != axis:
+            columns[name] = data.columns[name].take(rows)
+    gaps, chances = {}, {}
+    for name, values in columns.items():
+        gaps[name], chances[name] = _gap(values, sides, correlated)
+    stand = discoveries(np.array(list(chances.values())))
+    return {name: gaps[name] for name, keep in zip(gaps, stand, strict=True) if keep}
+
+
+def _gap(values: np.ndarray, sides: np.ndarray, correlated: bool) -> tuple[float, float]:
+    """(largest difference of shares or distribution functions between a level and the rest, its p-value)."""
+    known = (sides >= 0) & (~np.isnan(values) if values.dtype.kind == "f" else values >= 0)
+    levels = np.unique(sides[known])
+    best, chance = 0.0, 1.0
+    for level in levels[1:] if len(levels) == 2 else levels:
+        here, there = values[known & (sides == level)], values[known & (sides != level)]
+        if min(len(here), len(there)) < 20:
+            continue
+        gap = _distance(here, there, ordered=values.dtype.kind == "f")
+        scale = _independent(values[known]) if correlated else 1.0
+        m = len(here) * len(there) / (len(here) + len(there)) * scale
+        p = min(1.0, 2 * np.exp(-2 * m * gap**2) * len(levels))
+        best, chance = max(best, gap), min(chance, p)
+    return best, chance
+
+
+def _distance(here: np.ndarray, there: np.ndarray, *, ordered: bool) -> float:
+    if not ordered:
+        size = int(max(here.max(), there.max())) + 1
+        return float(np.abs(np.bincount(here, minlength=size) / len(here)
+                            - np.bincount(there, minlength=size) / len(there)).max())
+    grid = np.sort(np.concatenate([here, there]))
+    return float(np.abs(np.searchsorted(np.sort(here), grid, "right") / len(here)
+                        - np.searchsorted(np.sort(there), grid, "right") / len(there)).max())
+
+
+def _independent(values: np.ndarray) -> float:
+    """Share of the rows that count as independent, from the correlation of neighbours (as in a first-order series)."""
+    values = values.astype(float)
+    spread = values.std()
+    if spread == 0 or len(values) < 10:
+        return 1.0
+    r = float(np.corrcoef(values[1:], values[:-1])[0, 1]) if np.std(values[1:]) and np.std(values[:-1]) else 0.0
+    return (1 - max(r, 0.0)) / (1 + max(r, 0.0))

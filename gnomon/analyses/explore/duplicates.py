@@ -1,0 +1,111 @@
+"""Rows whose inputs are the same."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from gnomon.analyses.explore._hashes import column_keys, equal_pairs, repeated, row_keys
+from gnomon.analyses.explore._kit import RICH, Grouping, Looked, found, not_run, ran, relabel, sample, sampled_note
+from gnomon.analyses.explore._molecules import chemistry
+from gnomon.card import Card
+from gnomon.data.table import Data, codes
+
+CARD = Card(
+    name="Exact duplicates",
+    gist="The same specimen in several rows, found by content: canonical molecules, pixels, sequences, whole rows.",
+    use_when="Always, before splitting: a copy in both training and test makes the score a memory test.",
+    avoid_when="Rows are cells of a designed grid; there equal inputs are repeats and are reported as such.",
+    paper="Barz & Denzler 2020, Do we train on test data? Purging CIFAR of near-duplicates, arXiv:1902.00423",
+    survey=("P1", "W4"),
+    cost="seconds",
+)
+ALONE_FROM = 0.2  # a rich column with at least this share of distinct values is the specimen itself
+WORDS = {"image": "image", "sequence": "sequence", "molecule": "molecule", "text": "text"}
+
+
+def duplicates(data: Data, *, seed: int = 0, seconds: float = 15.0) -> Looked:
+    """Groups of rows with equal inputs: by the specimen column when there is one, else by all inputs together.
+
+    A molecule equals another when their canonical SMILES agree, an image when its pixels do. Equal rows of a table
+    of few coarse columns are expected by chance, and a designed grid repeats on purpose: then the grade is `note`.
+    """
+    names = tuple(n for n in data.inputs if not unique_label(data, n))
+    if not names or len(data) < 2:
+        return Looked(checks=(not_run("LOOK-DUPLICATE", "no inputs to compare"),))
+    rows = np.arange(len(data))
+    if data.of_kind("image"):
+        rows = sample(rows, int(3000 * seconds), seed, "duplicates")
+    texts = _canonical(data, rows, most=int(2500 * seconds))
+    special = specimen(data, rows)
+    if special:
+        keys, parts = column_keys(data.columns[special], rows, text=texts.get(special)), {}
+    else:
+        keys, parts = row_keys(data, names, rows, texts)
+    group, counts = repeated(keys)
+    smallest = "one exact copy" + sampled_note(len(rows), len(data))
+    facts = {"duplicate_rows": int((counts > 1).sum() - len(np.unique(group[counts > 1])))}
+    if not facts["duplicate_rows"]:
+        return Looked(checks=(ran("LOOK-DUPLICATE", smallest),), facts=facts)
+    claim, grade = _claim(data, special, keys, parts, counts, facts["duplicate_rows"])
+    claim += sampled_note(len(rows), len(data))
+    all_codes = np.full(len(data), -1, dtype=np.int64)
+    all_codes[rows] = group
+    order = rows[np.lexsort((rows, group))]
+    listed = order[counts[np.searchsorted(rows, order)] > 1]
+    finding = found(data, "LOOK-DUPLICATE", grade, claim, rows=listed, columns=(special,) if special else (),
+                    values={"copies": facts["duplicate_rows"], "groups": len(np.unique(group[counts > 1]))},
+                    source="exact keys of the inputs")
+    because = f"equal {WORDS.get(data.kind(special), 'value')}s in '{special}'" if special else "all inputs are equal"
+    return Looked((finding,), (ran("LOOK-DUPLICATE", smallest),),
+                  {"duplicates": Grouping(relabel(all_codes), because, "duplicate")}, facts=facts)
+
+
+def specimen(data: Data, rows: np.ndarray) -> str:
+    """The one image, sequence, molecule or text column that is the specimen, or "" when none or several could be."""
+    able = []
+    for name in data.of_kind(*RICH):
+        if data.kind(name) == "image":
+            able.append(name)
+            continue
+        few = rows[:: max(len(rows) // 20000, 1)]
+        share = len(np.unique(codes(data.columns[name], few))) / len(few)
+        if share >= ALONE_FROM:
+            able.append(name)
+    return able[0] if len(able) == 1 else ""
+
+
+def unique_label(data: Data, name: str) -> bool:
+    """Whether a category never repeats: a label of the row, which no copy would share."""
+    column = data.columns[name]
+    return column.spec.kind == "category" and len(column.spec.categories) > 0.95 * len(data)
+
+
+def _canonical(data: Data, rows: np.ndarray, most: int) -> dict[str, np.ndarray]:
+    """Canonical SMILES by molecule column, each distinct text parsed once; beyond `most` the text as written stands."""
+    out = {}
+    for name in data.of_kind("molecule"):
+        chem = chemistry(data, name, rows[:most])
+        values = data.columns[name].take(rows).copy()
+        if chem is not None:
+            known = np.array([c is not None for c in chem.canonical], dtype=bool)
+            values[:most][known] = chem.canonical[known]
+        out[name] = values
+    return out
+
+
+def _claim(data: Data, special: str, keys: np.ndarray, parts: dict[str, np.ndarray], counts: np.ndarray,
+           copies: int) -> tuple[str, str]:
+    """The sentence and the grade: a surprise, a chance of coarse columns, or a design that repeats."""
+    total = f"{copies:,} of {len(keys):,} rows"
+    if (counts > 1).mean() > 0.5:
+        return f"Most rows share their inputs with another: repeats by design; {total} repeat one seen before", "note"
+    if special:
+        return f"{total} repeat the {WORDS[data.kind(special)]} of another row", "warn"
+    if 1 < len(parts) <= 60 and len(keys) * len(parts) <= 5e7:
+        with np.errstate(over="ignore"):
+            almost = sum(equal_pairs(keys - part) - equal_pairs(keys) for part in parts.values())
+        if almost > equal_pairs(keys):
+            return f"{total} repeat another row's inputs, as happens by chance with so few distinct values", "note"
+    if len(parts) == 1:
+        return f"{total} repeat another row's single input, as happens by chance", "note"
+    return f"{total} repeat all inputs of another row", "warn"

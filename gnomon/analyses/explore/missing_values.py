@@ -1,0 +1,101 @@
+"""How much is missing, also where a code such as -999 stands for nothing."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from gnomon.analyses.explore._kit import Looked, found, join, ran
+from gnomon.card import Card
+from gnomon.data.table import Data, missing
+
+CARD = Card(
+    name="Missing values and missing codes",
+    gist="Counts missing values by column and finds spikes at codes such as -1, 99 or -999 far from the other values.",
+    use_when="Always: a code read as a number bends every mean, distance and linear model.",
+    avoid_when="-1 or 99 is a real measurement: only a spike set apart from all other values is reported.",
+    paper="Hellerstein 2008, Quantitative data cleaning for large databases, UNECE",
+    survey=("P1",),
+    cost="seconds",
+)
+SENTINELS = (-1.0, -9.0, -99.0, -999.0, -9999.0, -99999.0, 99.0, 999.0, 9999.0, 99999.0, -77.0, -88.0, 88.0, 888.0,
+             9.0, -999.25, 1e20, -1e20, 1e30, -1e30, -2147483648.0, -32768.0, 32767.0)
+EMPTY_WORDS = ("?", "unknown", "na", "n/a", "none", "nan", "null", "missing", "not available", "-", "", "nil", "unk")
+
+
+def missing_values(data: Data, *, seed: int = 0, seconds: float = 15.0) -> Looked:
+    """Shares missing by input column; codes that stand for missing, with their rows."""
+    shares, codes, texts = {}, {}, {}
+    for name in data.inputs:
+        column, kind = data.columns[name], data.kind(name)
+        if kind == "image":
+            continue
+        if kind == "number":
+            values = column.take(np.arange(len(data)))
+            shares[name] = float(np.isnan(values).mean()) if values.size else 0.0
+            if values.ndim == 1 and (code := missing_code(values)) is not None:
+                codes[name] = code
+        else:
+            shares[name] = float(missing(column).mean())
+            if kind == "category" and (words := [c for c in column.spec.categories if c.lower() in EMPTY_WORDS]):
+                texts[name] = words
+    findings = [*_shares(data, shares), *_codes(data, codes)]
+    if texts:
+        findings.append(found(data, "LOOK-MISSING", "note", f"{join(texts)} use a word for missing as a category",
+                              columns=tuple(texts), source="missing_values"))
+    check = ran("LOOK-MISSING", "one missing value; a code that stands for missing in 3 rows or more")
+    return Looked(tuple(findings), (check,), facts={"missing_share": max(shares.values(), default=0.0)})
+
+
+def missing_code(values: np.ndarray) -> float | None:
+    """The value that stands for missing: on the list of codes, at an end, repeated, and far from all others."""
+    known = values[~np.isnan(values)]
+    if len(known) < 20:
+        return None
+    for code in (float(known.min()), float(known.max())):
+        if code not in SENTINELS:
+            continue
+        rest = known[known != code]
+        times = len(known) - len(rest)
+        if times < 3 or len(rest) < 10 or len(np.unique(rest)) < 3:
+            continue
+        gap = rest.min() - code if code < rest.min() else code - rest.max()
+        spread = float(np.subtract(*np.percentile(rest, [90, 10]))) or 1.0
+        below_zero = code < 0 <= rest.min()
+        steps = np.diff(np.unique(rest))
+        apart = gap > 1.5 * spread and gap > 3 * steps.max()
+        minus = below_zero and code == -1.0 and (times >= 0.005 * len(known)) and gap >= max(1.0, steps.min())
+        minus = minus and not _continues(rest, code)
+        if apart or minus or (below_zero and code <= -9 and gap > 0.5 * spread):
+            return code
+    return None
+
+
+def _continues(rest: np.ndarray, code: float) -> bool:
+    """Whether a whole-number scale simply goes on down to -1 (such as grades -1, 0, 1)."""
+    levels = np.unique(rest)
+    return len(levels) <= 3 and bool((levels == np.round(levels)).all())
+
+
+def _shares(data: Data, shares: dict[str, float]) -> list:
+    some = {n: s for n, s in sorted(shares.items(), key=lambda item: -item[1]) if 0 < s < 1}
+    if not some:
+        return []
+    worst = max(some.values())
+    many = [n for n, s in some.items() if s >= 0.5]
+    claim = f"{len(some)} input columns have missing values, {join(some)} most, up to {worst:.0%}"
+    if len(some) == 1:
+        claim = f"{join(some)} has missing values: {worst:.1%}"
+    top = dict(list(some.items())[:50])
+    return [found(data, "LOOK-MISSING", "warn" if many else "note", claim, columns=tuple(top),
+                  values={"share": top}, source="missing_values")]
+
+
+def _codes(data: Data, codes: dict[str, float]) -> list:
+    out = []
+    for name, code in codes.items():
+        rows = np.flatnonzero(data.columns[name].take(np.arange(len(data))) == code)
+        out.append(found(data, "LOOK-MISSING", "warn",
+                         f"'{name}' seems to use a number far from all others as a code for missing in "
+                         f"{len(rows):,} rows", rows=rows, columns=(name,), values={"code": code, "rows": len(rows)},
+                         source="missing_values"))
+    return out

@@ -1,0 +1,90 @@
+"""Labels that are probably wrong, by row."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+import numpy as np
+
+from gnomon.analyses.explore._aim import Aim, aim_of, folds_of
+from gnomon.analyses.explore._kit import Grouping, Looked, found, many, not_run, ran, sampled_note
+from gnomon.analyses.explore._lapses import confident_joint, lapse_rate, out_of_fold
+from gnomon.analyses.explore._tails import evened, limits
+from gnomon.analyses.explore._views import quick_view
+from gnomon.card import Card
+from gnomon.data.table import Data
+
+CARD = Card(
+    name="Suspect labels (confident learning behind a lapse test)",
+    gist="Names rows whose label another class claims with confidence out of fold; a fault only when errors do not "
+         "fade where the model is sure, which tells wrong labels from overlapping classes.",
+    use_when="Labels come from people, rules or merged sources.",
+    avoid_when="Classes overlap everywhere: wrong labels cannot be told from hard cases, and the check says so.",
+    paper="Northcutt, Jiang & Chuang 2021, Confident learning, arXiv:1911.00068; Wichmann & Hill 2001 (lapses)",
+    survey=("P1", "P5"),
+    needs=("labels",),
+    cost="seconds",
+)
+
+
+def suspect_labels(data: Data, target: str, rows: np.ndarray, *, groups: Mapping[str, Grouping], seed: int = 0,
+                   seconds: float = 15.0) -> Looked:
+    """LOOK-LABEL with the rows, likeliest first. Regression: residuals far beyond their own tail."""
+    aim = aim_of(data, target, rows)
+    if aim is None or len(aim) < 100:
+        return Looked(checks=(not_run("LOOK-LABEL", "fewer than 100 training rows with this target"),))
+    full, aim = len(aim), aim.sampled(int(300 * seconds), seed, "labels")
+    return _classes(data, aim, full, seed) if aim.classes else _numbers(data, aim, full, seed)
+
+
+def _classes(data: Data, aim: Aim, full: int, seed: int) -> Looked:
+    counts = np.bincount(aim.values)
+    if len(counts) < 2 or np.sort(counts)[-2] < 20 or len(counts) > 50:
+        return Looked(checks=(not_run("LOOK-LABEL", "needs two classes of 20 rows or more and at most 50 classes"),))
+    view = quick_view(data, aim.rows, inputs=tuple(n for n in data.inputs if n != aim.name), seed=seed)
+    proba = out_of_fold(view, aim, folds_of(len(aim), seed, "labels"), seed)
+    lapse = lapse_rate(proba, aim.values)
+    listed = np.flatnonzero(lapse.posterior > 0.5)
+    listed = listed[np.argsort(-lapse.posterior[listed], kind="stable")]
+    facts = {"label_error_rate": lapse.rate if lapse.stands else 0.0}
+    smallest = f"2 % wrong labels where classes part cleanly; none where they overlap{sampled_note(len(aim), full)}"
+    check = ran("LOOK-LABEL", smallest)
+    if not lapse.stands or len(listed) < 3:
+        return Looked(checks=(check,), facts=facts)
+    claim = (f"About {lapse.rate:.1%} of the labels in '{aim.name}' look wrong; {len(listed):,} rows are listed, the "
+             f"likeliest first{sampled_note(len(aim), full)}")
+    finding = found(data, "LOOK-LABEL", "warn", claim, rows=aim.rows[listed], columns=(aim.name,),
+                    values={"rate": lapse.rate, "rows": len(listed), "also_confident_joint": int(
+                        confident_joint(proba, aim.values)[listed].sum())}, source="confident learning, lapse test")
+    return Looked((finding,), (check,), facts=facts)
+
+
+def _numbers(data: Data, aim: Aim, full: int, seed: int) -> Looked:
+    view = quick_view(data, aim.rows, inputs=tuple(n for n in data.inputs if n != aim.name), seed=seed)
+    values, _ = evened(aim.values)
+    guess = out_of_fold(view, replace(aim, values=values), folds_of(len(aim), seed, "labels"), seed)
+    residual = _by_local_spread(values - guess, guess)
+    low, high, low_heavy, high_heavy = limits(residual, 0.01)
+    plain, heavy = (residual < low) | (residual > high), (residual < low_heavy) | (residual > high_heavy)
+    hit, grade = (heavy, "warn") if heavy.any() and heavy.mean() <= 0.02 else (plain, "note")
+    smallest = "a target further from its prediction than the residuals' own tail reaches (about 6 spreads, normal)"
+    check = ran("LOOK-LABEL", smallest + sampled_note(len(aim), full))
+    if not hit.any() or hit.mean() > 0.05:
+        return Looked(checks=(check,))
+    listed = np.flatnonzero(hit)
+    listed = listed[np.argsort(-np.abs(residual[listed]), kind="stable")]
+    verb = "lie" if len(listed) > 1 else "lies"
+    claim = f"{many(len(listed), 'target')} in '{aim.name}' {verb} far from what their inputs say"
+    claim += sampled_note(len(aim), full)
+    return Looked((found(data, "LOOK-LABEL", grade, claim, rows=aim.rows[listed], columns=(aim.name,),
+                         values={"rows": len(listed)}, source="out-of-fold residuals"),), (check,))
+
+
+def _by_local_spread(residual: np.ndarray, guess: np.ndarray) -> np.ndarray:
+    """Residuals over the typical residual of rows with a like prediction (tenths), so that a fan is no fault."""
+    tenth = np.minimum(np.argsort(np.argsort(guess)) * 10 // len(guess), 9)
+    middle = np.array([np.median(residual[tenth == t]) for t in range(10)])[tenth]
+    spread = np.array([np.median(np.abs((residual - middle)[tenth == t])) for t in range(10)])
+    overall = float(np.median(np.abs(residual - middle)))
+    return (residual - middle) / np.maximum(spread, max(0.2 * overall, 1e-12))[tenth]

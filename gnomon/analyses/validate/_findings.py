@@ -1,0 +1,125 @@
+"""What validation has to say, as findings: each function returns a Finding, or None where there is nothing to say."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from gnomon.analyses.validate._units import NO_INTERVAL, NO_P, unit_codes
+from gnomon.analyses.validate.compare import outcome, units_needed
+from gnomon.analyses.validate.no_signal import NoSignal
+from gnomon.tasks._task import Stats
+from gnomon.values import Difference, Estimate, Finding, finding
+
+NEAR_PERFECT = 0.001  # share of the floor's error left over below which a score is called too good
+SMALL_CELL = 5  # groups with fewer rows are not shown
+
+
+def no_signal_found(result: NoSignal) -> Finding | None:
+    """VALID-NO-SIGNAL: the chosen model does not beat the floor beyond chance."""
+    if result.signal:
+        return None
+    return finding("VALID-NO-SIGNAL", "block", f"No signal detectable; {result.smallest_effect}.",
+                   values={"p": result.p, "detectable": result.detectable, "test": result.test},
+                   source="Ojala & Garriga 2010, JMLR 11")
+
+
+def underpowered(task: Any, result: NoSignal, best_possible: float | None = None) -> Finding | None:
+    """VALID-UNDERPOWERED: even a large effect could have been missed: the score that would have been found lies at or
+    beyond `best_possible`, or, for an AUC, correlation or R2, is 0.8 or more."""
+    detectable = result.detectable
+    limit = best_possible if best_possible is not None else {"roc_auc": 0.8, "r2": 0.8, "pearson": 0.8,
+                                                              "spearman": 0.8}.get(task.metric.name)
+    if detectable is None or limit is None:
+        return None
+    sign = 1 if task.metric.higher_is_better else -1
+    if sign * detectable < sign * limit:
+        return None
+    return finding("VALID-UNDERPOWERED", "note", f"Too few units to find a moderate effect: {result.smallest_effect}.",
+                   values={"detectable": detectable, "limit": limit})
+
+
+def undetermined(difference: Difference, n_units: int, unit: str = "row") -> Finding | None:
+    """VALID-UNDETERMINED: the comparison cannot be settled with these units."""
+    if outcome(difference) != "undetermined":
+        return None
+    needed = units_needed(difference, n_units)
+    values = {"low": difference.low, "high": difference.high, "margin": difference.margin, "n_units": n_units,
+              "units_needed": needed}
+    if difference.high is not None and difference.high < 0:
+        return finding("VALID-UNDETERMINED", "note",
+                       "On the test rows the simpler model did better, contrary to validation.", values=values)
+    more = f"; about {needed:,} would" if needed else ""
+    claim = f"{n_units} units (each a {unit}) are too few to tell which of the two is better{more}."
+    return finding("VALID-UNDETERMINED", "note", claim, values=values)
+
+
+def few_groups(task: Any, stats: Stats, units: np.ndarray, unit: str) -> Finding | None:
+    """VALID-FEW-GROUPS: too few independent units for a p, or for any interval; the groups' own scores instead."""
+    codes, g = unit_codes(units, len(stats))
+    if g >= NO_P:
+        return None
+    scores, sizes = [], np.bincount(codes, minlength=g)
+    for i in range(g):
+        score = float(task.score(stats.take(np.flatnonzero(codes == i)))) if sizes[i] >= SMALL_CELL else float("nan")
+        scores.append(score)
+    what = "no interval is given" if g < NO_INTERVAL else "no p is given"
+    return finding("VALID-FEW-GROUPS", "warn", f"Only {g} independent units ({unit}) judge the score: {what}.",
+                   values={"groups": g, "scores": scores, "rows": sizes}, source="Cameron, Gelbach & Miller 2008")
+
+
+def seeds_unstable(scores: np.ndarray, estimate: Estimate) -> Finding | None:
+    """VALID-SEEDS: training again with another seed moves the score by more than half its sampling interval."""
+    scores = np.asarray(scores, dtype=float)
+    if len(scores) < 3 or estimate.low is None or estimate.high is None:
+        return None
+    spread, half = float(scores.std(ddof=1)), (estimate.high - estimate.low) / 2
+    if spread <= half / 2:
+        return None
+    return finding("VALID-SEEDS", "warn" if spread > half else "note",
+                   f"Training with another seed moves the score by {spread:.2g} (sd of {len(scores)} seeds), "
+                   f"against a sampling error of about {half / 2:.2g}.",
+                   values={"sd": spread, "seeds": len(scores), "half_width": half}, source="Bouthillier et al. 2021")
+
+
+def ceiling(estimate: Estimate, replicate_sd: float, replicates: int) -> Finding | None:
+    """VALID-CEILING: the error is no larger than repeated measurements differ among themselves (`replicate_sd`, the sd
+    of one measurement, from `replicates` repeated ones). An error well below it is too good: see `too_good`."""
+    noise = {"rmse": replicate_sd, "mae": replicate_sd * np.sqrt(2 / np.pi)}.get(estimate.metric)
+    if noise is None or replicates < 10 or estimate.low is None or noise < estimate.low:
+        return None
+    return finding("VALID-CEILING", "note",
+                   f"The error ({estimate.value:.3g}) is within its interval of the measurement's own noise "
+                   f"({noise:.3g}, from {replicates} repeated measurements): a better model could not show it here.",
+                   values={"noise": noise, "value": estimate.value, "replicates": replicates})
+
+
+def too_good(task: Any, estimate: Estimate, floor: float, *, replicate_sd: float | None = None) -> Finding | None:
+    """VALID-TOO-GOOD: the score leaves almost none of the floor's error (a note: easy problems exist), or its whole
+    interval lies below the noise of repeated measurements, which only a leak explains (a warning)."""
+    noise = {"rmse": replicate_sd, "mae": (replicate_sd or 0) * np.sqrt(2 / np.pi)}.get(estimate.metric)
+    if replicate_sd and noise and estimate.high is not None and estimate.high < 0.8 * noise:
+        return finding("VALID-TOO-GOOD", "warn",
+                       f"The error ({estimate.value:.3g}) is smaller than that of measuring again ({noise:.3g}): "
+                       "look for a leak.", values={"noise": noise, "value": estimate.value})
+    if not np.isfinite(floor) or estimate.n_units < 30:
+        return None
+    best = 1.0 if task.metric.higher_is_better else 0.0
+    gap, left = abs(best - floor), abs(best - estimate.value)
+    if gap == 0 or left / gap > NEAR_PERFECT:
+        return None
+    return finding("VALID-TOO-GOOD", "note", f"Almost nothing is left to improve (score {estimate.value:.4g}, floor "
+                   f"{floor:.3g}): make sure no input contains the answer.",
+                   values={"value": estimate.value, "floor": floor, "left": left / gap})
+
+
+def optimistic(measured: Mapping[str, Any], unit: str = "group") -> Finding | None:
+    """VALID-OPTIMISM: a random split would have promised more; only if the lower limit of the gap is above 0."""
+    if measured.get("low") is None or measured["low"] <= 0:
+        return None
+    return finding("VALID-OPTIMISM", "note",
+                   f"A random split would flatter: {measured['model']} scores {measured['random']:.3g} on it and "
+                   f"{measured['honest']:.3g} on new {unit}s, {measured['gap']:.2g} "
+                   f"[{measured['low']:.2g}, {measured['high']:.2g}] worse.", values=dict(measured))

@@ -1,0 +1,179 @@
+"""Do predicted probabilities mean what they say?"""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+
+from gnomon.analyses.validate._bootstrap import draws
+from gnomon.analyses.validate._units import scorable, unit_sums
+from gnomon.card import Card
+from gnomon.rng import stream
+from gnomon.tasks._task import Prediction, Stats
+from gnomon.values import Finding, finding
+
+CARD = Card(
+    name="Calibration",
+    gist="Bins of predicted against observed frequency, expected calibration error, slope and intercept.",
+    use_when="A probability, not only a class, will be acted on.",
+    avoid_when="Fewer than about 100 labelled rows: the bins say nothing.",
+    paper="Van Calster 2019, BMC Medicine 17; Guo et al. 2017, arXiv:1706.04599; Kumar et al. 2019, arXiv:1909.10155",
+    survey=("P7", "P9"),
+    tasks=("classify",),
+    needs=("labels",),
+    cost="seconds",
+)
+FEWEST = 50  # rows; and 10 of each class of two
+OFF, FAR_OFF = 0.03, 0.10  # calibration error (debiased) from which probabilities are called off, and far off
+LEAST = 1e-6  # probabilities are kept this far from 0 and 1
+
+
+@dataclass(frozen=True)
+class Calibrated:
+    """bins: (predicted, observed, low, high, rows) each. ece: expected calibration error, its bias from small bins
+    taken out, with its interval. slope 1 and intercept 0 (calibration in the large) are perfect; a slope under 1 means
+    too extreme. of: whose probability (the positive class of two, else the class predicted). p: of both perfect."""
+
+    bins: tuple[tuple[float, float, float, float, int], ...]
+    ece: float
+    ece_low: float
+    ece_high: float
+    slope: float
+    slope_low: float
+    slope_high: float
+    intercept: float
+    intercept_low: float
+    intercept_high: float
+    p: float
+    of: str
+    n_rows: int
+    n_units: int
+
+
+def calibration(stats: Stats, units: np.ndarray | None = None, *, bins: int = 10, level: float = 0.95, seed: int = 0,
+                repeats: int = 500) -> Calibrated | None:
+    """Compare `proba` (n, K) of `stats` with what happened; None with under 50 rows or 10 of a class."""
+    from gnomon.analyses.validate.interval import wilson
+
+    stats, codes, g = scorable(stats, units)
+    if len(stats) < FEWEST:
+        return None
+    said, came, of = _events(stats)
+    if min(came.sum(), (1 - came).sum()) < 10:
+        return None
+    edges = np.unique(np.quantile(said, np.linspace(0, 1, bins + 1)[1:-1]))
+    place = np.searchsorted(edges, said, side="right")
+    sums = np.stack([np.ones(len(said)), said, came], axis=1)
+    cells = np.zeros((len(said), (len(edges) + 1), 3))
+    cells[np.arange(len(said)), place] = sums
+    per_unit = unit_sums(cells.reshape(len(said), -1), codes, g)
+    total = per_unit.sum(0).reshape(-1, 3)
+    shown = tuple((s / n, c / n, *wilson(c / n, n, 1.96), int(n)) for n, s, c in total if n)
+    rng = stream(seed, "calibration")
+    boot = np.concatenate([_ece((w @ per_unit).reshape(len(w), -1, 3)) for w in draws(rng, g, repeats)])
+    ece = float(_ece(total[None])[0])
+    low, high = np.quantile(boot, [(1 - level) / 2, (1 + level) / 2]) - (boot.mean() - ece)
+    slope = _slope(said, came, codes, g, level)
+    return Calibrated(shown, max(0.0, ece), max(0.0, float(low)), max(0.0, float(high)), *slope, of, len(said), g)
+
+
+def _events(stats: Stats) -> tuple[np.ndarray, np.ndarray, str]:
+    """Probability said and whether it came true (0/1)."""
+    proba, truth = stats["proba"], stats["truth"]
+    if proba.shape[1] == 2:
+        return proba[:, 1], (truth == 1).astype(float), "the positive class"
+    top = proba.argmax(axis=1)
+    return proba[np.arange(len(top)), top], (truth == top).astype(float), "the class predicted"
+
+
+def _ece(cells: np.ndarray) -> np.ndarray:
+    """From sums (B, bins, [rows, said, came]): the root of the weighted squared gap less its expected noise (Kumar et
+    al. 2019), which unlike the mean absolute gap does not grow as bins shrink."""
+    n, said, came = np.moveaxis(cells, -1, 0)
+    some = n > 1
+    n = np.where(some, n, 2)
+    share = came / n
+    square = (said / n - share) ** 2 - share * (1 - share) / (n - 1)
+    mean = (np.where(some, n, 0) * square).sum(1) / np.where(some, n, 0).sum(1)
+    return np.sign(mean) * np.sqrt(np.abs(mean))
+
+
+def _slope(said: np.ndarray, came: np.ndarray, codes: np.ndarray, g: int,
+           level: float) -> tuple[float, float, float, float, float, float, float]:
+    """Logistic regression of what came on the logit of what was said: slope; and the intercept with slope 1; each with
+    its limits (errors robust to groups), and the p of both being right."""
+    from scipy.stats import chi2, norm
+
+    z = float(norm.ppf((1 + level) / 2))
+    logit = np.log(np.clip(said, LEAST, 1 - LEAST) / np.clip(1 - said, LEAST, 1))
+    design = np.stack([np.ones(len(said)), logit], axis=1)
+    both, cov = _logistic(design, came, np.zeros(len(said)), codes, g)
+    large, cov_large = _logistic(design[:, :1], came, logit, codes, g)
+    off = both - np.array([0.0, 1.0])
+    p = float(chi2.sf(off @ np.linalg.pinv(cov) @ off, 2))
+    s, a = float(np.sqrt(cov[1, 1])), float(np.sqrt(cov_large[0, 0]))
+    return (float(both[1]), float(both[1] - z * s), float(both[1] + z * s), float(large[0]), float(large[0] - z * a),
+            float(large[0] + z * a), p)
+
+
+def _logistic(design: np.ndarray, came: np.ndarray, offset: np.ndarray, codes: np.ndarray,
+              g: int) -> tuple[np.ndarray, np.ndarray]:
+    """Newton steps (a ridge of 1e-6 keeps separable data finite) and the cluster-robust covariance."""
+    beta, ridge = np.zeros(design.shape[1]), 1e-6 * np.eye(design.shape[1])
+    for _ in range(50):
+        p = 1 / (1 + np.exp(-np.clip(design @ beta + offset, -30, 30)))
+        bread = np.linalg.inv((design * (p * (1 - p))[:, None]).T @ design + ridge)
+        step = bread @ (design.T @ (came - p) - ridge @ beta)
+        beta = beta + np.clip(step, -2, 2)
+        if np.abs(step).max() < 1e-10:
+            break
+    scores = unit_sums(design * (came - p)[:, None], codes, g)
+    return beta, bread @ (scores.T @ scores) @ bread * (g / max(1, g - 1))
+
+
+def calibration_finding(found: Calibrated | None) -> Finding | None:
+    """VALID-CALIBRATION: both beyond chance (p < 0.01) and large enough to matter."""
+    if found is None or found.p >= 0.01 or found.ece < OFF or found.ece_low <= 0:
+        return None
+    way = "too extreme" if found.slope < 1 else "too timid"
+    if found.slope_low <= 1 <= found.slope_high:
+        way = "too low" if found.intercept > 0 else "too high"
+    return finding("VALID-CALIBRATION", "warn" if found.ece >= FAR_OFF else "note",
+                   f"Predicted probabilities are {way}: they miss the observed shares by {found.ece:.0%} on average "
+                   f"(slope {found.slope:.2f} [{found.slope_low:.2f}, {found.slope_high:.2f}]).",
+                   values={k: v for k, v in asdict(found).items() if k != "bins"}, source="Van Calster et al. 2019",
+                   figure="calibration")
+
+
+def temperature(stats: Stats) -> float:
+    """The temperature T for which the probabilities' T-th root, renormalised, has the least log loss (Guo et al. 2017):
+    above 1 where the model is too sure. Fit it on rows that neither trained nor stopped the model."""
+    from scipy.optimize import minimize_scalar
+
+    stats, _, _ = scorable(stats, None)
+    logs = np.log(np.clip(stats["proba"], LEAST, 1))
+    truth = stats["truth"].astype(int)
+
+    def loss(log_t: float) -> float:
+        z = logs / np.exp(log_t)
+        z = z - z.max(axis=1, keepdims=True)
+        return float((np.log(np.exp(z).sum(1)) - z[np.arange(len(z)), truth]).mean())
+
+    return float(np.exp(minimize_scalar(loss, bounds=(-3, 3), method="bounded").x))
+
+
+def cooled(prediction: Prediction, by: float) -> Prediction:
+    """The prediction with its probabilities at temperature `by`; the likeliest class stays."""
+    proba = np.asarray(prediction.proba, dtype=float)
+    logs = np.log(np.clip(proba, 1e-12, 1)) / by
+    raised = np.exp(logs - logs.max(axis=1, keepdims=True))
+    return Prediction(value=prediction.value, proba=raised / raised.sum(axis=1, keepdims=True))
+
+
+def each_target(task: Any, stats: Stats, units: np.ndarray | None, *, seed: int = 0) -> dict[str, Calibrated]:
+    """Calibration of every target that has classes, by name."""
+    pairs = [(t, task.part(stats, i)) for i, t in enumerate(getattr(task, "tasks", ()))] or [(task, stats)]
+    found = {t.target: calibration(s, units, seed=seed) for t, s in pairs if t.name == "classify"}
+    return {name: c for name, c in found.items() if c is not None}

@@ -1,0 +1,150 @@
+"""A score with its interval."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from gnomon.analyses.validate._auc import area, covariance, is_binary_auc, logit_limits, score_limits
+from gnomon.analyses.validate._bootstrap import bca, bootstrap, jackknife_error, left_out
+from gnomon.analyses.validate._scores import mean_loss, weighted
+from gnomon.analyses.validate._units import FEW_GROUPS, NO_INTERVAL, scorable
+from gnomon.card import Card
+from gnomon.rng import stream
+from gnomon.tasks._task import Stats
+from gnomon.values import Estimate
+
+CARD = Card(
+    name="Confidence interval of a score",
+    gist="The range of scores plausible for new units of the same kind, by the method that suits the metric.",
+    use_when="Any score on held-out rows, grouped or not, is going to be read by someone.",
+    avoid_when="The rows were trained on: no interval repairs that.",
+    paper="Wilson 1927, JASA 22; DeLong 1988, Biometrics 44; Efron 1987, JASA 82; Obuchowski 1997, Biometrics 53",
+    survey=("P7", "W7"),
+    needs=("labels",),
+    cost="seconds",
+)
+INCLUDES = {
+    "holdout": "test sampling; not training-set variation",
+    "repeated_cv": "sampling of the units scored; training-set variation only in part",
+    "nested_cv": "sampling of the units scored; training-set variation only in part",
+    "bbc_cv": "sampling of the units scored and choosing among candidates; training-set variation only in part",
+}
+
+
+def interval(task: Any, stats: Stats, units: np.ndarray | None, *, level: float = 0.95, estimator: str = "holdout",
+             unit: str = "row", seed: int = 0, repeats: int = 2000) -> Estimate:
+    """The headline score of `stats` (n rows) and its interval at `level`, for rows in `units` (n,).
+
+    Shares (losses of 0 and 1): Wilson; two-class AUC: DeLong on the logit scale, Obuchowski's variance for groups;
+    otherwise BCa over units, or under 40 groups the jackknife with a t quantile of G-1 degrees of freedom. Under 3
+    units there is no interval (low and high are None). `repeats` bootstrap draws, fewer where one is dear.
+    """
+    stats, codes, g = scorable(stats, units)
+    value = float(task.score(stats)) if len(stats) else float("nan")
+    low, high, method = None, None, "none: fewer than 3 units"
+    if g >= NO_INTERVAL and np.isfinite(value):
+        low, high, method = _limits(task, stats, codes, g, level, seed, repeats)
+    return Estimate(task.metric.name, value, low, high, level, estimator, unit, g, len(stats),  # type: ignore[arg-type]
+                    n_events=events(stats), method=method, includes=INCLUDES.get(estimator, "test sampling"),
+                    by_target=by_target(task, stats))
+
+
+def _limits(task: Any, stats: Stats, codes: np.ndarray, g: int, level: float, seed: int,
+            repeats: int) -> tuple[float | None, float | None, str]:
+    from scipy.stats import norm, t
+
+    grouped = g < len(stats)
+    tail = (1 + level) / 2
+    quantile = float(t.ppf(tail, g - 1) if grouped else norm.ppf(tail))
+    losses = mean_loss(task, stats)
+    if losses is not None and np.isin(losses, (0.0, 1.0)).all() and task.metric.higher_is_better:
+        return _share_limits(task, stats, codes, g, quantile, grouped)
+    if is_binary_auc(task, stats):
+        return _auc_limits(stats, codes, g, quantile, grouped)
+    scores = weighted(task, stats, codes, g)
+    without = left_out([scores], g)[0]
+    if grouped and g < FEW_GROUPS:
+        return (*_t_limits(task.metric.name, scores.full, without, quantile), "jackknife over groups, t")
+    drawn = bootstrap([scores], g, repeats, stream(seed, "interval", task.metric.name))[0]
+    if np.isfinite(drawn).mean() < 0.9:
+        return (*_t_limits(task.metric.name, scores.full, without, quantile), "jackknife, t")
+    return (*bca(scores.full, drawn, without, g).limits(level), "BCa over groups" if grouped else "BCa")
+
+
+def wilson(share: float, n: float, quantile: float) -> tuple[float, float]:
+    """Wilson's score limits of a share seen on `n` (possibly effective) rows."""
+    centre = (share + quantile**2 / (2 * n)) / (1 + quantile**2 / n)
+    half = quantile / (1 + quantile**2 / n) * np.sqrt(share * (1 - share) / n + quantile**2 / (4 * n**2))
+    return float(min(share, max(0.0, centre - half))), float(max(share, min(1.0, centre + half)))
+
+
+def _share_limits(task: Any, stats: Stats, codes: np.ndarray, g: int, quantile: float,
+                  grouped: bool) -> tuple[float, float, str]:
+    """Wilson; for groups with the number of independent rows that would give the jackknife's error (after Korn &
+    Graubard 1998, Survey Methodology 24), never more than there are rows, and the t quantile."""
+    scores = weighted(task, stats, codes, g)
+    if not grouped:
+        return (*wilson(scores.full, g, quantile), "Wilson")
+    error = jackknife_error(left_out([scores], g)[0])
+    effective = scores.full * (1 - scores.full) / error**2 if error > 0 else float(g)
+    return (*wilson(scores.full, min(effective, len(stats)), quantile), "Wilson, effective rows of groups, t")
+
+
+def _auc_limits(stats: Stats, codes: np.ndarray, g: int, quantile: float,
+                grouped: bool) -> tuple[float | None, float | None, str]:
+    found = area(stats["truth"], stats["proba"][:, 1], codes, g)
+    error = float(np.sqrt(covariance(found, found, clustered=grouped)))
+    if not np.isfinite(error):
+        return None, None, "none: fewer than 2 rows of a class"
+    odd = min(found.value, 1 - found.value) * min(found.n1, found.n0) < 0.5  # nearly no pair is out of order
+    if odd or error == 0:
+        share = g / len(stats) if grouped else 1.0
+        return (*score_limits(found.value, max(2.0, found.n1 * share), max(2.0, found.n0 * share), quantile),
+                "Newcombe's score for an AUC near its bound")
+    return (*logit_limits(found.value, error, quantile), "logit-DeLong" + (", Obuchowski, t" if grouped else ""))
+
+
+def _t_limits(metric: str, value: float, without: np.ndarray, quantile: float) -> tuple[float | None, float | None]:
+    """Jackknife and t on the scale on which the metric is nearest to normal: log for errors, Fisher's z for
+    correlations, logit for areas, else as it is."""
+    to, back = SCALES.get(metric, (lambda x: x, lambda x: x))
+    with np.errstate(divide="ignore", invalid="ignore"):
+        moved, centre = to(without), float(to(np.asarray(value)))
+    if not np.isfinite(centre) or not np.isfinite(moved).all():
+        to, back = (lambda x: x), (lambda x: x)
+        moved, centre = without[np.isfinite(without)], value
+    if len(moved) < 2:
+        return None, None
+    half = quantile * jackknife_error(moved)
+    return float(back(centre - half)), float(back(centre + half))
+
+
+def _logit(x: np.ndarray) -> np.ndarray:
+    return np.log(x / (1 - x))
+
+
+def _share(x: np.ndarray) -> np.ndarray:
+    return 1 / (1 + np.exp(-x))
+
+
+SCALES = {"rmse": (np.log, np.exp), "mae": (np.log, np.exp), "log_loss": (np.log, np.exp),
+          "pearson": (np.arctanh, np.tanh), "spearman": (np.arctanh, np.tanh), "mcc": (np.arctanh, np.tanh),
+          "roc_auc": (_logit, _share), "average_precision": (_logit, _share), "macro_f1": (_logit, _share),
+          "balanced_accuracy": (_logit, _share)}
+
+
+def events(stats: Stats) -> int | None:
+    """Rows of the rarest class; of two classes, of the positive one. None where there are no classes."""
+    if "proba" not in stats.arrays or stats.arrays.get("truth") is None or not len(stats):
+        return None
+    counts = np.bincount(stats["truth"].astype(int), minlength=stats["proba"].shape[1])
+    return int(counts[1] if len(counts) == 2 else counts.min())
+
+
+def by_target(task: Any, stats: Stats) -> Mapping[str, float]:
+    """The score of each target, where there are several."""
+    parts = {each.target: each.score(task.part(stats, i)) for i, each in enumerate(getattr(task, "tasks", ()))}
+    return {name: float(score) for name, score in parts.items() if np.isfinite(score)}

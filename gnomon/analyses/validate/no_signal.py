@@ -1,0 +1,185 @@
+"""Is there anything to learn here at all?"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+
+from gnomon.analyses.validate._auc import is_binary_auc
+from gnomon.analyses.validate._bootstrap import left_out, pseudo_values, sign_flips
+from gnomon.analyses.validate._scores import weighted
+from gnomon.analyses.validate._units import NO_P, scorable
+from gnomon.card import Card
+from gnomon.rng import stream
+from gnomon.tasks._task import Stats
+
+CARD = Card(
+    name="Test for any signal",
+    gist="Whether the chosen model beats the floor by more than chance would let it, and what could have been found.",
+    use_when="Before any claim that something was learned; above all with few rows or many candidates.",
+    avoid_when="Two real models are compared: use the paired comparison.",
+    paper="Ojala & Garriga 2010, JMLR 11; Mann & Whitney 1947, Ann. Math. Stat. 18; Hartigan 1969, JASA 64",
+    survey=("P7", "W7", "P2"),
+    needs=("labels",),
+    cost="seconds",
+)
+LEVEL = 0.05  # one-sided
+POWER = 0.84  # normal quantile of 80 % power
+SHUFFLES = 499
+
+
+@dataclass(frozen=True)
+class NoSignal:
+    """p: one-sided, None where there are too few groups to print one. signal: the model beats the floor beyond chance.
+    detectable: the score that would have been found with 80 % power. smallest_effect: the same as a sentence."""
+
+    p: float | None
+    signal: bool
+    test: str
+    detectable: float | None
+    smallest_effect: str
+
+
+def no_signal(task: Any, stats: Stats | Sequence[Stats], floor_stats: Stats, units: np.ndarray | None, *,
+              seed: int = 0) -> NoSignal:
+    """Test the model's `stats` against the floor's on the same n rows, one-sided at 5 %.
+
+    One Stats: a sealed part; Mann-Whitney for a two-class AUC, otherwise sign flips, of groups where rows have them.
+    A list of Stats: out-of-fold statistics of every candidate that selection could have chosen; the best score is
+    compared with the best after shuffling the truth among exchangeable units, so that selection is repeated each time.
+    Under 6 groups the truth is shuffled within groups, and no p is given.
+    """
+    candidates = [stats] if isinstance(stats, Stats) else list(stats)
+    held_out = isinstance(stats, Stats)
+    joint = {f"{i}|{k}": v for i, s in enumerate([*candidates, floor_stats]) for k, v in s.arrays.items()}
+    joint, codes, g = scorable(Stats({**joint, **_truths(candidates[0])}), units)
+    *candidates, floor = [_one(joint, i) for i in range(len(candidates) + 1)]
+    rng = stream(seed, "no_signal")
+    if len(joint) < 3:
+        return NoSignal(None, False, "none: fewer than 3 rows", None, "not checked: fewer than 3 rows have a label")
+    if not held_out or g < NO_P:
+        return _shuffled(task, candidates, floor, codes, g, rng)
+    if g == len(joint) and is_binary_auc(task, candidates[0]):
+        return _mann_whitney(task, candidates[0])
+    return _flipped(task, candidates[0], floor, codes, g, rng)
+
+
+def _truths(stats: Stats) -> dict[str, np.ndarray]:
+    return {k: v for k, v in stats.arrays.items() if k == "truth" or k.endswith(".truth")}
+
+
+def _one(joint: Stats, i: int) -> Stats:
+    start = f"{i}|"
+    return Stats({k[len(start):]: v for k, v in joint.arrays.items() if k.startswith(start)})
+
+
+def _sign(task: Any) -> float:
+    return 1.0 if task.metric.higher_is_better else -1.0
+
+
+def _mann_whitney(task: Any, stats: Stats) -> NoSignal:
+    """Normal approximation with the variance under the null and its correction for ties."""
+    from scipy.stats import norm
+
+    positive, score = stats["truth"] == 1, stats["proba"][:, 1]
+    n1, n0 = int(positive.sum()), int((~positive).sum())
+    if not n1 or not n0:
+        return NoSignal(None, False, "none: one class", None, "not checked: only one class is present")
+    n = n1 + n0
+    runs = np.unique(score, return_counts=True)[1].astype(float)
+    ties = ((runs**3 - runs).sum()) / (n * (n - 1))
+    error, widest = (np.sqrt(max(0.0, n + 1 - t) / (12 * n1 * n0)) for t in (ties, 0.0))
+    area = float(task.score(stats))
+    p = float(norm.sf((area - 0.5) / error)) if error > 0 else 1.0
+    found = float(min(1.0, 0.5 + (norm.isf(LEVEL) + POWER) * widest))
+    return NoSignal(p, p < LEVEL, "Mann-Whitney", found, _sentence(task, n, n, found))
+
+
+def _flipped(task: Any, stats: Stats, floor: Stats, codes: np.ndarray, g: int, rng: np.random.Generator) -> NoSignal:
+    from scipy.stats import norm
+
+    ours, naive = (weighted(task, s, codes, g) for s in (stats, floor))
+    without = left_out([ours, naive], g, blocks=1000)
+    gaps = _sign(task) * (without[0] - without[1])
+    gap, gaps = _sign(task) * (ours.full - naive.full), gaps[np.isfinite(gaps)]
+    if not np.isfinite(gap) or len(gaps) < NO_P:
+        return NoSignal(None, False, "none: the score is not defined", None, "not checked: the score is not defined")
+    each = pseudo_values(gap, gaps)
+    means = sign_flips(each, rng).means
+    p = float((1 + (means <= 0).sum()) / (len(means) + 1))
+    error = each.std(ddof=1) / np.sqrt(len(each))
+    found = float(naive.full + _sign(task) * (norm.isf(LEVEL) + POWER) * error)
+    return NoSignal(p, p < LEVEL, "group sign-flip" if g < len(codes) else "sign-flip", found,
+                    _sentence(task, len(codes), g, found))
+
+
+def _shuffled(task: Any, candidates: list[Stats], floor: Stats, codes: np.ndarray, g: int,
+              rng: np.random.Generator) -> NoSignal:
+    sign = _sign(task)
+    best = max((sign * task.score(s) for s in candidates), default=float("nan"))
+    truths = _truths(candidates[0])
+    indices = list(_shuffles(truths, codes, g, rng))
+    null = np.max([sign * _scores_of_shuffles(task, s, truths, indices) for s in candidates], axis=0)
+    null = null[np.isfinite(null)]
+    floor_score = float(task.score(floor))
+    if not len(null) or not np.isfinite(best):
+        return NoSignal(None, False, "none: the score is not defined", None, "not checked: the score is not defined")
+    p = float((1 + (null >= best - 1e-12).sum()) / (len(null) + 1))
+    spread = float(null.std())
+    found = max(float(np.quantile(null, 1 - LEVEL)) + POWER * spread, sign * floor_score)
+    signal = bool(p < LEVEL and best > sign * floor_score)
+    test = "permutation within groups" if g < NO_P else "permutation" if g == len(codes) else "permutation of groups"
+    return NoSignal(None if g < NO_P else p, signal, test, sign * found, _sentence(task, len(codes), g, sign * found))
+
+
+def _scores_of_shuffles(task: Any, stats: Stats, truths: dict[str, np.ndarray],
+                        indices: list[np.ndarray]) -> np.ndarray:
+    """The score after each shuffle of the truth; a two-class AUC needs its ranks only once."""
+    if is_binary_auc(task, stats):
+        from scipy.stats import rankdata
+
+        positive = np.stack([truths["truth"][index] == 1 for index in indices]).astype(float)
+        n1 = positive.sum(1)
+        with np.errstate(invalid="ignore", divide="ignore"):
+            return (positive @ rankdata(stats["proba"][:, 1]) - n1 * (n1 + 1) / 2) / (n1 * (len(stats) - n1))
+    moved = ({k: v[index] for k, v in truths.items()} for index in indices)
+    return np.array([task.score(Stats({**stats.arrays, **m})) for m in moved])
+
+
+def _shuffles(truths: dict[str, np.ndarray], codes: np.ndarray, g: int,
+              rng: np.random.Generator) -> Iterator[np.ndarray]:
+    """Row indices that move the truth among exchangeable units.
+
+    Rows that are units: any order. Truth equal within every unit: units swap their truth. Otherwise units swap their
+    rows whole, end to end, so that what neighbours share stays together. Under 6 units: within units.
+    """
+    n, first = len(codes), np.unique(codes, return_index=True)[1]
+    order = np.argsort(codes, kind="stable")
+    start = np.searchsorted(codes[order], np.arange(g + 1))
+    whole = all(np.array_equal(v, v[first][codes], equal_nan=v.dtype.kind == "f") for v in truths.values())
+    for _ in range(SHUFFLES):
+        index = np.empty(n, dtype=np.int64)
+        if g == n:
+            yield rng.permutation(n)
+        elif g < NO_P and not whole:
+            for a, b in pairwise(start):
+                index[order[a:b]] = rng.permutation(order[a:b])
+            yield index
+        elif whole:
+            yield first[rng.permutation(g)][codes]
+        else:
+            index[order] = np.concatenate([order[start[u]:start[u + 1]] for u in rng.permutation(g)])
+            yield index
+
+
+def _sentence(task: Any, n: int, g: int, found: float) -> str:
+    size = f"n = {n}" if g == n else f"n = {n} in {g} groups"
+    side = "above" if task.metric.higher_is_better else "below"
+    unit = f" {task.metric.unit}" if getattr(task.metric, "unit", "") else ""
+    name = {"roc_auc": "AUC", "rmse": "RMSE", "mae": "MAE", "r2": "R2"}.get(task.metric.name,
+                                                                         task.metric.name.replace("_", " "))
+    return f"with {size}, a score ({name}) {side} {found:.3g}{unit} would have been found with 80 % power"

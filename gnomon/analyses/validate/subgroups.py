@@ -1,0 +1,112 @@
+"""How well each named sub-group fares."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from gnomon.analyses.validate._units import known, unit_codes
+from gnomon.analyses.validate.interval import interval
+from gnomon.card import Card
+from gnomon.tasks._task import Stats
+from gnomon.values import Finding, finding
+
+CARD = Card(
+    name="Scores by sub-group",
+    gist="The score of every named sub-group with its interval, and which do worse than the rest beyond chance.",
+    use_when="Sites, sexes, batches, scaffolds or species are named in a column.",
+    avoid_when="The groups were searched for on these same rows: confirm them on others.",
+    paper="Van Calster et al. 2019, BMC Medicine 17; Benjamini & Hochberg 1995, JRSS B 57",
+    survey=("P9", "P7", "P8"),
+    needs=("labels", "groups"),
+    cost="seconds",
+)
+FEWEST_UNITS, FEWEST_EVENTS, MOST_GROUPS = 20, 10, 20
+FALSE_SHARE = 0.02  # expected share of false ones among the sub-groups named
+
+
+@dataclass(frozen=True)
+class Subgroup:
+    """One sub-group; value, low, high are None where there are too few rows, which `few` says. gap: how much worse than
+    the other rows of its column (positive: worse), with the p of that."""
+
+    column: str
+    group: str
+    n_units: int
+    n_rows: int
+    n_events: int | None
+    few: bool
+    value: float | None = None
+    low: float | None = None
+    high: float | None = None
+    gap: float | None = None
+    p: float | None = None
+
+
+def subgroups(task: Any, stats: Stats, units: np.ndarray | None, labels: Mapping[str, np.ndarray], *,
+              seed: int = 0) -> list[Subgroup]:
+    """Scores of the commonest 20 groups of every column in `labels` (each (n,), None or "" = unknown).
+
+    Under 20 units or 10 rows of the rarer class: "too few", and no score is given.
+    """
+    rows = np.flatnonzero(known(stats))
+    stats, codes = stats.take(rows), unit_codes(units, len(units) if units is not None else len(stats))[0]
+    codes = codes[rows] if units is not None else np.arange(len(rows))
+    table = []
+    for column, values in labels.items():
+        words = np.array(["" if v is None else str(v) for v in np.asarray(values, dtype=object)[rows]], dtype=object)
+        names, counts = np.unique(words[words != ""].astype(str), return_counts=True)
+        for name in names[np.argsort(-counts, kind="stable")][:MOST_GROUPS] if len(names) > 1 else ():
+            table.append(_one(task, stats, codes, words, column, str(name), seed))
+    return table
+
+
+def _one(task: Any, stats: Stats, codes: np.ndarray, words: np.ndarray, column: str, name: str, seed: int) -> Subgroup:
+    inside, outside = np.flatnonzero(words == name), np.flatnonzero((words != name) & (words != ""))
+    part = stats.take(inside)
+    n_units, rarest = len(np.unique(codes[inside])), _rarest(part)
+    few = n_units < FEWEST_UNITS or (rarest is not None and rarest < FEWEST_EVENTS)
+    if few:
+        return Subgroup(column, name, n_units, len(inside), rarest, True)
+    own = interval(task, part, codes[inside], seed=seed, repeats=1000)
+    rest = interval(task, stats.take(outside), codes[outside], seed=seed, repeats=1000)
+    gap, p = _gap(task, own.value, own.low, own.high, rest.value, rest.low, rest.high)
+    return Subgroup(column, name, n_units, len(inside), rarest, False, own.value, own.low, own.high, gap, p)
+
+
+def _rarest(stats: Stats) -> int | None:
+    """Rows of the rarer of two classes; None for numbers and for more classes."""
+    if "proba" not in stats.arrays or stats["proba"].shape[1] != 2:
+        return None
+    return int(np.bincount(stats["truth"].astype(int), minlength=2).min())
+
+
+def _gap(task: Any, value: float, low: float | None, high: float | None, rest: float, rest_low: float | None,
+         rest_high: float | None) -> tuple[float | None, float | None]:
+    """How much worse the group is, and its two-sided p, from the halves of the intervals that face each other."""
+    from scipy.stats import norm
+
+    if low is None or high is None or rest_low is None or rest_high is None:
+        return None, None
+    below = value < rest
+    facing = np.hypot((high - value) if below else (value - low), (rest - rest_low) if below else (rest_high - rest))
+    gap = (rest - value) * (1 if task.metric.higher_is_better else -1)
+    return float(gap), float(2 * norm.sf(abs(gap) / (facing / 1.96))) if facing > 0 else 1.0
+
+
+def subgroup_findings(task: Any, table: list[Subgroup], margin: float | None = None) -> list[Finding]:
+    """VALID-SUBGROUP for every group that does worse than the rest by more than `margin`, with at most 2 % false ones
+    expected among those named (Benjamini-Hochberg)."""
+    tested = sorted((s for s in table if s.p is not None), key=lambda s: s.p)  # type: ignore[arg-type,return-value]
+    passed = [i for i, s in enumerate(tested) if s.p is not None and s.p <= FALSE_SHARE * (i + 1) / len(tested)]
+    worse = [s for s in tested[:max(passed, default=-1) + 1] if s.gap is not None and s.gap > (margin or 0.0)]
+    name = task.metric.name.replace("_", " ")
+    return [finding("VALID-SUBGROUP", "warn",
+                    f"'{s.group}' in '{s.column}' does worse: {name} {s.value:.3g} [{s.low:.3g}, {s.high:.3g}], "
+                    f"{s.gap:.2g} worse than the other rows.", columns=(s.column,),
+                    values={"group": s.group, "value": s.value, "low": s.low, "high": s.high, "gap": s.gap,
+                            "n_units": s.n_units, "n_rows": s.n_rows}, source="Benjamini & Hochberg 1995")
+            for s in worse]

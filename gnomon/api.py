@@ -1,0 +1,248 @@
+"""The verbs, in Python: the same arguments as on the command line, a path or a DataFrame in, plain values out."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from gnomon.errors import InputError
+from gnomon.workflow._folder import Folder, read_json, write_json
+from gnomon.workflow.options import Options, seconds_of
+from gnomon.workflow.study import Voice
+
+
+@dataclass(frozen=True)
+class Result:
+    """A finished study: its folder and its report (the content of report.json)."""
+
+    folder: Path
+    report: Mapping[str, Any]
+
+    @property
+    def page(self) -> Path:
+        """report.html."""
+        return self.folder / "report.html"
+
+    @property
+    def claim(self) -> str:
+        """The verdict in one sentence."""
+        return (self.report.get("verdict") or {}).get("claim", "exploratory: no verdict")
+
+    def predict(self, source: Any, **rest: Any) -> Any:
+        """Predictions for new data as a DataFrame."""
+        return predict(self.folder, source, **rest)
+
+    def __repr__(self) -> str:
+        return f"Result({str(self.folder)!r}: {self.claim})"
+
+    def _repr_html_(self) -> str:
+        from html import escape
+
+        return f"<p>{escape(self.claim)} <a href='{escape(str(self.page))}'>report</a></p>"
+
+
+def folder_for(source: Any, out: str | Path | None) -> Folder:
+    """The study folder: as named, else NAME.study beside the caller, NAME from the (first) input."""
+    if out is not None:
+        return Folder(Path(out))
+    paths = [source] if isinstance(source, (str, Path)) else source if isinstance(source, (list, tuple)) else []
+    stem = Path(str(paths[0])).resolve().name if paths else "data"
+    stem = re.sub(r"(\.(csv|tsv|txt|parquet|xlsx|feather|jsonl|json|smi|sdf|fasta|fa|npz|gz|bz2|zip))+$", "", stem, flags=re.I)
+    return Folder(Path(f"{stem or 'data'}.study"))
+
+
+def options_from(words: Mapping[str, Any]) -> Options:
+    """Options from keyword arguments: a single name may stand for a list, a length of time may be text."""
+    allowed = set(Options.__dataclass_fields__)
+    words = {("scope" if k == "for_" else k): v for k, v in words.items() if v is not None}
+    unknown = set(words) - allowed
+    if unknown:
+        raise InputError("E-OPTION", f"unknown option: {', '.join(sorted(unknown))}", do=f"options: {', '.join(sorted(allowed))}")
+    for name in ("target", "test", "exclude", "unlabelled", "only", "skip", "trust_code"):
+        if name in words:
+            one = words[name]
+            words[name] = (str(one),) if isinstance(one, (str, Path)) else tuple(map(str, one))
+    if "budget" in words:
+        words["budget"] = seconds_of(words["budget"])
+    for path in words.get("trust_code", ()):
+        if not Path(path).is_file():
+            raise InputError("E-FILE-ABSENT", f"--trust-code {path}: no such file", do="check the path")
+    return Options(**words)
+
+
+def study(source: Any, *, target: str | Sequence[str] | None = None, out: str | Path | None = None,
+          budget: str | float = "10m", voice: Voice = Voice(), **options: Any) -> Result:  # noqa: B008
+    """The main job, all stages, from a path (or several, or a DataFrame) to a report. Typing it again resumes.
+
+    target: the column(s) to predict. out: the study folder. budget: seconds, or "90s", "10m", "2h".
+    Further keywords are those of the command line: group, time, id, weight, exclude, split, because, for_, kinds,
+    metric, positive, only, skip, explore, examples, show_rows, trust_code, seed, jobs, device, test, unlabelled.
+    Raises InputError for input that cannot be used, TrainingError when nothing could be trained.
+    """
+    from gnomon.reporting.page import write_page
+    from gnomon.workflow.study import study as whole
+
+    folder = folder_for(source, out)
+    chosen = options_from({"target": target, "budget": budget, **options})
+    told = whole(_absolute(source), folder, chosen, voice)
+    _remember(folder, source, chosen)
+    write_page(folder.path)
+    return Result(folder.path, told)
+
+
+def _absolute(source: Any) -> Any:
+    if isinstance(source, (str, Path)):
+        return str(source)
+    return [str(p) for p in source] if isinstance(source, (list, tuple)) and all(
+        isinstance(p, (str, Path)) for p in source) else source
+
+
+def _remember(folder: Folder, source: Any, options: Options) -> None:
+    """How to repeat: the words of the command, with paths as seen from the study folder."""
+    from dataclasses import asdict
+
+    from gnomon.workflow._folder import relative
+
+    paths = [source] if isinstance(source, (str, Path)) else source if isinstance(source, (list, tuple)) else []
+    seen = [relative(Path(str(p)), folder.path) for p in paths if isinstance(p, (str, Path))]
+    versions = read_json(folder / "versions.json", {})
+    write_json(folder / "versions.json", {**versions, "source": seen, "options": asdict(options)})
+
+
+def look(source: Any, *, target: str | Sequence[str] | None = None, **options: Any) -> dict[str, Any]:
+    """Exploration only: {"data", "findings", "checks"}, nothing trained, nothing written."""
+    from dataclasses import asdict
+
+    from gnomon.values import plain
+    from gnomon.workflow.look import inputs_stage, read_stage, whole_look
+
+    chosen = options_from({"target": target, **options})
+    data = read_stage(_absolute(source), chosen, {}, None)
+    if data.targets:
+        seen = whole_look(data, chosen)
+        data, findings, checks = seen.data, seen.findings, seen.checks
+        split = {"policy": seen.parts.policy, "because": seen.parts.because, "for": seen.parts.scope}
+    else:
+        looked = inputs_stage(data, chosen)
+        findings, checks, split = (*data.findings, *looked.findings), looked.checks, None
+    columns = [{"name": n, "kind": data.kind(n), "role": data.roles[n].role, "because": data.roles[n].because}
+               for n in data.columns]
+    return plain({"format": 1, "data": {"paths": list(data.paths), "rows": len(data), "hash": data.hash,
+                                        "sampled": data.sampled, "columns": columns}, "split": split,
+                  "findings": [asdict(f) for f in findings], "checks": [asdict(c) for c in checks]})
+
+
+def plan(source: Any, *, target: str | Sequence[str] | None = None, out: str | Path | None = None,
+         budget: str | float = "10m", voice: Voice = Voice(), **options: Any) -> Path:  # noqa: B008
+    """Look, split and write plan.toml; train nothing. Returns its path; `run` (or `study` again) carries it out."""
+    from gnomon.workflow.study import plan_only
+
+    folder = folder_for(source, out)
+    chosen = options_from({"target": target, "budget": budget, **options})
+    plan_only(_absolute(source), folder, chosen, voice)
+    _remember(folder, source, chosen)
+    return folder / "plan.toml"
+
+
+def _again(folder: str | Path, changes: Mapping[str, Any] | None = None) -> tuple[Folder, Any, Options]:
+    """The source and options a study was made with."""
+    place = Folder(Path(folder)).must_exist()
+    made = read_json(place / "versions.json")
+    words = {**made.get("options", {}), **(changes or {})}
+    options = Options(**{k: tuple(v) if isinstance(v, list) else v for k, v in words.items()})
+    sources = [str((place.path / p).resolve()) for p in made.get("source", [])]
+    if not sources:
+        raise InputError("E-SOURCE-ABSENT", f"{place.path} does not know its input (it was a DataFrame)",
+                         do="call gnomon.study(...) again with the data")
+    return place, sources[0] if len(sources) == 1 else sources, options
+
+
+def run(folder: str | Path, *, voice: Voice = Voice()) -> Result:  # noqa: B008
+    """Carry out a study's plan.toml as it stands: finished runs are reused."""
+    from gnomon.reporting.page import write_page
+    from gnomon.workflow.study import study as whole
+
+    place, source, options = _again(folder)
+    told = whole(source, place, options, voice)
+    _remember(place, [Path(p) for p in source] if isinstance(source, list) else Path(source), options)
+    write_page(place.path)
+    return Result(place.path, told)
+
+
+examine = run  # examining needs the runs: what is missing is done, what is there is reused
+
+
+def report(folder: str | Path) -> Path:
+    """Render report.html again from the study folder."""
+    from gnomon.reporting.page import write_page
+
+    place = Folder(Path(folder)).must_exist()
+    if not (place / "report.json").exists():
+        raise InputError("E-STUDY-UNFINISHED", f"{place.path} has no report.json yet", do=f"gnomon run {place.path}")
+    return write_page(place.path)
+
+
+def predict(folder: str | Path, source: Any, *, candidate: str | None = None, out: str | Path | None = None,
+            voice: Voice = Voice()) -> Any:  # noqa: B008
+    """Predictions for new data: a DataFrame with row, prediction, low, high, p_<class>, ood_score, ood; written to `out`."""
+    from gnomon.workflow.predict import predict_table, write_table
+
+    table = predict_table(Folder(Path(folder)).must_exist(), _absolute(source), candidate=candidate, say=voice.line)
+    if out is not None:
+        write_table(table, Path(out))
+    return table
+
+
+def explain(folder: str | Path, source: Any = None, *, seconds: float = 60.0) -> dict[str, Any]:
+    """Explanations of the recommended model with their gates: of the study's own held-out rows, or of new ones."""
+    from gnomon.workflow.after import explain_again
+
+    return explain_again(*_again(folder), rows_of=_absolute(source) if source is not None else None, seconds=seconds)
+
+
+def compare(*folders: str | Path) -> dict[str, Any]:
+    """Paired comparison of the recommended models of several studies of the same data and split."""
+    from gnomon.workflow.after import compare_studies
+
+    return compare_studies([Folder(Path(f)).must_exist() for f in folders])
+
+
+def replay(folder: str | Path, *, voice: Voice = Voice()) -> dict[str, Any]:  # noqa: B008
+    """Run a study again from its plan in a scratch folder and judge: same, same within noise, or different."""
+    from gnomon.workflow.after import replay_study
+
+    return replay_study(*_again(folder), voice=voice)
+
+
+def accept(folder: str | Path, code: str, *, because: str) -> None:
+    """Move a finding off page 1 for good, with the reason on record."""
+    from gnomon.workflow.after import accept_finding
+
+    place = Folder(Path(folder)).must_exist()
+    accept_finding(place, code, because)
+    report(place.path)
+
+
+def clean(folder: str | Path) -> int:
+    """Free disk: remove caches, checkpoints and weights that neither the winner nor the ensemble needs. Bytes freed."""
+    from gnomon.workflow.after import clean_study
+
+    return clean_study(Folder(Path(folder)).must_exist())
+
+
+def why(code: str) -> str:
+    """What a finding or error code means, and what to do."""
+    from gnomon.codes import explain_code
+
+    return explain_code(code)
+
+
+def as_json(value: Any) -> str:
+    """Plain values as JSON text."""
+    from gnomon.values import plain
+
+    return json.dumps(plain(value), indent=1, ensure_ascii=False)

@@ -1,0 +1,272 @@
+"""The command line: words in, lines out. Results on stdout, progress on stderr, and it never asks a question."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import Callable, Sequence
+from typing import Any
+
+STUDY_VALUES = {  # option -> (keyword, what it says)
+    "--group": ("group", "column of units that belong together (patient, plate, donor ...)"),
+    "--time": ("time", "column that orders rows in time"),
+    "--id": ("id", "identifier column"),
+    "--weight": ("weight", "column of row weights"),
+    "--predict-at": ("predict_at", "columns after this one are not known at prediction"),
+    "--split": ("split", "random, stratified, group:COL, time:COL, scaffold:COL, cluster:COL, cold:COL, column:COL, rows:FILE.json"),
+    "--because": ("because", "why this split; printed on page 1"),
+    "--for": ("scope", "what the score is for: new-groups, same-groups, later, new-site"),
+    "--metric": ("metric", "headline metric"),
+    "--positive": ("positive", "the positive one of two classes"),
+    "--device": ("device", "auto, cpu or cuda"),
+}
+STUDY_LISTS = {
+    "--target": ("target", "column(s) to predict"),
+    "--exclude": ("exclude", "columns to leave out"),
+    "--test": ("test", "external test set"),
+    "--unlabelled": ("unlabelled", "rows without a target"),
+    "--only": ("only", "train only these models"),
+    "--skip": ("skip", "do not train these models"),
+    "--trust-code": ("trust_code", "Python files of your own models that may run"),
+}
+STUDY_FLAGS = {
+    "--explore": ("explore", "no sealed part, no verdict; the report says exploratory"),
+    "--show-rows": ("show_rows", "row values of tables may stand in the report"),
+}
+
+
+def parser() -> argparse.ArgumentParser:
+    """The whole grammar. Nothing heavy is imported for it."""
+    top = argparse.ArgumentParser(prog="gnomon", description="Bring scientific data of any kind: gnomon says where to start.",
+                                  epilog="gnomon study FILE --target COLUMN   is where to start")
+    from gnomon import __version__
+
+    top.add_argument("--version", action="version", version=f"gnomon {__version__}")
+    sub = top.add_subparsers(dest="verb", metavar="VERB", required=True)
+    for verb, text in (("study", "the main job: look, split, plan, train, judge, explain, report"),
+                       ("plan", "look, split and write plan.toml; train nothing")):
+        one = sub.add_parser(verb, help=text, description=text)
+        one.add_argument("paths", nargs="+", metavar="PATH")
+        one.add_argument("--budget", default="10m", help="time to spend: 90s, 10m, 2h (default 10m)")
+        one.add_argument("--out", metavar="DIR", help="the study folder (default ./NAME.study)")
+        _study_words(one)
+    one = sub.add_parser("look", help="explore only", description="kinds, roles, findings; nothing is trained or written")
+    one.add_argument("paths", nargs="+", metavar="PATH")
+    one.add_argument("--json", action="store_true", help="print data, findings and checks as JSON")
+    _study_words(one)
+    for verb, text in (("run", "carry out plan.toml; finished runs are reused"), ("examine", "validate and explain again"),
+                       ("report", "render report.html again"), ("clean", "free disk"),
+                       ("replay", "run again elsewhere and judge: same, same within noise, different")):
+        sub.add_parser(verb, help=text, description=text).add_argument("study", metavar="STUDY")
+    one = sub.add_parser("predict", help="predict new data")
+    one.add_argument("study", metavar="STUDY")
+    one.add_argument("paths", nargs="+", metavar="PATH")
+    one.add_argument("-o", "--out", required=True, metavar="OUT", help=".csv, .tsv, .parquet, .xlsx or .jsonl")
+    one.add_argument("--candidate", metavar="HASH", help="another candidate than the recommended one")
+    one = sub.add_parser("explain", help="attributions with their gates")
+    one.add_argument("study", metavar="STUDY")
+    one.add_argument("paths", nargs="*", metavar="PATH")
+    one.add_argument("--budget", default="60s")
+    sub.add_parser("compare", help="paired comparison of studies").add_argument("studies", nargs="+", metavar="STUDY")
+    one = sub.add_parser("accept", help="move a finding off page 1, with a reason")
+    one.add_argument("study", metavar="STUDY")
+    one.add_argument("code", metavar="CODE")
+    one.add_argument("--because", required=True)
+    sub.add_parser("why", help="what a code means and what to do").add_argument("code", metavar="CODE")
+    one = sub.add_parser("cards", help="the catalogue of techniques")
+    one.add_argument("query", nargs="?", default="")
+    one.add_argument("--json", action="store_true")
+    return top
+
+
+def _study_words(one: argparse.ArgumentParser) -> None:
+    for word, (name, text) in STUDY_VALUES.items():
+        one.add_argument(word, dest=name, help=text)
+    for word, (name, text) in STUDY_LISTS.items():
+        one.add_argument(word, dest=name, nargs="+", action="extend", help=text)
+    for word, (name, text) in STUDY_FLAGS.items():
+        one.add_argument(word, dest=name, action="store_true", help=text)
+    one.add_argument("--no-examples", dest="examples", action="store_false", help="no pictures of examples in the report")
+    one.add_argument("--kinds", nargs="+", action="extend", default=[], metavar="COL=KIND")
+    one.add_argument("--seed", type=int, default=0)
+    one.add_argument("--jobs", type=int, default=0, help="CPU cores to use (default: all)")
+
+
+def words_of(args: argparse.Namespace) -> dict[str, Any]:
+    """The study's keywords from the parsed line; `--target a,b` and `--target a b` mean the same when no column is
+    called "a,b"."""
+    from gnomon.errors import InputError
+
+    names = [name for name, _ in (*STUDY_VALUES.values(), *STUDY_LISTS.values(), *STUDY_FLAGS.values())]
+    words = {name: getattr(args, name) for name in (*names, "examples", "seed", "jobs")}
+    pairs = [pair.rpartition("=") for pair in args.kinds]
+    wrong = [f"{a}{b}{c}" for a, b, c in pairs if not a or not c]
+    if wrong:
+        raise InputError("E-KINDS", f"--kinds {wrong[0]}: not of the form COLUMN=KIND", do='write --kinds "age=number"')
+    return {k: v for k, v in words.items() if v is not None} | {"kinds": {a: c for a, _, c in pairs}}
+
+
+def voice() -> Any:
+    """Stage lines on stdout; one overwritten progress line on stderr, and only on a terminal."""
+    from gnomon.workflow.study import Voice
+
+    live = sys.stderr.isatty()
+
+    def line(stage: str, text: str) -> None:
+        if live:
+            sys.stderr.write("\r\x1b[K")
+        print(f"{stage:<8}{text}", flush=True)
+
+    def say(text: str) -> None:
+        if live:
+            sys.stderr.write(f"\r\x1b[K{text[:100]}")
+            sys.stderr.flush()
+
+    return Voice(line, say)
+
+
+def _one_or_many(paths: Sequence[str]) -> Any:
+    return paths[0] if len(paths) == 1 else list(paths)
+
+
+def do_study(args: argparse.Namespace) -> None:
+    from gnomon import api
+
+    result = api.study(_one_or_many(args.paths), out=args.out, budget=args.budget, voice=voice(), **words_of(args))
+    print(f"report: {result.page}")
+
+
+def do_plan(args: argparse.Namespace) -> None:
+    from gnomon import api
+
+    print(f"plan: {api.plan(_one_or_many(args.paths), out=args.out, budget=args.budget, voice=voice(), **words_of(args))}")
+
+
+def do_look(args: argparse.Namespace) -> None:
+    from gnomon import api
+
+    seen = api.look(_one_or_many(args.paths), **words_of(args))
+    if args.json:
+        print(api.as_json(seen))
+        return
+    data = seen["data"]
+    print(f"{data['rows']:,} rows, {len(data['columns'])} columns" + (f"; {data['sampled']}" if data["sampled"] else ""))
+    for c in data["columns"]:
+        print(f"  {c['name'][:40]:<40} {c['kind']:<9} {c['role']:<10} {c['because'][:90]}")
+    if seen["split"]:
+        print(f"split by {seen['split']['policy']}: {seen['split']['because']}")
+    for f in seen["findings"]:
+        print(f"  {f['grade']:<5} {f['code']:<24} {f['claim']}")
+    print(f"{sum(c['ran'] for c in seen['checks'])} checks ran, {sum(not c['ran'] for c in seen['checks'])} did not")
+
+
+def do_run(args: argparse.Namespace) -> None:
+    from gnomon import api
+
+    print(f"report: {api.run(args.study, voice=voice()).page}")
+
+
+def do_report(args: argparse.Namespace) -> None:
+    from gnomon import api
+
+    print(f"report: {api.report(args.study)}")
+
+
+def do_clean(args: argparse.Namespace) -> None:
+    from gnomon import api
+
+    print(f"freed {api.clean(args.study) / 1e6:.1f} MB")
+
+
+def do_replay(args: argparse.Namespace) -> None:
+    from gnomon import api
+
+    outcome = api.replay(args.study, voice=voice())
+    print(f"{outcome['judged']}: {outcome['why']}")
+
+
+def do_predict(args: argparse.Namespace) -> None:
+    from gnomon import api
+
+    table = api.predict(args.study, _one_or_many(args.paths), candidate=args.candidate, out=args.out, voice=voice())
+    print(f"{len(table):,} predictions: {args.out}")
+
+
+def do_explain(args: argparse.Namespace) -> None:
+    from gnomon import api
+    from gnomon.workflow.options import seconds_of
+
+    told = api.explain(args.study, _one_or_many(args.paths) if args.paths else None, seconds=seconds_of(args.budget))
+    for entry in told["explanations"]:
+        state = f"withheld: {entry['withheld']}" if entry["withheld"] else "passed its gates" if entry["gates"] else ""
+        print(f"{entry['technique']}  {state}")
+        for item in [] if entry["withheld"] else entry["importances"][:10]:
+            print(f"  {item['what'][:50]:<50} {item['value']:.4g} [{item['low']}, {item['high']}]")
+
+
+def do_compare(args: argparse.Namespace) -> None:
+    from gnomon import api
+
+    print(api.as_json(api.compare(*args.studies)))
+
+
+def do_accept(args: argparse.Namespace) -> None:
+    from gnomon import api
+
+    api.accept(args.study, args.code, because=args.because)
+    print(f"{args.code} accepted: off page 1, on record with its reason")
+
+
+def do_why(args: argparse.Namespace) -> None:
+    from gnomon.codes import explain_code
+
+    print(explain_code(args.code))
+
+
+def do_cards(args: argparse.Namespace) -> None:
+    import json
+    from dataclasses import asdict
+
+    from gnomon.card import catalogue
+
+    query = args.query.lower()
+    chosen = [c for c in catalogue().values() if query in f"{c.key} {c.name} {c.gist} {' '.join(c.survey)}".lower()]
+    if args.json:
+        print(json.dumps([asdict(c) for c in chosen], indent=1, ensure_ascii=False))
+        return
+    for card in chosen:
+        print(f"{card.key:<26} {card.name}: {card.gist}")
+        if len(chosen) <= 3:
+            print(f"  use when   {card.use_when}\n  avoid when {card.avoid_when}\n  paper      {card.paper}\n"
+                  f"  survey     {', '.join(card.survey)}   cost {card.cost}   {card.module}")
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """0 done; 2 the input is at fault; 3 nothing could be trained; 130 stopped by the user, resumable."""
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # shared cores: spinning threads cost 3-5 times (measured)
+    os.environ.setdefault("HF_HUB_OFFLINE", "1")
+    args = parser().parse_args(argv)
+    action: Callable[[argparse.Namespace], None] = globals()[f"do_{'run' if args.verb == 'examine' else args.verb}"]
+    from gnomon.errors import GnomonError
+
+    try:
+        action(args)
+    except GnomonError as error:
+        print(f"\n{error}\n  more: gnomon why {error.code}", file=sys.stderr)
+        return error.exit_code
+    except KeyboardInterrupt:
+        print("\nstopped; finished runs are kept: type the same command to go on", file=sys.stderr)
+        return 130
+    except OSError as error:
+        if error.errno != 28:
+            raise
+        print("\nE-DISK-FULL  no space left on the disk\n  do: free some space, then type the command again", file=sys.stderr)
+        return 2
+    except BrokenPipeError:
+        return 0
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

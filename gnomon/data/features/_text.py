@@ -1,0 +1,60 @@
+"""Text as weighted counts of words, word pairs and pieces of words."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from gnomon.data.features._block import Arrays
+
+WORDS, PIECES = 30_000, 50_000  # terms kept at most
+READ = 1_000_000  # letters of training text up to which pieces of words are read too: they help where words are seen too rarely
+
+
+def _vectoriser(kind: str, terms: list[str] | None, **options: Any) -> Any:
+    from sklearn.feature_extraction.text import TfidfVectorizer
+
+    how = ({"ngram_range": (1, 2), "token_pattern": r"(?u)\b\w+\b"} if kind == "words" else
+           {"ngram_range": (3, 5), "analyzer": "char_wb"})
+    return TfidfVectorizer(vocabulary=terms, sublinear_tf=True, dtype=np.float32, **how, **options)
+
+
+def fit_terms(texts: np.ndarray) -> tuple[dict[str, Any], Arrays]:
+    """The terms of these texts (in at least two of them) and how rare each is: log((1 + n) / (1 + with it)) + 1."""
+    texts = _plain(texts)
+    letters = sum(map(len, texts))
+    terms, rarity = {}, {}
+    for kind, most in (("words", WORDS), ("pieces", PIECES)):
+        if kind == "pieces" and letters > READ:
+            continue
+        vectoriser = _vectoriser(kind, None, min_df=2 if len(texts) > 20 else 1, max_features=most)
+        try:
+            vectoriser.fit(texts)
+        except ValueError:  # no term at all, or none twice
+            continue
+        terms[kind] = vectoriser.get_feature_names_out().tolist()
+        rarity[f"idf.{kind}"] = vectoriser.idf_.astype(np.float32)
+    return {"terms": terms}, rarity
+
+
+def tf_idf(texts: np.ndarray, settings: dict[str, Any], arrays: Arrays) -> Any:
+    """(n, terms) csr: (1 + log count) x rarity, each row of length one in words and again in pieces (Salton 1988)."""
+    from scipy.sparse import csr_matrix, hstack
+
+    texts = _plain(texts)
+    parts = []
+    for kind, terms in settings["terms"].items():
+        vectoriser = _vectoriser(kind, terms)
+        vectoriser.idf_ = arrays[f"idf.{kind}"]
+        parts.append(vectoriser.transform(texts))
+    return hstack(parts, format="csr") if parts else csr_matrix((len(texts), 1), dtype=np.float32)
+
+
+def term_names(settings: dict[str, Any]) -> tuple[str, ...]:
+    terms = settings["terms"]
+    return (*terms.get("words", ()), *(f"'{piece}'" for piece in terms.get("pieces", ()))) or ("nothing",)
+
+
+def _plain(texts: np.ndarray) -> list[str]:
+    return ["" if t is None else str(t) for t in texts]

@@ -1,0 +1,344 @@
+"""Tables: csv, tsv and other delimited text, parquet, feather, xlsx, json lines and records, pandas DataFrames.
+
+Text is read as text, column by column, and typed afterwards by `infer`, so codes with leading zeros, bounds such as
+`>10` and decimal commas survive. What is larger than memory allows is streamed and a seeded uniform sample is kept.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from gnomon.data.read._raw import MISSING, Raw, strings
+from gnomon.data.read._sniff import Layout, bad_encoding, check_duplicates, open_bytes, sniff
+from gnomon.errors import InputError
+from gnomon.rng import stream
+from gnomon.values import finding
+
+LARGE = 1_500_000_000  # bytes of unpacked text above which a table is sampled
+KEEP_BYTES = 600_000_000  # bytes of text such a sample may hold
+
+
+def read_delimited(path: Path, *, seed: int = 0, max_rows: int | None = None) -> Raw:
+    """A csv, tsv or other delimited text file, gzip or not."""
+    layout = sniff(path)
+    found = (
+        ()
+        if layout.header
+        else (
+            finding(
+                "LOOK-KIND",
+                "note",
+                f"{path.name} has no header line; columns are called column 1, column 2 ...",
+                source="reading",
+            ),
+        )
+    )
+    if layout.delimiter == "" or layout.encoding == "utf-16":
+        return _with(_slow(path, layout), path, found)
+    size = path.stat().st_size * (4 if head_is_gzip(path) else 1)
+    if size > LARGE or max_rows is not None:
+        table, position, total = _sampled(path, layout, size, seed, max_rows)
+        sampled = (
+            ""
+            if len(position) == total
+            else (f"a uniform random sample of {len(position):,} of the {total:,} rows of {path.name} (seed {seed})")
+        )
+    else:
+        table, sampled = _read(path, layout), ""
+        position = np.arange(table.num_rows)
+    columns = {name: table.column(i) for i, name in enumerate(layout.names) if name != "(nothing)"}
+    return _with(Raw(columns, position, (str(path),), sampled=sampled), path, found)
+
+
+def _with(raw: Raw, path: Path, found: tuple) -> Raw:
+    from dataclasses import replace
+
+    if len(raw) == 0:
+        raise InputError(
+            "E-FILE-EMPTY", f"{path} has a header line but no rows", do="give a file with at least a few rows"
+        )
+    return replace(raw, findings=found)
+
+
+def head_is_gzip(path: Path) -> bool:
+    """Whether the file's first bytes are those of gzip."""
+    with path.open("rb") as file:
+        return file.read(2) == b"\x1f\x8b"
+
+
+def _options(layout: Layout, skipped: list, block: int):
+    import pyarrow as pa
+    import pyarrow.csv as pc
+
+    def ragged(row: Any) -> str:
+        skipped.append(row)
+        return "error"
+
+    read = pc.ReadOptions(column_names=list(layout.names), skip_rows=layout.skip, block_size=block, use_threads=True)
+    parse = pc.ParseOptions(delimiter=layout.delimiter, newlines_in_values=layout.quoted, invalid_row_handler=ragged)
+    convert = pc.ConvertOptions(
+        column_types=dict.fromkeys(layout.names, pa.string()),
+        null_values=list(MISSING),
+        strings_can_be_null=True,
+        quoted_strings_can_be_null=True,
+    )
+    return read, parse, convert
+
+
+def _read(path: Path, layout: Layout) -> Any:
+    import pyarrow as pa
+    import pyarrow.csv as pc
+
+    skipped: list = []
+    wide = len(layout.names) > 500  # few, large blocks: a block a few rows high costs more than its parsing
+    read, parse, convert = _options(layout, skipped, 1 << 28 if wide else 1 << 22)
+    try:
+        with open_bytes(path) as file:
+            return pc.read_csv(file, read, parse, convert)
+    except pa.ArrowInvalid as error:
+        raise _explained(path, layout, str(error), bool(skipped)) from None
+    except (OSError, EOFError) as error:
+        raise InputError(
+            "E-UNREADABLE", f"{path} cannot be read to its end: {error}", do="copy the file again"
+        ) from None
+
+
+def _explained(path: Path, layout: Layout, message: str, ragged: bool) -> InputError:
+    """Which row is at fault, and how."""
+    if "UTF8" in message or "UTF-8" in message or "utf-8" in message:
+        return bad_encoding(path)
+    if ragged or "Expected" in message:
+        return _ragged(path, layout)
+    return InputError("E-UNREADABLE", f"{path} cannot be read as a table: {message}", do="check the file in an editor")
+
+
+def _ragged(path: Path, layout: Layout) -> InputError:
+    import csv
+    import io
+
+    want = len(layout.names)
+    with open_bytes(path) as file:
+        lines = csv.reader(
+            io.TextIOWrapper(file, layout.encoding, newline="", errors="replace"), delimiter=layout.delimiter
+        )
+        row = -layout.skip
+        for fields in lines:
+            if not fields:
+                continue
+            if row >= 0 and len(fields) != want:
+                return InputError(
+                    "E-RAGGED",
+                    f"{path}: row {row} (line {lines.line_num}) has {len(fields)} fields where the header has "
+                    f"{want}; it starts with '{fields[0][:20]}' (columns: {', '.join(layout.names[:3])} ...)",
+                    do="quote values that contain the delimiter "
+                    f"({'tab' if layout.delimiter == chr(9) else layout.delimiter!r}), or repair that line",
+                )
+            row += 1
+    return InputError("E-RAGGED", f"{path}: rows differ in their number of fields", do="repair the file")
+
+
+def _slow(path: Path, layout: Layout) -> Raw:
+    """Columns parted by runs of blanks, and UTF-16: by pandas, all in memory."""
+    import pandas as pd
+
+    try:
+        with open_bytes(path) as file:
+            frame = pd.read_csv(
+                file,
+                sep=layout.delimiter or r"\s+",
+                names=list(layout.names),
+                skiprows=layout.skip,
+                dtype=str,
+                keep_default_na=False,
+                encoding=layout.encoding,
+            )
+    except UnicodeDecodeError:
+        raise bad_encoding(path) from None
+    except pd.errors.ParserError as error:
+        raise InputError("E-RAGGED", f"{path}: {error}", do="repair that line") from None
+    columns = {name: strings(frame[name].tolist()) for name in layout.names}
+    return Raw(columns, np.arange(len(frame)), (str(path),))
+
+
+def _sampled(path: Path, layout: Layout, size: int, seed: int, max_rows: int | None) -> tuple[Any, np.ndarray, int]:
+    """A uniform sample while streaming: every row draws a random key, the rows with the smallest keys are kept."""
+    import pyarrow as pa
+    import pyarrow.csv as pc
+
+    skipped: list = []
+    block = 1 << 24
+    try:
+        with open_bytes(path) as file:
+            batches = pc.open_csv(file, *_options(layout, skipped, block))
+            return smallest_keys(iter(batches), seed, max_rows, size, block)
+    except pa.ArrowInvalid as error:
+        raise _explained(path, layout, str(error), bool(skipped)) from None
+
+
+def smallest_keys(
+    batches: Iterator[Any], seed: int, max_rows: int | None, size: int, block: int = 1 << 24
+) -> tuple[Any, np.ndarray, int]:
+    """(table, positions, rows seen): a uniform sample of at most `max_rows`, or KEEP_BYTES when large."""
+    import pyarrow as pa
+
+    draw = stream(seed, "sample rows")
+    kept: list[Any] = []
+    keys, places, total, most = np.empty(0), np.empty(0, np.int64), 0, max_rows
+    for batch in batches:
+        if most is None or total == 0:
+            fits = (
+                int(KEEP_BYTES / max(batch.nbytes / max(batch.num_rows, 1), 1))
+                if size > LARGE
+                else batch.num_rows * 10**6
+            )
+            most = max(min(max_rows or fits, fits), 1)
+        keys = np.append(keys, draw.random(batch.num_rows))
+        places = np.append(places, np.arange(total, total + batch.num_rows))
+        kept.append(pa.Table.from_batches([batch]))
+        total += batch.num_rows
+        if len(keys) > 2 * most:
+            keys, places, kept = _prune(keys, places, kept, most)
+    keys, places, kept = _prune(keys, places, kept, most or total)
+    return pa.concat_tables(kept), places, total
+
+
+def _prune(
+    keys: np.ndarray, places: np.ndarray, kept: list[Any], most: int
+) -> tuple[np.ndarray, np.ndarray, list[Any]]:
+    import pyarrow as pa
+
+    if len(keys) <= most or not kept:
+        return keys, places, kept
+    best = np.sort(np.argpartition(keys, most)[:most])
+    table = pa.concat_tables(kept).take(pa.array(best)).combine_chunks()
+    return keys[best], places[best], [table]
+
+
+def read_arrow(path: Path, *, seed: int = 0, max_rows: int | None = None) -> Raw:
+    """Parquet or feather, told apart by their first bytes."""
+    import pyarrow as pa
+
+    try:
+        return _arrow(path, seed, max_rows)
+    except (pa.ArrowInvalid, OSError) as error:
+        raise InputError(
+            "E-UNREADABLE",
+            f"{path} cannot be read as parquet or feather: {error}",
+            do="write it again, e.g. DataFrame.to_parquet",
+        ) from None
+
+
+def _arrow(path: Path, seed: int, max_rows: int | None) -> Raw:
+    import pyarrow.feather as feather
+    import pyarrow.parquet as parquet
+
+    with path.open("rb") as file:
+        is_parquet = file.read(4) == b"PAR1"
+    if not is_parquet:
+        return from_frame(feather.read_feather(path), path, max_rows=max_rows, seed=seed)
+    file = parquet.ParquetFile(path)
+    group_bytes = sum(file.metadata.row_group(i).total_byte_size for i in range(file.metadata.num_row_groups))
+    if group_bytes <= LARGE and (max_rows is None or file.metadata.num_rows <= max_rows):
+        return from_frame(file.read().to_pandas(), path)
+    table, position, total = smallest_keys(file.iter_batches(batch_size=50_000), seed, max_rows, group_bytes)
+    raw = from_frame(table.to_pandas(), path)
+    from dataclasses import replace
+
+    return replace(
+        raw,
+        position=position,
+        sampled=f"a uniform random sample of {len(position):,} of the {total:,} rows of {path.name} (seed {seed})",
+    )
+
+
+def read_excel(path: Path) -> Raw:
+    """The first sheet that holds anything of an Excel file; further sheets are named, not read."""
+    import pandas as pd
+
+    try:
+        sheets = pd.read_excel(path, sheet_name=None, dtype=object, keep_default_na=False, na_values=[""])
+    except Exception as error:  # openpyxl raises many kinds for broken files
+        raise InputError(
+            "E-UNREADABLE",
+            f"{path} cannot be read as an Excel file: {error}",
+            do="open it in a spreadsheet and save it as .xlsx or as CSV UTF-8",
+        ) from None
+    full = {name: sheet for name, sheet in sheets.items() if len(sheet) and len(sheet.columns)}
+    if not full:
+        raise InputError("E-FILE-EMPTY", f"{path} has no sheet with a header and rows", do="check the file")
+    _check_excel_header(path, next(iter(full)))
+    raw = from_frame(next(iter(full.values())), path)
+    if len(full) == 1:
+        return raw
+    from dataclasses import replace
+
+    name, *others = full
+    return replace(
+        raw,
+        findings=(
+            finding(
+                "LOOK-KIND",
+                "note",
+                f"{path.name} has {len(full)} sheets with data; '{name}' is read, not {', '.join(others)}",
+                source="reading",
+            ),
+        ),
+    )
+
+
+def _check_excel_header(path: Path, sheet: str) -> None:
+    import pandas as pd
+
+    line = pd.read_excel(path, sheet_name=sheet, header=None, nrows=1, dtype=object)
+    check_duplicates([str(v).strip() for v in line.iloc[0] if v == v and v is not None], path)
+
+
+def from_frame(frame: Any, path: Path | str = "the table", *, seed: int = 0, max_rows: int | None = None) -> Raw:
+    """A pandas DataFrame; an index that is no plain count becomes the column 'row name' (or its own name)."""
+    import pandas as pd
+
+    if not isinstance(frame.index, pd.RangeIndex) and (frame.index.name or frame.index.dtype == object):
+        frame = (
+            frame.reset_index(names=frame.index.name or "row name") if frame.index.nlevels == 1 else frame.reset_index()
+        )
+    frame = frame.reset_index(drop=True)
+    if isinstance(frame.columns, pd.MultiIndex):
+        frame = frame.set_axis([" ".join(str(p) for p in c if str(p)) for c in frame.columns], axis=1)
+    names = [str(c).strip() if str(c).strip() else f"Unnamed: {i}" for i, c in enumerate(frame.columns)]
+    check_duplicates(names, path)
+    if not len(frame) or not names:
+        raise InputError(
+            "E-FILE-EMPTY", f"{path} has {len(frame)} rows and {len(names)} columns", do="give a table with rows"
+        )
+    position, sampled = np.arange(len(frame)), ""
+    if max_rows is not None and len(frame) > max_rows:
+        position = np.sort(stream(seed, "sample rows").choice(len(frame), max_rows, replace=False))
+        sampled = f"a uniform random sample of {max_rows:,} of the {len(frame):,} rows of {path} (seed {seed})"
+        frame = frame.iloc[position].reset_index(drop=True)
+    columns = {name: _series(frame.iloc[:, i]) for i, name in enumerate(names)}
+    return Raw(columns, position, () if isinstance(path, str) else (str(path),), sampled=sampled)
+
+
+def _series(series: Any) -> Any:
+    """One pandas Series as a raw column: numbers, bools and dates as numpy, anything else as strings."""
+    import pandas as pd
+
+    kind = series.dtype
+    if pd.api.types.is_bool_dtype(kind):
+        return series.to_numpy(dtype=bool) if not series.isna().any() else strings(series.astype(object).tolist())
+    if pd.api.types.is_numeric_dtype(kind) and not pd.api.types.is_complex_dtype(kind):
+        return series.to_numpy(dtype=np.float64, na_value=np.nan)
+    if pd.api.types.is_datetime64_any_dtype(kind):
+        plain = series.dt.tz_convert("UTC").dt.tz_localize(None) if series.dt.tz is not None else series
+        return plain.to_numpy(dtype="datetime64[ns]")
+    values = series.astype(object)
+    known = values.dropna()
+    if len(known) and all(isinstance(v, (int, float, np.number)) and not isinstance(v, bool) for v in known):
+        return pd.to_numeric(values).to_numpy(dtype=np.float64)
+    if len(known) and all(hasattr(v, "year") and hasattr(v, "month") for v in known):
+        return pd.to_datetime(values).to_numpy(dtype="datetime64[ns]")
+    return strings([None if v is None or v != v or v is pd.NA else v for v in values])

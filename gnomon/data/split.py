@@ -1,0 +1,298 @@
+"""Which rows train, choose and judge: honest splits, inferred from the structure of the data or stated by the user.
+
+Rows that belong together (a patient, a plate, a scaffold, copies of one specimen) form a *unit*; no unit is ever on
+two sides. Sealed rows follow from the data's hash and the policy alone, never from the seed (EVIDENCE 3).
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+
+from gnomon.data.parts import Fold, Parts
+from gnomon.data.table import Data, strings
+from gnomon.errors import InputError
+from gnomon.rng import stream
+
+CROSS_VALIDATE_BELOW = 1000  # units: no sealed part below this (EVIDENCE 7)
+HOLDOUT_FROM = 4000  # units: one validation part instead of folds from this on
+PILOT_BELOW = 50  # units: leave one unit out, no claims of superiority
+FOLDS = 5
+POLICIES = ("random", "stratified", "group", "time", "scaffold", "cluster", "cold", "column", "rows")
+TRAIN_WORDS, TEST_WORDS = ("train", "training", "0", "learn"), ("test", "testing", "holdout", "2")
+VALID_WORDS = ("valid", "validation", "val", "dev", "1")
+
+
+@dataclass(frozen=True)
+class Policy:
+    """How to split: a name of POLICIES, the column it uses ("" = none), why, and whether the user said so."""
+
+    name: str
+    column: str = ""
+    because: str = ""
+    stated: bool = False
+
+    def __str__(self) -> str:
+        return f"{self.name}:{self.column}" if self.column else self.name
+
+
+def parse_policy(text: str, because: str = "") -> Policy:
+    """`group:patient` as a Policy; an unknown name is refused with the list."""
+    name, _, column = text.partition(":")
+    if name not in POLICIES:
+        raise InputError("E-SPLIT", f"'{text}' is not a split policy", do=f"use one of {', '.join(POLICIES)}[:COLUMN]")
+    if name in ("group", "time", "cold", "column", "rows") and not column:
+        raise InputError("E-SPLIT", f"the split policy '{name}' needs a column", do=f"write --split {name}:COLUMN")
+    return Policy(name, column, because or "stated by the user; no reason given", stated=True)
+
+
+def choose_policy(data: Data, groups: Mapping[str, object], *, wanted: str | None = None) -> Policy:
+    """The honest policy for this structure; `wanted` is the scope the user asked for (`--for`)."""
+    for name in data.named("split"):
+        return Policy("column", name, f"the column '{name}' already names the parts")
+    if wanted != "same-groups":
+        for name in data.named("group"):
+            return Policy("group", name, f"rows with one '{name}' belong together")
+        for name, found in groups.items():
+            if getattr(found, "kind", "") == "group":
+                return Policy("group", name, getattr(found, "because", ""))
+    for name in data.named("time"):
+        if wanted in (None, "later"):
+            return Policy("time", name, f"rows are ordered by '{name}': the future is predicted from the past")
+    for kind, policy, why in (("molecule", "scaffold", "new chemical series are harder than relatives of known ones"),
+                              ("sequence", "cluster", "near-identical sequences would tell each other's answer")):
+        names = data.of_kind(kind)
+        if names and wanted != "same-groups" and any(getattr(g, "kind", "") == policy for g in groups.values()):
+            return Policy(policy, names[0], why)
+    return Policy("stratified" if _has_classes(data) else "random", "", "nothing in the file ties rows together")
+
+
+def _has_classes(data: Data) -> bool:
+    return bool(data.targets) and all(data.kind(t) == "category" for t in data.targets)
+
+
+def join_units(*codes: np.ndarray) -> np.ndarray:
+    """Rows that share any code (-1 = none) end up in one unit: connected components, int64 (n,)."""
+    from scipy.sparse import coo_array
+    from scipy.sparse.csgraph import connected_components
+
+    n = len(codes[0])
+    rows, keys, start = [], [], n
+    for code in codes:
+        known = np.flatnonzero(code >= 0)
+        rows.append(known)
+        keys.append(start + code[known])
+        start += int(code.max(initial=-1)) + 1
+    row, key = np.concatenate(rows), np.concatenate(keys)
+    graph = coo_array((np.ones(len(row), dtype=bool), (row, key)), shape=(start, start))
+    labels = connected_components(graph, directed=False)[1][:n]
+    return np.unique(labels, return_inverse=True)[1].astype(np.int64)
+
+
+def split_rows(data: Data, policy: Policy, groups: Mapping[str, object], labels: np.ndarray | None,
+               usable: np.ndarray, *, seed: int = 0, repeats: int = 1) -> Parts:
+    """The parts of `data` under `policy`.
+
+    groups: name -> Grouping (codes (n,), kind, because) as looking found them; duplicates always stay together.
+    labels: class codes (n,) to balance parts by, or None. usable: rows with a target, sorted.
+    """
+    ties = [g.codes for g in groups.values() if getattr(g, "kind", "") == "duplicate"]  # type: ignore[attr-defined]
+    if policy.name in ("column", "rows"):
+        return _given(data, policy, ties, labels, usable, seed)
+    own, unit = _own_codes(data, policy, groups)
+    units = join_units(np.arange(len(data)), *ties, *own)
+    if policy.name == "time":
+        return _by_time(data, policy, units, usable)
+    count = len(np.unique(units[usable]))
+    if count < 2:
+        raise InputError("E-SPLIT-ONE-UNIT", f"splitting by {policy} leaves one unit: every row belongs together",
+                         do="choose another policy with --split, or add data of other units")
+    rng = stream(data.hash, "sealed", str(policy))
+    sealed = np.array([], dtype=np.int64)
+    if count >= CROSS_VALIDATE_BELOW:
+        share = max(0.1, min(0.2, 150 / count))
+        sealed = _pick(units, usable, labels, share, rng, large_to_train=policy.name in ("scaffold", "cluster"))
+    develop = np.setdiff1d(usable, sealed)
+    folds = _folds(units, develop, labels, policy, seed, repeats)
+    scope, assumes = _words(policy, unit)
+    return Parts(folds, sealed, units, unit, str(policy), policy.because, scope, assumes,
+                 "holdout" if len(sealed) else "repeated_cv")
+
+
+def _own_codes(data: Data, policy: Policy, groups: Mapping[str, object]) -> tuple[list[np.ndarray], str]:
+    """The codes a policy ties rows by, and the word for one unit."""
+    from gnomon.data.table import codes
+
+    if policy.name in ("group", "cold"):
+        found = groups.get(policy.column)
+        if policy.column in data.columns:
+            return [codes(data.columns[policy.column])], policy.column
+        if found is None:
+            raise InputError("E-SPLIT-COLUMN", f"the split policy names the column '{policy.column}', which is absent",
+                             do=f"columns: {', '.join(list(data.columns)[:12])}")
+        return [found.codes], policy.column  # type: ignore[attr-defined]
+    if policy.name in ("scaffold", "cluster"):
+        return [g.codes for g in groups.values() if g.kind == policy.name], policy.name  # type: ignore[attr-defined]
+    return [], "row"
+
+
+def _pick(units: np.ndarray, rows: np.ndarray, labels: np.ndarray | None, share: float, rng: np.random.Generator,
+          *, large_to_train: bool = False) -> np.ndarray:
+    """About `share` of `rows`, whole units, classes in proportion; large families stay in training when asked."""
+    count = max(2, round(1 / share))
+    return rows[_deal(units, rows, labels, count, rng, large_last=large_to_train) == 0]
+
+
+def _deal(units: np.ndarray, rows: np.ndarray, labels: np.ndarray | None, count: int, rng: np.random.Generator,
+          *, large_last: bool = False) -> np.ndarray:
+    """Deal `rows` into `count` parts of like size, whole units at a time: part of each row (len(rows),).
+
+    Single-row units are dealt class by class in a random order. Larger ones go, largest first, to the part that is
+    emptiest in the classes they bring; with `large_last`, units larger than half a part never go to part 0.
+    """
+    unit, sizes = np.unique(units[rows], return_inverse=True, return_counts=True)[1:]
+    label = np.zeros(len(rows), dtype=np.int64) if labels is None else np.maximum(labels[rows], -1) + 1
+    classes = int(label.max(initial=0)) + 1
+    table = np.zeros((len(sizes), classes))
+    np.add.at(table, (unit, label), 1)
+    part = np.zeros(len(sizes), dtype=np.int64)
+    filled = np.zeros((count, classes))
+    order = rng.permutation(len(sizes))
+    weight = 1 / np.maximum(table.sum(0), 1)  # rare classes weigh as much as common ones
+    limit = len(rows) / count / 2
+    for u in order[np.argsort(-sizes[order], kind="stable")]:
+        if sizes[u] == 1:
+            break
+        load = (filled * table[u] * weight).sum(1) / table[u].sum() + filled.sum(1) / len(rows)
+        if large_last and sizes[u] > limit:
+            load[0] = np.inf
+        part[u] = load.argmin()
+        filled[part[u]] += table[u]
+    single = order[sizes[order] == 1]
+    own = table[single].argmax(1)
+    for k in range(classes):
+        mine = single[own == k]
+        part[mine] = _top_up(filled[:, k] if classes > 1 else filled.sum(1), len(mine), rng)
+    return part[unit]
+
+
+def _top_up(filled: np.ndarray, more: int, rng: np.random.Generator) -> np.ndarray:
+    """Which part each of `more` single rows joins so that all parts end level."""
+    count = len(filled)
+    goal = np.full(count, (filled.sum() + more) / count)
+    room = np.maximum(goal - filled, 0)
+    quota = np.floor(room * more / max(room.sum(), 1e-9)).astype(int)
+    rest = rng.permutation(count)[: more - quota.sum()] if more > quota.sum() else np.array([], dtype=int)
+    filled_parts = np.concatenate([np.repeat(np.arange(count), quota), rest])
+    if len(filled_parts) < more:
+        filled_parts = np.concatenate([filled_parts, rng.integers(0, count, more - len(filled_parts))])
+    return rng.permutation(filled_parts)
+
+
+def _folds(units: np.ndarray, develop: np.ndarray, labels: np.ndarray | None, policy: Policy, seed: int,
+           repeats: int) -> tuple[Fold, ...]:
+    """One fold (holdout) for many units, else K folds times `repeats`."""
+    count = len(np.unique(units[develop]))
+    if count >= HOLDOUT_FROM:
+        valid = _pick(units, develop, labels, 0.1, stream(seed, "valid", str(policy)))
+        return (Fold(np.setdiff1d(develop, valid), valid),)
+    k = count if count <= PILOT_BELOW else min(FOLDS, count)
+    folds = []
+    for repeat in range(1 if k == count else repeats):
+        part = _deal(units, develop, labels, k, stream(seed, "folds", str(policy), repeat))
+        folds += [Fold(develop[part != i], develop[part == i], repeat) for i in range(k) if (part == i).any()]
+    return tuple(folds)
+
+
+def _by_time(data: Data, policy: Policy, units: np.ndarray, usable: np.ndarray) -> Parts:
+    """Past trains, future judges: the last part is sealed when there are enough rows, else rolling origins."""
+    column = data.columns.get(policy.column)
+    if column is None or column.spec.kind not in ("date", "number"):
+        raise InputError("E-SPLIT-TIME", f"'{policy.column}' cannot order the rows: it is not a date or a number",
+                         do="name a date or number column: --split time:COLUMN")
+    when = column.take(usable).astype("float64" if column.spec.kind == "number" else "int64")
+    order = usable[np.argsort(when, kind="stable")]
+    n = len(order)
+    scope, assumes = _words(policy, "row")
+    if n >= CROSS_VALIDATE_BELOW:
+        a, b = int(n * 0.8), int(n * 0.9)
+        folds: tuple[Fold, ...] = (Fold(order[:a], order[a:b]),)
+        return Parts(folds, order[b:], units, "row", str(policy), policy.because, scope, assumes, "holdout")
+    edges = np.linspace(n // 3, n, FOLDS + 1).astype(int)
+    folds = tuple(Fold(order[:a], order[a:b]) for a, b in zip(edges[:-1], edges[1:], strict=True) if b > a)
+    return Parts(folds, order[:0], units, "row", str(policy), policy.because, scope, assumes, "repeated_cv")
+
+
+def _given(data: Data, policy: Policy, ties: list[np.ndarray], labels: np.ndarray | None, usable: np.ndarray,
+           seed: int) -> Parts:
+    """Parts named by a column or by a JSON file {"train": [...], "valid": [...], "test": [...]}."""
+    train, valid, test = _from_file(data, policy) if policy.name == "rows" else _from_column(data, policy)
+    train, valid, test = (np.intersect1d(rows, usable) for rows in (train, valid, test))
+    if not len(train):
+        raise InputError("E-SPLIT-EMPTY", f"the split {policy} leaves no training row with a target",
+                         do="check the values of the split column or file")
+    units = join_units(np.arange(len(data)), *ties)
+    inside = replace(policy, name="stratified" if labels is not None else "random")
+    folds: tuple[Fold, ...] = (Fold(train, valid),) if len(valid) else _folds(units, train, labels, inside, seed, 1)
+    scope, assumes = _words(policy, "row")
+    return Parts(folds, test, units, "row", str(policy), policy.because, scope, assumes,
+                 "holdout" if len(test) else "repeated_cv")
+
+
+def _from_file(data: Data, policy: Policy) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    path = Path(policy.column)
+    try:
+        parts = json.loads(path.read_text(encoding="utf-8"))
+        lists = [np.asarray(parts.get(name, []), dtype=np.int64) for name in ("train", "valid", "test")]
+    except (OSError, ValueError, AttributeError) as error:
+        raise InputError("E-SPLIT-FILE", f"{path}: not a JSON file of row lists ({error})",
+                         do='write {"train": [0, 1, ...], "valid": [...], "test": [...]}, rows counted from 0') from None
+    seen = np.concatenate(lists)
+    if len(np.unique(seen)) < len(seen):
+        raise InputError("E-SPLIT-FILE", f"{path}: some row is in two parts", do="list each row once")
+    place = {int(p): i for i, p in enumerate(data.position)}  # rows dropped at reading are simply absent
+    found = [np.array([place[int(p)] for p in rows if int(p) in place], dtype=np.int64) for rows in lists]
+    return found[0], found[1], found[2]
+
+
+def _from_column(data: Data, policy: Policy) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    if policy.column not in data.columns:
+        raise InputError("E-SPLIT-COLUMN", f"the split column '{policy.column}' is absent",
+                         do=f"columns: {', '.join(list(data.columns)[:12])}")
+    words = np.array([str(v).strip().lower() for v in strings(data.columns[policy.column])])
+    parts = [np.flatnonzero(np.isin(words, names)) for names in (TRAIN_WORDS, VALID_WORDS, TEST_WORDS)]
+    if not len(parts[0]) or not (len(parts[2]) or len(parts[1])):
+        shown = ", ".join(sorted(set(words))[:6])
+        raise InputError("E-SPLIT-COLUMN", f"'{policy.column}' should say train, valid or test, it says {shown}",
+                         do="rename the values, or pass --split group:... to keep its values apart")
+    return parts[0], parts[1], parts[2]
+
+
+def _words(policy: Policy, unit: str) -> tuple[str, str]:
+    """What the score is for, and what it assumes (EVIDENCE 5)."""
+    plain = ("each row an independent specimen; nothing in the file says otherwise; "
+             "if several rows come from one patient, plate, animal or series: --group COLUMN")
+    scopes = {
+        "group": (f"new {policy.column}, from the same places and time; new site, later time: not tested",
+                  f"each '{policy.column}' is independent of the others"),
+        "cold": (f"new {policy.column}; rows that cross the parts are left out", f"'{policy.column}' names the units"),
+        "scaffold": ("new chemical series; other assays and laboratories: not tested", "one scaffold, one series"),
+        "cluster": ("new families of sequences; other experiments: not tested", "unlike sequences are independent"),
+        "time": ("later rows of the same source; another source: not tested", "the order of time is that of the column"),
+        "column": ("rows like those named as test in the file", f"the parts in '{policy.column}' are independent"),
+        "rows": ("rows like those listed as test", "the listed parts are independent"),
+    }
+    return scopes.get(policy.name, ("new rows like these, from the same source; new site, later time: not tested", plain))
+
+
+def carve_stop(units: np.ndarray, rows: np.ndarray, labels: np.ndarray | None, seed: int, *names: object,
+               share: float = 0.1) -> tuple[np.ndarray, np.ndarray]:
+    """Rows to fit on and rows, of other units, that decide when to stop: about `share` of `rows`."""
+    if len(np.unique(units[rows])) < 2 / share:
+        return rows, rows[:0]
+    stop = _pick(units, rows, labels, share, stream(seed, "stop", *names))
+    return np.setdiff1d(rows, stop), stop

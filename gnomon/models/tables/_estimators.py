@@ -1,0 +1,308 @@
+"""Estimators of gnomon's own: thin classes around scikit-learn's that choose their penalty, sample or kernel in `fit`.
+
+Imported only inside builders, for scikit-learn is heavy. They hold numbers, arrays and fitted estimators, nothing else:
+that is why a saved study may name them (gnomon.methods._fitted).
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin
+from sklearn.ensemble import RandomForestClassifier, RandomForestRegressor
+from sklearn.linear_model import LogisticRegression, Ridge, RidgeCV
+
+from gnomon.data.table import Spec
+from gnomon.errors import InputError
+
+EXACT = 2_500  # rows or features up to which leave-one-out is worked out exactly
+SETTLED = 3_000  # rows from which on one held-out fifth settles a penalty
+
+
+def refuse_classes(out: Spec, model: str, instead: str) -> None:
+    if out.categories:
+        raise InputError("E-MODEL-TASK", f"{model} predicts numbers; the target has {len(out.categories)} classes",
+                         do=f"use {instead}")
+
+
+def refuse_numbers(out: Spec, model: str, instead: str) -> None:
+    if not out.categories:
+        raise InputError("E-MODEL-TASK", f"{model} predicts classes; the target is a number", do=f"use {instead}")
+
+
+class _ReadsSparse(BaseEstimator):
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.input_tags.sparse = True
+        return tags
+
+
+class LeaveOneOutRidge(RegressorMixin, _ReadsSparse):
+    """Ridge whose alpha has the smallest exact leave-one-out squared error (on a sample where rows and features both
+    exceed EXACT: the best alpha hardly depends on the number of rows)."""
+
+    def __init__(self, weakest: float = 1e-3, strongest: float = 1e6, count: int = 28):
+        self.weakest, self.strongest, self.count = weakest, strongest, count
+
+    def fit(self, x: Any, y: np.ndarray, sample_weight: np.ndarray | None = None) -> LeaveOneOutRidge:
+        x = x.astype(np.float64)
+        alphas = np.geomspace(self.weakest, self.strongest, self.count)
+        if min(x.shape) > EXACT:
+            chosen = np.random.default_rng(0).permutation(x.shape[0])[:EXACT]
+            weight = None if sample_weight is None else sample_weight[chosen]
+            self.alpha_ = float(RidgeCV(alphas).fit(x[chosen], y[chosen], sample_weight=weight).alpha_)
+        else:
+            self.alpha_ = float(RidgeCV(alphas).fit(x, y, sample_weight=sample_weight).alpha_)
+        model = Ridge(self.alpha_).fit(x, y, sample_weight=sample_weight)
+        self.coef_, self.intercept_ = model.coef_, float(model.intercept_)
+        self.n_features_in_ = x.shape[1]
+        return self
+
+    def predict(self, x: Any) -> np.ndarray:
+        return x @ self.coef_ + self.intercept_
+
+
+class HeldOutLogistic(ClassifierMixin, _ReadsSparse):
+    """Multinomial logistic regression whose C has the smallest log loss on held-out rows."""
+
+    def __init__(self, weakest: float = 1e3, strongest: float = 1e-4, count: int = 8, folds: int = 5, random_state: int = 0):
+        self.weakest, self.strongest, self.count = weakest, strongest, count
+        self.folds, self.random_state = folds, random_state
+
+    def fit(self, x: Any, y: np.ndarray, sample_weight: np.ndarray | None = None) -> HeldOutLogistic:
+        weight = np.ones(len(y)) if sample_weight is None else sample_weight
+        x, back = _own_space(x.astype(np.float64))
+        penalties = np.geomspace(self.strongest, self.weakest, self.count)
+        self.C_ = self._choose(x, y, weight, penalties)
+        model = _logistic(self.C_, x).fit(x, y, sample_weight=weight)
+        self.classes_ = model.classes_
+        self.coef_ = model.coef_ if back is None else model.coef_ @ back
+        self.intercept_ = model.intercept_
+        self.n_features_in_ = self.coef_.shape[1]
+        return self
+
+    def _choose(self, x: Any, y: np.ndarray, weight: np.ndarray, penalties: np.ndarray) -> float:
+        loss = np.zeros(len(penalties))
+        for fit, held in held_out(y, self.folds, self.random_state):
+            model, fold = None, np.full(len(penalties), np.inf)
+            for k, penalty in enumerate(penalties):  # from the strongest on, each starting where the last one ended
+                model = _logistic(penalty, x, model).fit(x[fit], y[fit], sample_weight=weight[fit])
+                fold[k] = _log_loss(model, x[held], y[held], weight[held])
+                if k > 1 and fold[k] > fold[k - 1] > fold[k - 2]:
+                    break  # it only gets worse, and slower
+            loss += fold
+        return float(penalties[loss.argmin()])
+
+    def decision_function(self, x: Any) -> np.ndarray:
+        return np.asarray(x @ self.coef_.T + self.intercept_)
+
+    def predict_proba(self, x: Any) -> np.ndarray:
+        score = self.decision_function(x)
+        if score.shape[1] == 1:
+            score = np.concatenate([np.zeros_like(score), score], axis=1)
+        score = np.exp(score - score.max(axis=1, keepdims=True))
+        return score / score.sum(axis=1, keepdims=True)
+
+    def predict(self, x: Any) -> np.ndarray:
+        return self.classes_[self.predict_proba(x).argmax(axis=1)]
+
+
+def _log_loss(model: Any, x: Any, y: np.ndarray, weight: np.ndarray) -> float:
+    """Weighted sum of -log probability of the true class; a class the model never saw counts as one in a million."""
+    proba = model.predict_proba(x)
+    place = np.minimum(np.searchsorted(model.classes_, y), proba.shape[1] - 1)
+    hit = np.where(model.classes_[place] == y, proba[np.arange(len(y)), place], 1e-6)
+    return -float(weight @ np.log(np.maximum(hit, 1e-15)))
+
+
+def _own_space(x: Any) -> tuple[Any, np.ndarray | None]:
+    """A dense matrix with more columns than rows as its rows' coordinates in the space they span, and that space's axes
+    (r, d): a model with an L2 penalty is the same there (Hastie & Tibshirani 2004)."""
+    if not isinstance(x, np.ndarray) or x.shape[1] <= x.shape[0] or x.shape[0] > EXACT:
+        return x, None
+    left, size, axes = np.linalg.svd(x, full_matrices=False)
+    kept = size > size[0] * 1e-10
+    return left[:, kept] * size[kept], axes[kept]
+
+
+def _logistic(penalty: float, x: Any, before: Any = None) -> LogisticRegression:
+    """Few features: Newton steps, else L-BFGS from where the last penalty ended."""
+    if isinstance(x, np.ndarray) and x.shape[1] <= 200 and x.shape[0] > 2 * x.shape[1]:
+        return LogisticRegression(C=penalty, solver="newton-cholesky", max_iter=50)
+    model = LogisticRegression(C=penalty, max_iter=200, tol=1e-4, warm_start=before is not None)
+    if before is not None:
+        model.coef_, model.intercept_, model.classes_ = before.coef_.copy(), before.intercept_.copy(), before.classes_
+    return model
+
+
+def held_out(y: np.ndarray, folds: int, seed: int) -> list[tuple[np.ndarray, np.ndarray]]:
+    """(fit, held) rows, stratified where y holds classes; one split of a fifth from SETTLED rows on."""
+    from sklearn.model_selection import KFold, StratifiedKFold
+
+    classes = np.issubdtype(np.asarray(y).dtype, np.integer)
+    rarest = np.unique(y, return_counts=True)[1].min() if classes else len(y)
+    kind = StratifiedKFold if classes and rarest >= 2 else KFold
+    count = int(np.clip(folds, 2, max(min(rarest, len(y)), 2))) if kind is StratifiedKFold else min(folds, len(y))
+    splits = list(kind(count, shuffle=True, random_state=seed % 2**32).split(np.zeros(len(y)), y))
+    return splits[:1] if len(y) >= SETTLED else splits
+
+
+class _SampledForest:
+    """Each tree of a large forest sees a sample: most_rows bounds the time of a fit, whatever the number of rows.
+    n_estimators 0: 300 trees up to 3,000 rows, then fewer, 100 from 9,000 on, for each is better there."""
+
+    def fit(self, x: Any, y: np.ndarray, sample_weight: np.ndarray | None = None) -> Any:
+        self.n_estimators = self.n_estimators or int(np.clip(900_000 // x.shape[0], 100, 300))
+        self.max_samples = self.most_rows if x.shape[0] > self.most_rows else None
+        return super().fit(x, y, sample_weight=sample_weight)
+
+
+class ForestNumbers(_SampledForest, RandomForestRegressor):
+    trees = True
+
+    def __init__(self, n_estimators: int = 0, min_samples_leaf: int = 1, max_features: Any = 1.0,
+                 most_rows: int = 50_000, random_state: int = 0, n_jobs: int = 1):
+        super().__init__(n_estimators=n_estimators, min_samples_leaf=min_samples_leaf, max_features=max_features,
+                         random_state=random_state, n_jobs=n_jobs)
+        self.most_rows = most_rows
+
+
+class ForestClasses(_SampledForest, RandomForestClassifier):
+    trees = True
+
+    def __init__(self, n_estimators: int = 0, min_samples_leaf: int = 1, max_features: Any = "sqrt",
+                 most_rows: int = 50_000, random_state: int = 0, n_jobs: int = 1):
+        super().__init__(n_estimators=n_estimators, min_samples_leaf=min_samples_leaf, max_features=max_features,
+                         random_state=random_state, n_jobs=n_jobs)
+        self.most_rows = most_rows
+
+
+class FewNumbers(RegressorMixin, _ReadsSparse):
+    """Lasso whose alpha has the smallest squared error on held-out rows."""
+
+    def __init__(self, count: int = 30, folds: int = 5, random_state: int = 0):
+        self.count, self.folds, self.random_state = count, folds, random_state
+
+    def fit(self, x: Any, y: np.ndarray, sample_weight: np.ndarray | None = None) -> FewNumbers:
+        from sklearn.linear_model import LassoCV
+
+        x = x.astype(np.float64) if isinstance(x, np.ndarray) else x.tocsc().astype(np.float64)
+        spread = float(y.std()) or 1.0
+        model = LassoCV(alphas=self.count, eps=1e-3, cv=held_out(y.astype(float), self.folds, self.random_state),
+                        max_iter=500, tol=1e-3, random_state=self.random_state, selection="random")
+        model.fit(x, y / spread, sample_weight=sample_weight)
+        self.alpha_ = float(model.alpha_) * spread
+        self.coef_, self.intercept_ = model.coef_ * spread, float(model.intercept_) * spread
+        self.n_features_in_ = x.shape[1]
+        return self
+
+    def predict(self, x: Any) -> np.ndarray:
+        return x @ self.coef_ + self.intercept_
+
+
+class FewClasses(HeldOutLogistic):
+    """Logistic regression with an absolute-value penalty, one class against the others; C by held-out log loss."""
+
+    def __init__(self, count: int = 8, folds: int = 5, random_state: int = 0):
+        super().__init__(count=min(count, 8), folds=folds, random_state=random_state)
+
+    def fit(self, x: Any, y: np.ndarray, sample_weight: np.ndarray | None = None) -> FewClasses:
+        x, weight = x.astype(np.float64), np.ones(len(y)) if sample_weight is None else sample_weight
+        self.classes_ = np.unique(y)
+        least = _least_penalty(x, y)
+        penalties = least * np.geomspace(1.2, 1000, self.count)
+        loss = np.zeros(len(penalties))
+        for fit, held in held_out(y, min(self.folds, 3), self.random_state):
+            for k, penalty in enumerate(penalties):
+                self._set(x[fit], y[fit], weight[fit], penalty)
+                loss[k] += _log_loss(self, x[held], y[held], weight[held])
+        self.C_ = float(penalties[loss.argmin()])
+        self._set(x, y, weight, self.C_)
+        self.n_features_in_ = x.shape[1]
+        return self
+
+    def _set(self, x: Any, y: np.ndarray, weight: np.ndarray, penalty: float) -> None:
+        """Coefficients (1 or K, d). A class that is absent here keeps a score that never wins."""
+        wanted = self.classes_[1:] if len(self.classes_) == 2 else self.classes_
+        fits = [_sparse_logistic(x, y == c, weight, penalty) for c in wanted]
+        self.coef_ = np.stack([f[0] for f in fits])
+        self.intercept_ = np.array([f[1] for f in fits])
+
+    def predict_proba(self, x: Any) -> np.ndarray:
+        share = 1 / (1 + np.exp(-np.clip(self.decision_function(x), -50, 50)))
+        if share.shape[1] == 1:
+            return np.concatenate([1 - share, share], axis=1)
+        return share / share.sum(axis=1, keepdims=True)
+
+
+def _least_penalty(x: Any, y: np.ndarray) -> float:
+    """The C below which every coefficient is zero (Friedman et al. 2010)."""
+    steep = [np.abs(x.T @ ((y == c) - (y == c).mean())).max() for c in np.unique(y)]
+    return 1.0 / max(float(max(steep)), 1e-12)
+
+
+def _sparse_logistic(x: Any, y: np.ndarray, weight: np.ndarray, penalty: float) -> tuple[np.ndarray, float]:
+    if y.all() or not y.any():
+        return np.zeros(x.shape[1]), 20.0 if y.all() else -20.0
+    model = LogisticRegression(C=penalty, l1_ratio=1.0, solver="liblinear", max_iter=60, tol=1e-3, intercept_scaling=10.0,
+                               random_state=0).fit(x, y, sample_weight=weight)
+    return model.coef_[0], float(model.intercept_[0])
+
+
+class _Curves(BaseEstimator):
+    """Explainable boosting over the features that vary most with the target."""
+
+    trees = True
+
+    def __init__(self, pairs: int = 0, bags: int = 4, rate: float = 0.015, rounds: int = 5_000, most: int = 300,
+                 random_state: int = 0, n_jobs: int = 1):
+        self.pairs, self.bags, self.rate, self.rounds = pairs, bags, rate, rounds
+        self.most, self.random_state, self.n_jobs = most, random_state, n_jobs
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.input_tags.allow_nan = True
+        return tags
+
+    def _learn(self, kind: Any, x: np.ndarray, y: np.ndarray, sample_weight: np.ndarray | None) -> Any:
+        self.chosen_ = self._chosen(x, y)
+        self.n_features_in_ = x.shape[1]
+        self.model_ = kind(interactions=self.pairs, outer_bags=self.bags, learning_rate=self.rate, max_rounds=self.rounds,
+                           random_state=self.random_state, n_jobs=self.n_jobs)
+        self.model_.fit(np.asarray(x[:, self.chosen_], dtype=np.float64), y, sample_weight=sample_weight)
+        return self
+
+    def _chosen(self, x: np.ndarray, y: np.ndarray) -> np.ndarray:
+        if x.shape[1] <= self.most:
+            return np.arange(x.shape[1])
+        from sklearn.feature_selection import f_classif, f_regression
+
+        test = f_classif if isinstance(self, ClassifierMixin) else f_regression
+        strength = np.nan_to_num(test(np.nan_to_num(x), y)[0])
+        return np.sort(np.argsort(-strength, kind="stable")[:self.most])
+
+    def _features(self, x: np.ndarray) -> np.ndarray:
+        return np.asarray(x[:, self.chosen_], dtype=np.float64)
+
+    def predict(self, x: np.ndarray) -> np.ndarray:
+        return self.model_.predict(self._features(x))
+
+
+class CurvesOfNumbers(RegressorMixin, _Curves):
+    def fit(self, x: np.ndarray, y: np.ndarray, sample_weight: np.ndarray | None = None) -> Any:
+        from interpret.glassbox import ExplainableBoostingRegressor
+
+        return self._learn(ExplainableBoostingRegressor, x, y, sample_weight)
+
+
+class CurvesOfClasses(ClassifierMixin, _Curves):
+    def fit(self, x: np.ndarray, y: np.ndarray, sample_weight: np.ndarray | None = None) -> Any:
+        from interpret.glassbox import ExplainableBoostingClassifier
+
+        self._learn(ExplainableBoostingClassifier, x, y, sample_weight)
+        self.classes_ = self.model_.classes_
+        return self
+
+    def predict_proba(self, x: np.ndarray) -> np.ndarray:
+        return self.model_.predict_proba(self._features(x))

@@ -1,0 +1,118 @@
+"""The map of the data for the report: several layouts of the same rows, coloured by target, by part and by error."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+
+from gnomon.data.parts import Parts
+from gnomon.data.table import Data
+from gnomon.rng import stream
+from gnomon.workflow._gallery import CLASSES, Gallery, shown, tasks_of
+
+MAP_POINTS = 2000
+BANDS = 7  # colours of a number on the map
+JUDGED_SHARE = 0.25  # of the points must have been judged for a colouring by error
+
+
+def map_exhibit(gallery: Gallery, points: Any, task: Any, parts: Parts, judged: list[dict[str, Any]], *,
+                seed: int = 0) -> dict[str, Any] | None:
+    """`exhibits["map"]`. Sealed rows have no target here: they are grey, and named as sealed."""
+    data = gallery.data
+    layouts = [points] if isinstance(points, Mapping) else list(points)
+    place = {int(p): i for i, p in enumerate(data.position)}
+    position = np.asarray(layouts[0]["rows"])
+    keep = np.sort(stream(seed, "map points").permutation(len(position))[:MAP_POINTS])
+    rows = np.array([place[int(p)] for p in position[keep]], dtype=np.int64)
+    if len(rows) < 3:
+        return None
+    sealed = np.isin(rows, parts.test)
+    colours = [c for t in tasks_of(task)[:4] if (c := _coloured(data, t, rows, sealed))]
+    if len(parts.test):
+        train = np.isin(rows, parts.folds[0].train)
+        codes = np.where(sealed, 2, np.where(train, 0, 1))
+        colours.append({"name": "part", "kind": "category", "levels": ["train", "validation", "test (sealed)"],
+                        "codes": codes.tolist(), "rest": ""})
+    colours += _missed(judged, rows)
+    order = stream(seed, "map pictures").permutation(len(rows))
+    drawn = dict(zip(order.tolist(), (gallery.add(rows[i]) for i in order), strict=True)) if gallery.open else {}
+    return {"layouts": [_layout(entry, keep) for entry in layouts], "of": len(data), "colours": colours,
+            "pictures": [drawn.get(i, -1) for i in range(len(rows))], "labels": _labels(data, task, rows, sealed) if gallery.open else None,
+            "rows": position[keep].tolist() if gallery.open else None}
+
+
+def _layout(points: Mapping[str, Any], keep: np.ndarray) -> dict[str, Any]:
+    """Coordinates as whole numbers 0 to 1000; axes say their share of the spread where known."""
+    def whole(values: Any) -> list[int]:
+        v = np.asarray(values, dtype=float)[keep]
+        low, high = float(np.min(v)), float(np.max(v))
+        return [round(1000 * (x - low) / max(high - low, 1e-12)) for x in v.tolist()]
+
+    shares = points.get("explained") or []
+    axes = [f"axis {k + 1}" + (f", {shares[k]:.0%} of the spread" if k < len(shares) else "") for k in range(2)]
+    return {"technique": str(points.get("technique", "PCA")), "axes": axes,
+            "x": whole(points["x"]), "y": whole(points["y"])}
+
+
+def _coloured(data: Data, task: Any, rows: np.ndarray, sealed: np.ndarray) -> dict[str, Any] | None:
+    """The target as colours: classes, or bands with equal numbers of rows; sealed rows have none."""
+    truth = np.asarray(task.truth(data, rows), dtype=float)
+    hidden = sealed | ~np.isfinite(truth)
+    if task.name == "classify":
+        if len(task.out.categories) > CLASSES:
+            return None
+        codes = np.where(hidden | (truth < 0), -1, np.nan_to_num(truth, nan=-1)).astype(int)
+        levels, kind = list(map(str, task.out.categories)), "category"
+    else:
+        if hidden.all():
+            return None
+        codes, levels = bands(truth, ~hidden)
+        kind = "number"
+    rest = "sealed test rows" if sealed.any() else "no value"
+    return {"name": task.target, "kind": kind, "levels": levels, "codes": codes.tolist(), "rest": rest}
+
+
+def bands(values: np.ndarray, known: np.ndarray, count: int = BANDS) -> tuple[np.ndarray, list[str]]:
+    """Codes of `count` bands with equal numbers of known values, -1 elsewhere, and what each band holds."""
+    edges = np.unique([float(f"{q:.3g}") for q in np.quantile(values[known], np.linspace(0, 1, count + 1)[1:-1])])
+    codes = np.where(known, np.searchsorted(edges, np.nan_to_num(values), side="right"), -1)
+    if not len(edges):
+        return codes, ["all equal"]
+    inner = [f"{a:g} to {b:g}" for a, b in pairwise(edges)]
+    return codes, [f"below {edges[0]:g}", *inner, f"{edges[-1]:g} and above"]
+
+
+def _missed(judged: list[dict[str, Any]], rows: np.ndarray) -> list[dict[str, Any]]:
+    """Where the model errs, when at least a quarter of the points were judged (one target only)."""
+    if len(judged) != 1:
+        return []
+    j = judged[0]
+    place = {int(r): i for i, r in enumerate(j["rows"])}
+    at = np.array([place.get(int(r), -1) for r in rows])
+    known = at >= 0
+    if known.mean() < JUDGED_SHARE:
+        return []
+    if j["kind"] == "category":
+        right = (j["value"] == j["truth"])[at]
+        codes, levels = np.where(known, np.where(right, 0, 1), -1), ["predicted right", "predicted wrong"]
+        kind = "category"
+    else:
+        codes, levels = bands(j["size"][at], known)
+        kind = "number"
+    return [{"name": "size of the error" if kind == "number" else "right or wrong", "kind": kind, "levels": levels,
+             "codes": codes.tolist(), "rest": "not judged"}]
+
+
+def _labels(data: Data, task: Any, rows: np.ndarray, sealed: np.ndarray) -> list[str]:
+    """Each point's target(s) as text; sealed rows keep theirs."""
+    tasks = tasks_of(task)[:4]
+    columns = [[shown(t, v) for v in np.asarray(t.truth(data, rows), dtype=float)] for t in tasks]
+    if len(tasks) == 1:
+        said = columns[0]
+    else:
+        said = ["; ".join(f"{t.target}: {v}" for t, v in zip(tasks, values, strict=True) if v)
+                for values in zip(*columns, strict=True)]
+    return ["sealed" if s else text for s, text in zip(sealed, said, strict=True)]

@@ -1,0 +1,73 @@
+"""Candidates as they are judged: a run, or an ensemble of runs, with its statistics on the rows scored out of fold."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from gnomon.tasks._task import Prediction, Stats
+from gnomon.values import Recipe
+from gnomon.workflow.caruana import caruana, cross_fitted
+from gnomon.workflow.run import Bench, Run
+
+ENSEMBLE_NEEDS = 50  # rows predicted out of fold
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """recipe, family and the honest out-of-fold prediction; `members` are (weight, run)."""
+
+    recipe: Recipe
+    oof: Prediction
+    stats: Stats
+    score: float
+    members: tuple[tuple[float, Run], ...]
+
+    @property
+    def family(self) -> str:
+        return self.recipe.family
+
+    def described(self, base: Path) -> list[dict[str, Any]]:
+        """What `deliver` loads again: weights and folders relative to the study."""
+        from gnomon.workflow._folder import relative
+
+        return [{"weight": w, "recipe": run.recipe.hash, "folders": [relative(f, base) for f in run.folders]}
+                for w, run in self.members if run.folders]
+
+
+def judged(bench: Bench, runs: Sequence[Run]) -> list[Candidate]:
+    """Each run with its out-of-fold statistics, and the ensemble when two or more may join it."""
+    rows = runs[0].rows
+    truth = bench.task.truth(bench.data, rows)
+    single = [_candidate(bench, run.recipe, run.oof, truth, ((1.0, run),)) for run in runs]
+    able = [c for c in single if c.family != "floor"]
+    if len(able) < 2 or len(rows) < ENSEMBLE_NEEDS:
+        return single
+    good = _near_best(bench.task, able)
+    if len(good) < 2:
+        return single
+    predictions = [c.oof for c in good]
+    weights = caruana(bench.task, truth, predictions)
+    members = tuple((float(w), c.members[0][1]) for w, c in zip(weights, good, strict=True) if w > 0)
+    if len(members) < 2:
+        return single
+    oof = cross_fitted(bench.task, truth, predictions, bench.parts.units[rows], seed=bench.seed)
+    recipe = Recipe(bench.task.name, "ensemble", "caruana",
+                    {"weights": {run.recipe.hash: round(w, 3) for w, run in members}},
+                    because="the weighted mean of candidates that err differently", family="ensemble")
+    return [*single, _candidate(bench, recipe, oof, truth, members)]
+
+
+def _candidate(bench: Bench, recipe: Recipe, oof: Prediction, truth: np.ndarray, members: Any) -> Candidate:
+    stats = bench.task.measure(oof, truth)
+    return Candidate(recipe, oof, stats, bench.task.score(stats), members)
+
+
+def _near_best(task: Any, able: Sequence[Candidate], most: int = 8) -> list[Candidate]:
+    """The best few: the rest would only add noise to the choice of weights."""
+    sign = 1 if task.metric.higher_is_better else -1
+    return sorted((c for c in able if np.isfinite(c.score)), key=lambda c: -sign * c.score)[:most]

@@ -1,0 +1,88 @@
+"""What to do next: findings become steps, each naming the stage to go back to and the command (Fig. 1 of the survey)."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from gnomon.values import Advice, Finding
+from gnomon.workflow._members import Candidate
+from gnomon.workflow.plan import Plan
+from gnomon.workflow.run import Bench
+from gnomon.workflow.verdict import Verdict
+
+Rule = Callable[[Finding, str], Advice]
+
+
+def _advice(back_to: Any, do: str, cost: str) -> Rule:
+    return lambda f, study: Advice(back_to, do.format(study=shlex.quote(study), column=_first(f)), (f.code,), None, cost)
+
+
+def _first(f: Finding) -> str:
+    return shlex.quote(f.columns[0]) if f.columns else "COLUMN"
+
+
+RULES: Mapping[str, Rule] = {
+    "LOOK-LABEL": _advice("label", "gnomon relabel {study}   (check the suspect labels by eye)", "minutes of a person"),
+    "LOOK-CONFLICT": _advice("label", "look at the rows with equal inputs and different targets: gnomon report {study}",
+                             "minutes of a person"),
+    "LOOK-CORRUPT": _advice("collect", "repair or replace the broken items listed in the report", "depends on the source"),
+    "LOOK-LEAK": _advice("preprocess", "if {column} is not known at prediction, leave it out: --exclude {column}",
+                         "one more run"),
+    "LOOK-CONFOUND": _advice("collect", "collect rows in which {column} and the target vary apart", "new measurements"),
+    "LOOK-UNITS": _advice("preprocess", "bring {column} to one unit and type the command again", "minutes of a person"),
+    "LOOK-MISSING": _advice("collect", "fill the gaps in {column}, or leave it out: --exclude {column}", "depends"),
+    "LOOK-SMALL": _advice("collect", "measure more independent units: every interval here is wide for lack of them",
+                          "new measurements"),
+    "LOOK-IMBALANCE": _advice("collect", "add rows of the rarest class: it limits the score most", "new measurements"),
+    "LOOK-DRIFT": _advice("collect", "test on later rows: gnomon study ... --for later --time COLUMN", "one more run"),
+    "VALID-SHIFT": _advice("collect", "add training rows like those predicted, or use domain adaptation", "new rows"),
+    "VALID-UNDETERMINED": _advice("collect", "measure more units: the report says about how many would settle it",
+                                  "new measurements"),
+    "VALID-NO-SIGNAL": _advice("collect", "measure other inputs, or more units: these do not tell the target",
+                               "new measurements"),
+    "VALID-SUBGROUP": _advice("collect", "add rows of the sub-group that does worse (column {column})", "new measurements"),
+    "VALID-CALIBRATION": _advice("method", "read the probabilities as ranks only, or calibrate them on new rows", "minutes"),
+    "VALID-TOO-GOOD": _advice("preprocess", "look for an input that would not be known at prediction", "minutes"),
+    "VALID-SEEDS": _advice("method", "train more seeds: gnomon study ... --budget twice as long", "twice the time"),
+    "WHY-WITHHELD": _advice("model", "do not interpret this model yet: its explanation failed a gate", "none"),
+    "DEBUG-UNDERFIT": _advice("method", "train longer: --budget twice as long", "twice the time"),
+    "DEBUG-OVERFIT": _advice("collect", "more rows, or a smaller model", "new measurements"),
+}
+WEIGHT = {"block": 0, "warn": 1, "note": 2, "fine": 3}
+
+
+def advise(bench: Bench, findings: Sequence[Finding], verdict: Verdict, candidates: Sequence[Candidate], plan: Plan, *,
+           folder_name: str) -> tuple[Advice, ...]:
+    """Steps in order of the gravity of what is behind them; a gain is given only where this study measured one."""
+    steps: list[Advice] = []
+    for f in sorted(findings, key=lambda f: WEIGHT[f.grade]):
+        rule = RULES.get(f.code)
+        if rule is not None and f.grade != "fine" and not any(f.code in s.because for s in steps):
+            steps.append(rule(f, folder_name))
+    steps += _always(bench, verdict, candidates, plan, folder_name)
+    seen: dict[str, Advice] = {}
+    for step in steps:
+        seen.setdefault(step.do, step)
+    return tuple(seen.values())
+
+
+def _always(bench: Bench, verdict: Verdict, candidates: Sequence[Candidate], plan: Plan, study: str) -> list[Advice]:
+    """Steps that make sense after any study."""
+    out = []
+    name = shlex.quote(study)
+    short = [m for m, why in plan.left_out if "--budget" in why]
+    if short:
+        out.append(Advice("model", f"give it more time: --budget {_longer(plan.budget)} would also try {', '.join(short)}",
+                          (), None, f"{plan.budget * 2 / 60:.0f} minutes"))
+    if not len(bench.parts.test):
+        out.append(Advice("collect", "test on rows nobody has seen: gnomon study ... --test NEW_FILE", (), None,
+                          "new measurements"))
+    if verdict.recommended is not None:
+        out.append(Advice("method", f"use it: gnomon predict {name} NEW_FILE -o predicted.csv", (), None, "seconds"))
+    return out
+
+
+def _longer(budget: float) -> str:
+    return f"{round(budget * 2 / 60)}m" if budget >= 60 else f"{round(budget * 2)}s"

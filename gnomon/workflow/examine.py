@@ -1,0 +1,252 @@
+"""Examine the judged candidates: optimism of a random split, calibration, ranges, sub-groups, shift, seeds, limits."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+import numpy as np
+
+from gnomon.analyses.validate import _findings as said
+from gnomon.analyses.validate.calibration import calibration, calibration_finding
+from gnomon.analyses.validate.conformal import conformal, coverage, coverage_finding
+from gnomon.analyses.validate.ood import detection, ood
+from gnomon.analyses.validate.optimism import optimism
+from gnomon.analyses.validate.shift import shift, shift_finding
+from gnomon.analyses.validate.subgroups import subgroup_findings, subgroups
+from gnomon.data.features._view import View, fit_view
+from gnomon.data.table import Data, strings
+from gnomon.rng import stream
+from gnomon.tasks._task import Stats
+from gnomon.values import Check, Finding, plain
+from gnomon.workflow._members import Candidate
+from gnomon.workflow.options import Options
+from gnomon.workflow.run import Bench
+from gnomon.workflow.verdict import Verdict, predict_rows
+
+OPTIMISM_ROWS, OPTIMISM_AXES, OPTIMISM_TREES = 1500, 40, 30
+MATRIX_ROWS = 4000
+GUARANTEED = ("random", "stratified", "group", "cold")  # policies that leave units exchangeable (EVIDENCE 14)
+MOST_GROUPS = 20  # values of a column up to which it is a sub-group column
+
+
+@dataclass(frozen=True)
+class Examined:
+    """Findings and checks, and the states that prediction and the page need."""
+
+    findings: tuple[Finding, ...]
+    checks: tuple[Check, ...]
+    optimism: dict[str, Any] | None = None
+    calibration: dict[str, Any] | None = None
+    conformal: dict[str, Any] | None = None
+    coverage: dict[str, Any] | None = None
+    ood: dict[str, Any] | None = None
+    subgroups: tuple[dict[str, Any], ...] = ()
+
+
+@dataclass
+class Notes:
+    """Findings and checks as they come in; one check that fails to run never stops the others."""
+
+    findings: list[Finding] = field(default_factory=list)
+    checks: list[Check] = field(default_factory=list)
+
+    def run(self, code: str, smallest: str, do: Callable[[], Any]) -> Any:
+        try:
+            out = do()
+        except Exception as error:
+            self.checks.append(Check(code, False, f"could not be run: {type(error).__name__}: {error}"))
+            return None
+        self.checks.append(Check(code, True, "", smallest))
+        return out
+
+    def skip(self, code: str, why: str) -> None:
+        self.checks.append(Check(code, False, why))
+
+    def add(self, *found: Finding | None) -> None:
+        self.findings += [f for f in found if f is not None]
+
+
+def examine(bench: Bench, seen: Any, candidates: Sequence[Candidate], verdict: Verdict, options: Options) -> Examined:
+    """All checks of a trained study. Each says what it would have found, or why it did not run."""
+    notes = Notes()
+    stats, units = verdict.stats[verdict.chosen.recipe.hash], bench.parts.units[verdict.rows]
+    _claims(bench, notes, verdict, units, candidates)
+    table = notes.run("VALID-SHIFT", "a tenth of the inputs moved by a third of their spread",
+                      lambda: _matrix(bench.data, bench.parts.develop, bench.seed))
+    gap = _optimism(bench, notes, table)
+    calibrated = _calibration(bench, notes, stats, units)
+    rule, measured = _ranges(bench, notes, candidates, verdict)
+    groups = _subgroups(bench, notes, verdict, stats, units)
+    distance = _distances(bench, notes, table, verdict)
+    return Examined(tuple(notes.findings), tuple(notes.checks), plain(gap) if gap else None,
+                    plain(asdict(calibrated)) if calibrated else None, rule, plain(measured) if measured else None,
+                    distance, tuple(plain(asdict(g)) for g in groups))
+
+
+def _claims(bench: Bench, notes: Notes, verdict: Verdict, units: np.ndarray, candidates: Sequence[Candidate]) -> None:
+    """What limits the claims: no signal, too few units, too good to be true, seeds, a test opened before."""
+    chosen, n = verdict.chosen, len(np.unique(units))
+    estimate = verdict.tests[chosen.recipe.hash]
+    notes.add(said.no_signal_found(verdict.signal))
+    if not verdict.signal.signal:
+        notes.add(said.underpowered(bench.task, verdict.signal))
+    if verdict.outcome == "undetermined":
+        notes.add(said.undetermined(verdict.difference, n, bench.parts.unit))
+    notes.add(said.few_groups(bench.task, verdict.stats[chosen.recipe.hash], units, bench.parts.unit))
+    floor = next(c for c in candidates if c.family == "floor")
+    notes.add(said.too_good(bench.task, estimate, floor.score))
+    if verdict.openings > 1:
+        from gnomon.values import finding
+
+        notes.add(finding("VALID-TEST-REUSED", "warn", f"The sealed part of these data has been opened "
+                          f"{verdict.openings} times for different models: its score is now a little too good.",
+                          values={"openings": verdict.openings}))
+    for c in candidates:
+        run = c.members[0][1]
+        if c.family == "deep" and len(run.by_seed) > 2:
+            truth = bench.task.truth(bench.data, run.rows)
+            scores = np.array([bench.task.score(bench.task.measure(p, truth)) for p in run.by_seed])
+            notes.add(said.seeds_unstable(scores, estimate))
+    for code in ("VALID-NO-SIGNAL", "VALID-TOO-GOOD", "VALID-TEST-REUSED", "VALID-FEW-GROUPS"):
+        notes.checks.append(Check(code, True, "", verdict.signal.smallest_effect if code == "VALID-NO-SIGNAL" else ""))
+    deep = [c for c in candidates if c.family == "deep"]
+    if not any(len(c.members[0][1].by_seed) > 2 for c in deep):
+        notes.skip("VALID-SEEDS", "fewer than three seeds of a deep model fitted in the budget")
+
+
+def _matrix(data: Data, rows: np.ndarray, seed: int) -> tuple[View, np.ndarray, np.ndarray]:
+    """(view, the rows sampled, their dense matrix) for checks that need plain numbers."""
+    some = np.sort(stream(seed, "matrix").permutation(rows)[:MATRIX_ROWS])
+    view = fit_view(data, some, data.inputs, "standard", dense=True, seed=seed)
+    return view, some, np.asarray(view.transform(data, some), dtype=np.float32)
+
+
+def _axes(x: np.ndarray, count: int, seed: int) -> np.ndarray:
+    """The main axes of wide matrices: the cheap model needs no more."""
+    if x.shape[1] <= count:
+        return x
+    from sklearn.decomposition import PCA
+
+    return PCA(min(count, len(x) - 1), svd_solver="randomized", random_state=seed).fit_transform(x)
+
+
+def _optimism(bench: Bench, notes: Notes, table: Any) -> dict[str, Any] | None:
+    """How much a random split would have flattered a cheap model."""
+    name = bench.parts.policy.split(":")[0]
+    grouped = len(np.unique(bench.parts.units)) < 0.98 * len(bench.data)
+    if bench.task.name == "several" or table is None or not (grouped or name == "time"):
+        notes.skip("VALID-OPTIMISM", "several targets" if bench.task.name == "several" else
+                   "the split is a random one: there is nothing to compare it with")
+        return None
+    from gnomon.card import load
+
+    _, rows, x = table
+    some = np.sort(stream(bench.seed, "optimism rows").permutation(len(rows))[:OPTIMISM_ROWS])
+    when = None
+    if name == "time":
+        when = bench.data.columns[bench.parts.policy.split(":", 1)[1]].take(rows[some]).astype("float64")
+    make = lambda: load("forest")({}, bench.task.out, trees=OPTIMISM_TREES).set_params(  # noqa: E731
+        random_state=bench.seed, n_jobs=bench.desk.threads)
+    gap = notes.run("VALID-OPTIMISM", "", lambda: optimism(
+        bench.task, _axes(x[some], OPTIMISM_AXES, bench.seed), bench.task.truth(bench.data, rows[some]),
+        bench.parts.units[rows[some]], make=make, model="a small forest", seed=bench.seed, time=when))
+    if gap is not None and gap.get("gap") is not None:
+        notes.add(said.optimistic(gap, "later rows" if name == "time" else f"{bench.parts.unit} unit"))
+        return gap
+    return None
+
+
+def _calibration(bench: Bench, notes: Notes, stats: Stats, units: np.ndarray) -> Any:
+    if bench.task.name != "classify":
+        notes.skip("VALID-CALIBRATION", "the prediction is not a single class with a probability")
+        return None
+    found = notes.run("VALID-CALIBRATION", "probabilities off by about 0.05", lambda: calibration(stats, units))
+    notes.add(calibration_finding(found))
+    return found
+
+
+def _ranges(bench: Bench, notes: Notes, candidates: Sequence[Candidate], verdict: Verdict) -> tuple[Any, Any]:
+    """Conformal ranges from out-of-fold rows (CV+), or from validation rows; measured on the sealed part."""
+    best = verdict.recommended or verdict.chosen
+    rows = best.members[0][1].rows
+    truth = bench.task.truth(bench.data, rows)
+    rule = notes.run("VALID-COVERAGE", "coverage short by about 5 points",
+                     lambda: conformal(best.oof, truth, bench.parts.units[rows]))
+    if rule is None:
+        return None, None
+    measured = None
+    if len(bench.parts.test):
+        test = bench.parts.test
+        prediction = predict_rows(bench, best, test)
+        measured = notes.run("VALID-COVERAGE", "coverage short by about 5 points", lambda: coverage(
+            rule, prediction, bench.task.truth(bench.data, test), bench.parts.units[test]))
+        if measured:
+            notes.add(coverage_finding(measured, guaranteed=bench.parts.policy.split(":")[0] in GUARANTEED))
+    from dataclasses import replace
+
+    return replace(rule, residuals=None, fold=None, weight=None).state(), measured
+
+
+def subgroup_columns(data: Data) -> dict[str, np.ndarray]:
+    """Columns that name sub-groups of people or specimens: categories of few values, inputs or not."""
+    out = {}
+    for name in data.columns:
+        spec = data.columns[name].spec
+        if spec.kind == "category" and 2 <= len(spec.categories) <= MOST_GROUPS and data.roles[name].role in (
+                "input", "group", "ignore"):
+            out[name] = strings(data.columns[name])
+    return out
+
+
+def _subgroups(bench: Bench, notes: Notes, verdict: Verdict, stats: Stats, units: np.ndarray) -> list[Any]:
+    columns = subgroup_columns(bench.data)
+    if not columns:
+        notes.skip("VALID-SUBGROUP", "no column names sub-groups")
+        return []
+    labels = {name: words[verdict.rows] for name, words in columns.items()}
+    table = notes.run("VALID-SUBGROUP", "", lambda: subgroups(bench.task, stats, units, labels, seed=bench.seed)) or []
+    notes.add(*subgroup_findings(bench.task, table, verdict.difference.margin))
+    return table
+
+
+def _distances(bench: Bench, notes: Notes, table: Any, verdict: Verdict) -> dict[str, Any] | None:
+    """The rule that flags rows unlike the training rows; and whether the sealed rows differ as a whole."""
+    if table is None:
+        return None
+    view, rows, x = table
+    rule = notes.run("VALID-OOD", "", lambda: ood(x, bench.parts.units[rows], seed=bench.seed))
+    if rule is None:
+        return None
+    if len(bench.parts.test):
+        test = bench.parts.test[:MATRIX_ROWS]
+        other = np.asarray(view.transform(bench.data, test), dtype=np.float32)
+        found = notes.run("VALID-SHIFT", "an area of 0.6 for telling the parts apart", lambda: shift(
+            _axes_pair(x, other, bench.seed)[0], _axes_pair(x, other, bench.seed)[1], bench.parts.units[rows],
+            bench.parts.units[test], seed=bench.seed))
+        grouped = bench.parts.policy.split(":")[0] not in ("random", "stratified")
+        notes.add(shift_finding(found, (), grouped=grouped))
+    caught = notes.run("VALID-OOD", "planted shifts, with their share found", lambda: detection(rule, x, seed=bench.seed))
+    state, arrays = view.state()
+    small = {k: v for k, v in arrays.items() if v.size < 200_000}
+    if len(small) < len(arrays):
+        notes.skip("VALID-OOD", "the features are too many to keep: rows at prediction are not checked for likeness")
+        return None
+    return {"rule": plain(rule.state()), "view": plain(state), "arrays": {k: _packed(v) for k, v in arrays.items()},
+            "detection": plain(caught)}
+
+
+def _axes_pair(a: np.ndarray, b: np.ndarray, seed: int) -> tuple[np.ndarray, np.ndarray]:
+    both = _axes(np.concatenate([a, b]), OPTIMISM_AXES, seed)
+    return both[:len(a)], both[len(a):]
+
+
+def _packed(array: np.ndarray) -> dict[str, Any]:
+    """An array as JSON: dtype, shape and values."""
+    return {"dtype": str(array.dtype), "shape": list(array.shape), "values": array.ravel().tolist()}
+
+
+def unpacked(state: dict[str, Any]) -> np.ndarray:
+    """What `_packed` wrote."""
+    return np.asarray(state["values"], dtype=state["dtype"]).reshape(state["shape"])

@@ -1,0 +1,214 @@
+"""Which candidates to train, in which order, with how many steps, and why; and which not, and why not.
+
+The rules look at the data's kinds and size, the cards say what fits what (`reads`, `tasks`, `needs` against `gives`),
+and measured speed turns the budget into steps. The clock is read here and never again: steps are frozen in plan.toml.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from gnomon.card import Card, catalogue
+from gnomon.data.parts import Parts
+from gnomon.data.table import Data
+from gnomon.values import Recipe
+
+RICH = ("molecule", "image", "sequence", "text")
+EPOCHS = {"number": 60, "category": 60, "date": 60, "molecule": 70, "sequence": 30, "text": 12, "image": 25}
+FEWEST_STEPS = 100  # fewer optimiser steps than this teach nothing worth judging
+MOST_SEEDS = 3
+DEEP_NEEDS_ROWS = 100
+
+
+@dataclass(frozen=True)
+class Facts:
+    """What the rules may use: all measured on this data set."""
+
+    rows: int  # training rows of one fold
+    columns: int  # numbers, categories and dates, blocks unrolled
+    kinds: tuple[str, ...]
+    folds: int
+    units: int
+    task: str
+    classes: int = 0
+
+    @property
+    def main(self) -> str:
+        """The kind that carries most: molecules, images, sequences, text before plain columns."""
+        return next((kind for kind in RICH if kind in self.kinds), "number")
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Candidates in order, how many seeds each gets, what each should cost, and what was left out."""
+
+    candidates: tuple[Recipe, ...]
+    seeds: Mapping[str, int]
+    seconds: Mapping[str, float]
+    left_out: tuple[tuple[str, str], ...] = ()
+    memory_mb: float = 0.0
+    budget: float = 600.0
+    made_for: Mapping[str, Any] = field(default_factory=dict)
+
+
+def facts_of(data: Data, parts: Parts, task: Any) -> Facts:
+    """The facts of this data set under this split."""
+    kinds = tuple(dict.fromkeys(data.kind(name) for name in data.inputs))
+    flat = [data.columns[name] for name in data.of_kind("number", "category", "date")]
+    columns = sum(int(column.spec.shape[0]) if column.spec.shape else 1 for column in flat)
+    rows = max(len(fold.train) for fold in parts.folds)
+    units = len(set(parts.units[parts.develop].tolist()))
+    return Facts(rows, columns, kinds, len(parts.folds), units, task.name,
+                 len(getattr(task.out, "categories", ()) or ()))
+
+
+def simple_ladder(facts: Facts) -> list[tuple[str, str, str]]:
+    """(model, view, why) of the field's own simple things, cheapest first."""
+    linear = "logistic" if facts.task == "classify" else "ridge"
+    if facts.task == "several":
+        linear = "ridge"
+    by_kind = {
+        "molecule": [(linear, "descriptors", "a straight line through known properties: the field's oldest baseline"),
+                     ("forest", "morgan", "forest on Morgan fingerprints: the baseline chemists trust"),
+                     ("support_vectors", "descriptors", "a smooth function of the descriptors"),
+                     ("boosting", "morgan+descriptors", "boosted trees on fingerprints and descriptors"),
+                     ("gaussian_process", "descriptors", "a smooth function with its own uncertainty")],
+        "sequence": [(linear, "kmers", "which short words occur: equals many published networks"),
+                     (linear, "onehot", "each position by itself: the baseline of variant effects"),
+                     ("boosting", "onehot+composition", "positions and composition, with interactions"),
+                     ("forest", "kmers", "short words, with interactions")],
+        "text": [(linear, "tfidf", "which words occur: often hard to beat below 10,000 texts"),
+                 ("boosting", "tfidf", "main directions of the words, with interactions")],
+        "image": [(linear, "hog", "edges by place and direction"),
+                  ("forest", "pixels", "brightness by place"),
+                  ("boosting", "texture", "texture and intensity statistics only"),
+                  ("support_vectors", "hog", "a smooth function of the edges")],
+        "number": [(linear, "standard", "a straight line: the first thing to try"),
+                   ("lasso", "standard", "a straight line through few columns: says which"),
+                   ("forest", "standard", "averaged trees: interactions without tuning"),
+                   ("support_vectors", "standard", "a smooth function of few columns"),
+                   ("gaussian_process", "standard", "a smooth function with its own uncertainty"),
+                   ("boosting", "standard", "boosted trees: the strongest simple model on tables"),
+                   ("explainable_boosting", "standard", "sums of curves, one a column: readable and often as good")],
+    }
+    return by_kind[facts.main]
+
+
+def deep_ladder(facts: Facts) -> list[tuple[str, str]]:
+    """(model, why) of the deep models for the data's main kind, most promising first."""
+    return {
+        "molecule": [("message_passing", "learns on the bonds themselves, with descriptors joined in"),
+                     ("gin", "a second graph network, for diversity")],
+        "sequence": [("convolution_attention", "motifs, and which of them matter"),
+                     ("transformer", "every position may look at every other")],
+        "text": [("convolution_attention", "phrases, and which of them matter"),
+                 ("transformer", "every word may look at every other")],
+        "image": [("resnet", "a residual network, sized to the images and the budget")],
+        "number": [("tabm", "an ensemble of MLPs in one, with embedded numbers"),
+                   ("mlp", "a modern MLP with embedded numbers and categories")],
+    }[facts.main]
+
+
+def too_much(model: str, facts: Facts) -> str:
+    """Why a model does not suit data of this size; "" when it does."""
+    n, d = facts.rows, facts.columns
+    limits = {
+        "gaussian_process": (n > 2000, f"{n:,} training rows: its cost grows with their cube"),
+        "support_vectors": (n > 5000, f"{n:,} training rows: its cost grows with their square"),
+        "explainable_boosting": (n * max(d, 1) > 400_000 or d > 100 or facts.folds * n > 40_000 or facts.classes > 2,
+                                 f"{n:,} rows x {d:,} columns: too slow for what it adds here"),
+        "lasso": (d < 10 or facts.task != "regress", "few columns, or classes: the other linear model says the same"),
+        "boosting": (n < 60, f"{n} training rows: too few for boosted trees"),
+        "forest": (n < 20, f"{n} training rows: too few for a forest"),
+    }
+    bad, why = limits.get(model, (False, ""))
+    return why if bad else ""
+
+
+def method_for(card: Card, methods: Mapping[str, Card]) -> str:
+    """The first labelled method whose needs this model's gifts meet."""
+    for key, method in methods.items():
+        if set(method.needs) <= {*card.gives, "labels"} and (not method.tasks or set(method.tasks)):
+            return key
+    return ""
+
+
+def draft(data: Data, parts: Parts, task: Any, *, only: Sequence[str] = (), skip: Sequence[str] = ()
+          ) -> tuple[list[Recipe], list[tuple[str, str]]]:
+    """Candidates without steps, and those left out with the reason. The floor always comes first."""
+    facts, cards = facts_of(data, parts, task), catalogue()
+    methods = {k: c for k, c in cards.items() if c.module.startswith("gnomon.methods.labelled") and c.needs}
+    recipes = [Recipe(task.name, "floor", "naive", because="what knowing nothing scores", family="floor")]
+    left: list[tuple[str, str]] = []
+    wanted = [(m, {"view": v}, why, "simple") for m, v, why in simple_ladder(facts)]
+    wanted += [(m, {}, why, "deep") for m, why in deep_ladder(facts)]
+    for model, options, why, family in wanted:
+        no = _refusal(model, facts, cards, task, only, skip, family)
+        if no:
+            left.append((model, no))
+            continue
+        recipes.append(Recipe(task.name, model, method_for(cards[model], methods), options, because=why, family=family))  # type: ignore[arg-type]
+    return recipes, left
+
+
+def _refusal(model: str, facts: Facts, cards: Mapping[str, Card], task: Any, only: Sequence[str], skip: Sequence[str],
+             family: str) -> str:
+    if model not in cards:
+        return "not installed"
+    if (only and model not in only) or model in skip:
+        return "left out as asked (--only, --skip)"
+    card = cards[model]
+    single = tuple(t.name for t in task.tasks) if task.name == "several" else (task.name,)
+    if card.tasks and not set(single) <= set(card.tasks):
+        return f"not made for the task '{task.name}'"
+    if family == "deep" and facts.units < DEEP_NEEDS_ROWS:
+        return f"{facts.units} independent units: too few to train or judge a deep model"
+    if family == "deep" and facts.columns > 3000 and facts.rows < 500:
+        return f"{facts.columns:,} columns for {facts.rows} rows: a deep model would only memorise"
+    return too_much(model, facts)
+
+
+def frozen_steps(recipes: Sequence[Recipe], data: Data, parts: Parts, seconds: float,
+                 speed: Callable[[Recipe], tuple[float, int]]) -> tuple[list[Recipe], dict[str, int], dict[str, float],
+                                                                     list[tuple[str, str]]]:
+    """Deep candidates with their steps a fold, seeds and predicted seconds, within `seconds` altogether.
+
+    speed(recipe) -> (optimiser steps a second, rows a step), measured on this machine. The first candidate is served
+    first: it gets what it can use (an epoch limit by kind), then the next, then more seeds.
+    """
+    kept, seeds, cost, left = [], {}, {}, []
+    facts_kind = next((k for k in RICH if k in {data.kind(c) for c in data.inputs}), "number")
+    deep = [r for r in recipes if r.family == "deep"]
+    rest, folds = seconds, len(parts.folds)
+    for place, recipe in enumerate(deep):
+        per_second, batch = speed(recipe)
+        rows = max(len(fold.train) for fold in parts.folds)
+        useful = max(FEWEST_STEPS, round(EPOCHS[facts_kind] * rows / batch))
+        share = rest * (0.65 if place + 1 < len(deep) else 0.95)
+        affordable = int(share / folds * per_second)
+        steps = _rounded(min(useful, affordable))
+        if steps < FEWEST_STEPS or steps * batch < rows * 2:
+            left.append((recipe.model, f"{max(rest, 0):.0f} s left would buy {affordable} steps a fold, "
+                                       f"{max(FEWEST_STEPS, round(2 * rows / batch))} are the least that teach: --budget"))
+            continue
+        planned = Recipe(recipe.task, recipe.model, recipe.method, recipe.options, steps, recipe.because, "deep")
+        each = steps * folds / per_second
+        kept.append(planned)
+        seeds[planned.hash], cost[planned.hash] = 1, each
+        rest -= each
+    for planned in kept:  # what is left buys further seeds, the best-placed candidate first
+        while seeds[planned.hash] < MOST_SEEDS and rest > cost[planned.hash] * 1.1:
+            rest -= cost[planned.hash] / seeds[planned.hash]
+            cost[planned.hash] *= (seeds[planned.hash] + 1) / seeds[planned.hash]
+            seeds[planned.hash] += 1
+    return kept, seeds, cost, left
+
+
+def _rounded(steps: int) -> int:
+    """Two leading digits: a plan a person can read, and less at the mercy of the clock."""
+    if steps < 100:
+        return steps
+    scale = 10 ** (len(str(steps)) - 2)
+    return steps // scale * scale

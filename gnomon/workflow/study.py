@@ -1,0 +1,326 @@
+"""The main job: the stages in order, each a function of what came before, each leaving its files in the study folder."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from gnomon.errors import GnomonError, TrainingError
+from gnomon.methods._desk import Desk, silent
+from gnomon.values import Recipe
+from gnomon.workflow._folder import FORMAT, Folder, write_json, write_text
+from gnomon.workflow._plan_file import digest, plan_of, read_plan, roles_of, write_plan
+from gnomon.workflow.ledger import Ledger
+from gnomon.workflow.look import Seen, read_stage, whole_look
+from gnomon.workflow.options import Options, device_of, threads_of
+from gnomon.workflow.plan import Plan, draft, frozen_steps
+from gnomon.workflow.run import Bench, Run, execute, file_hash, fit, parts_of, peak_mb
+
+END_SHARE, END_SECONDS = 0.12, 6.0  # of the budget, and at least: kept for verdict, explanation and report
+PLAN_SHARE = 0.9  # of what is left after looking may be planned; the rest absorbs a slow moment
+
+
+@dataclass(frozen=True)
+class Voice:
+    """line: a result for stdout. say: progress for stderr."""
+
+    line: Callable[[str, str], None] = lambda stage, text: None
+    say: Callable[[str], None] = silent
+
+
+def study(source: Any, folder: Folder, options: Options, voice: Voice) -> dict[str, Any]:
+    """Run every stage, or what of them is not done yet; returns the report as a dict (report.json)."""
+    folder.open()
+    with folder.busy():
+        write_json(folder / "versions.json", versions(options))
+        ledger = Ledger(folder / "ledger.jsonl")
+        written = read_plan(folder / "plan.toml")
+        roles = roles_of(written, folder / "plan.toml") if written else {}
+        seen = timed(ledger, "look", lambda: _look(source, folder, options, roles, written, voice))
+        if options.explore:
+            from gnomon.workflow.explore import explore_report
+
+            return explore_report(folder, seen, options, ledger)
+        bench = bench_of(seen, folder, options, voice)
+        plan = timed(ledger, "plan", lambda: plan_stage(bench, seen, options, written, ledger, voice))
+        runs, cuts = run_stage(bench, plan, options, ledger, voice)
+        from gnomon.workflow.conclude import conclude
+
+        return conclude(bench, seen, plan, runs, cuts, options, ledger, voice)
+
+
+def timed(ledger: Ledger, name: str, do: Callable[[], Any]) -> Any:
+    """Run a stage and charge its seconds once: doing it again after an interruption costs the budget nothing."""
+    from gnomon.workflow.ledger import entries
+
+    started = time.perf_counter()
+    out = do()
+    if not any(e.get("event") == "stage" and e.get("name") == name for e in entries(ledger.path)):
+        ledger.note("stage", name=name, seconds=round(time.perf_counter() - started, 3))
+    return out
+
+
+def versions(options: Options) -> dict[str, Any]:
+    """What made this study: format, gnomon, Python and library versions, seed."""
+    import platform
+    from importlib.metadata import PackageNotFoundError, version
+
+    def installed(name: str) -> str | None:
+        try:
+            return version(name)
+        except PackageNotFoundError:
+            return None
+
+    names = ("gnomon", "torch", "numpy", "scipy", "pandas", "scikit-learn", "rdkit", "lightgbm", "timm")
+    return {"format": FORMAT, "python": platform.python_version(), "seed": options.seed,
+            "machine": platform.machine(), "libraries": {n: installed(n) for n in names}}
+
+
+def _look(source: Any, folder: Folder, options: Options, roles: Mapping[str, str], written: Any, voice: Voice) -> Seen:
+    voice.say("reading")
+    data = read_stage(source, options, roles, folder.path / "cache")
+    voice.say("looking")
+    seen = whole_look(data, options, written)
+    save_look(folder, seen)
+    n = len(seen.data)
+    kinds = ", ".join(dict.fromkeys(seen.data.kind(c) for c in seen.data.inputs))
+    hot = [f for f in seen.findings if f.grade in ("warn", "block")]
+    first = f"; first: {hot[0].claim}" if hot else ""
+    voice.line("LOOK", f"{n:,} rows, {kinds} -> {seen.task.target}. {len(hot)} finding{'s' * (len(hot) != 1)}{first}")
+    p = seen.parts
+    sealed = f"test sealed ({len(p.test):,} rows)" if len(p.test) else f"{len(p.folds)} folds, no sealed part at this size"
+    voice.line("SPLIT", f"by {p.policy}, {sealed}: for {p.scope}. Because {p.because}")
+    return seen
+
+
+def save_look(folder: Folder, seen: Seen) -> None:
+    """data.json, split.parquet and findings.jsonl."""
+    import json
+
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    from gnomon.data.read.dispatch import schema
+    from gnomon.values import plain
+
+    data, parts = seen.data, seen.parts
+    write_json(folder / "data.json", {"format": FORMAT, "hash": data.hash, "rows": len(data), "sampled": data.sampled,
+                                      "paths": data.paths, "schema": schema(data)})
+    columns = {"row": np.arange(len(data)), "position": data.position, "unit": parts.units,
+               "test": np.isin(np.arange(len(data)), parts.test)}
+    for k, fold in enumerate(parts.folds):
+        part = np.full(len(data), "", dtype=object)
+        part[fold.train], part[fold.valid] = "train", "valid"
+        columns[f"fold{k}"] = part
+    pq.write_table(pa.table(columns), folder / "split.parquet")
+    write_text(folder / "findings.jsonl", "".join(json.dumps(plain(asdict(f)), ensure_ascii=False) + "\n"
+                                                  for f in seen.findings))
+
+
+def bench_of(seen: Seen, folder: Folder, options: Options, voice: Voice) -> Bench:
+    """What all runs share; heavy settings are made here, once."""
+    import torch
+
+    threads = threads_of(options.jobs)
+    torch.set_num_threads(threads)
+    device = device_of(options.device)
+    precision = "bfloat16" if device.startswith("cuda") or _fast_bfloat16() else "float32"
+    trusted = {str(Path(p).resolve()): file_hash(Path(p)) for p in options.trust_code}
+    key = digest([seen.data.hash, {n: [r.role, seen.data.kind(n)] for n, r in seen.data.roles.items()},
+                  seen.parts.policy, [[len(f.train), int(f.train.sum()), int(f.valid.sum())] for f in seen.parts.folds],
+                  seen.task.metric.name, seen.task.target, options.seed])
+    return Bench(seen.data, seen.task, seen.parts, seen.labels, folder,
+                 Desk(device=device, precision=precision, threads=threads, say=voice.say), options.seed, key, trusted)
+
+
+def _fast_bfloat16() -> bool:
+    """Half precision pays on CPUs with avx512_bf16 or amx only."""
+    try:
+        return any(word in Path("/proc/cpuinfo").read_text() for word in ("avx512_bf16", "amx_bf16"))
+    except OSError:
+        return False
+
+
+def plan_stage(bench: Bench, seen: Seen, options: Options, written: Mapping[str, Any] | None, ledger: Ledger,
+               voice: Voice) -> Plan:
+    """The plan in plan.toml when it was made for this data and split; else a new one, written there."""
+    path = bench.folder / "plan.toml"
+    if written and written.get("made_for", {}).get("key") == bench.key:
+        plan = plan_of(written, path, bench.task.name)
+        if options.budget <= plan.budget * 1.001:
+            _say_plan(plan, voice)
+            return plan
+        voice.say(f"the budget grows from {plan.budget:.0f} to {options.budget:.0f} s: planning what to add")
+    plan = make_plan(bench, options, ledger, keep=plan_of(written, path, bench.task.name) if written and written.get(
+        "made_for", {}).get("key") == bench.key else None)
+    write_plan(path, plan, bench.data, {"policy": bench.parts.policy, "because": bench.parts.because}, seen.actions)
+    _say_plan(plan, voice)
+    return plan
+
+
+def make_plan(bench: Bench, options: Options, ledger: Ledger, keep: Plan | None = None) -> Plan:
+    """Measure speed, and turn what is left of the budget into candidates, steps and seeds."""
+    started = time.perf_counter()
+    recipes, left = draft(bench.data, bench.parts, bench.task, only=options.only, skip=options.skip)
+    recipes += users_recipes(bench, recipes)
+    simple, seconds = [r for r in recipes if r.family != "deep"], {}
+    for recipe in simple:
+        seconds[recipe.hash] = simple_seconds(bench, recipe)
+    spent = ledger.spent() + time.perf_counter() - started
+    end = max(END_SECONDS, END_SHARE * options.budget)
+    simple, dropped = _affordable(simple, seconds, (options.budget - spent - end) * 0.6)
+    rest = (options.budget - spent - end - sum(seconds[r.hash] for r in simple)) * PLAN_SHARE
+    deep, seeds, cost, cut = frozen_steps(recipes, bench.data, bench.parts, rest, lambda r: deep_speed(bench, r)) \
+        if rest > 0 else ([], {}, {}, [(r.model, "no budget left: --budget") for r in recipes if r.family == "deep"])
+    candidates, all_seeds = [*simple, *deep], {**{r.hash: 1 for r in simple}, **seeds}
+    if keep is not None:
+        known = {r.hash for r in keep.candidates}
+        candidates = [*keep.candidates, *(r for r in candidates if r.hash not in known)]
+        all_seeds = {**all_seeds, **{h: max(s, all_seeds.get(h, 1)) for h, s in keep.seeds.items()}}
+    made_for = {"key": bench.key, "data": bench.data.hash, "metric": bench.task.metric.name}
+    return Plan(tuple(candidates), all_seeds, {**seconds, **cost}, tuple([*left, *dropped, *cut]), peak_mb(),
+                options.budget, made_for)
+
+
+def _affordable(simple: Sequence[Recipe], seconds: Mapping[str, float], limit: float
+                ) -> tuple[list[Recipe], list[tuple[str, str]]]:
+    """Simple candidates in order of cost until the limit; the floor and the first are always run."""
+    kept, left, total = [], [], 0.0
+    must = {r.hash for r in simple[:2]}
+    for recipe in sorted(simple, key=lambda r: seconds[r.hash]):
+        total += seconds[recipe.hash]
+        if total <= limit or recipe.hash in must:
+            kept.append(recipe)
+        else:
+            total -= seconds[recipe.hash]
+            left.append((recipe.model, f"about {seconds[recipe.hash]:.0f} s, more than the budget leaves: --budget"))
+    return [r for r in simple if r in kept], left
+
+
+TRIAL_ROWS = 300
+
+
+def simple_seconds(bench: Bench, recipe: Recipe) -> float:
+    """Predicted seconds over all folds, from a trial on a few hundred rows of the first fold."""
+    if recipe.family == "floor":
+        return 0.1
+    fold = bench.parts.folds[0]
+    some = [np.unique(fold.train[np.linspace(0, len(fold.train) - 1, min(k, len(fold.train))).astype(int)])
+            for k in (TRIAL_ROWS // 5, TRIAL_ROWS)]
+    try:
+        fit(bench, recipe, some[0], 0, "warm-up", None)  # libraries are loaded and features remembered, untimed
+        started = time.perf_counter()
+        fit(bench, recipe, some[1], 0, "trial", None)
+    except GnomonError:
+        raise
+    except Exception:  # a model that cannot learn from a sample may still learn from all rows
+        return 1.0 * len(bench.parts.folds)
+    took = time.perf_counter() - started
+    power = {"gaussian_process": 2.5, "support_vectors": 1.8}.get(recipe.model, 0.9)
+    return max(0.05, took) * max(1.0, len(fold.train) / len(some[1])) ** power * len(bench.parts.folds)
+
+
+def deep_speed(bench: Bench, recipe: Recipe) -> tuple[float, int]:
+    """(optimiser steps a second, rows a step) on this machine, measured on real rows."""
+    from gnomon.methods.labelled.supervised import batch_rows, steps_per_second
+
+    _, options, build = parts_of(recipe, bench.trusted)
+    rows = bench.parts.folds[0].train
+    batch = int(options.get("batch") or batch_rows(len(rows)))
+    return steps_per_second(bench.task, build, bench.data, rows, bench.desk, batch=batch), batch
+
+
+def users_recipes(bench: Bench, recipes: Sequence[Recipe]) -> list[Recipe]:
+    """One candidate for each builder in the user's trusted files: `def my_model(inputs, out): ...`."""
+    import ast
+
+    deep = [r for r in recipes if r.family == "deep"]
+    found = []
+    for path in bench.trusted:
+        for node in ast.parse(Path(path).read_text(encoding="utf-8")).body:
+            arguments = [a.arg for a in node.args.args] if isinstance(node, ast.FunctionDef) else []
+            if arguments[:2] == ["inputs", "out"] and not node.name.startswith("_"):  # type: ignore[union-attr]
+                name = f"{Path(path).name}:{node.name}"  # type: ignore[union-attr]
+                made = parts_of(Recipe(bench.task.name, name, "own_fit", {}), bench.trusted)[2]
+                network = "Module" in ast.unparse(node) or "nn." in ast.unparse(node)
+                method, family = ("supervised", "deep") if network else ("own_fit", "simple")
+                del made
+                found.append(Recipe(bench.task.name, name, method, {}, because="your own", family=family))  # type: ignore[arg-type]
+    return found if deep or found else []
+
+
+def _say_plan(plan: Plan, voice: Voice) -> None:
+    total = sum(plan.seconds.get(r.hash, 0.0) for r in plan.candidates)
+    minutes = f"{total / 60:.1f} min" if total >= 60 else f"{total:.0f} s"
+    voice.line("PLAN", f"{len(plan.candidates)} candidates, about {minutes} (measured on this machine), "
+                       f"{plan.memory_mb / 1000:.1f} GB so far. plan.toml says why; edit it and run again")
+
+
+def run_stage(bench: Bench, plan: Plan, options: Options, ledger: Ledger, voice: Voice
+              ) -> tuple[list[Run], dict[str, str]]:
+    """Run the candidates in order; one that fails is named and left out, and the study goes on."""
+    end = max(END_SECONDS, END_SHARE * plan.budget) * 0.8
+    started, before = time.perf_counter(), ledger.spent()
+
+    def enough() -> bool:
+        return max(ledger.spent(), before + time.perf_counter() - started) > plan.budget - end
+
+    runs, cuts = [], {}
+    for i, recipe in enumerate(plan.candidates):
+        voice.say(f"{recipe.label} ({i + 1} of {len(plan.candidates)})")
+        never = lambda: False  # noqa: E731
+        try:
+            run = execute(bench, recipe, plan.seeds.get(recipe.hash, 1), enough=enough if len(runs) > 1 else never,
+                          ledger=ledger)
+        except GnomonError as error:
+            if error.code.startswith(("E-PLAN", "E-DISK", "E-OUT", "E-TRUST")):
+                raise
+            cuts[recipe.hash] = str(error)
+            continue
+        except MemoryError:
+            cuts[recipe.hash] = "out of memory"
+            continue
+        except Exception as error:
+            if os.environ.get("GNOMON_DEBUG"):
+                raise
+            cuts[recipe.hash] = f"failed: {type(error).__name__}: {error}"
+            voice.say(f"{recipe.label} left out: {type(error).__name__}: {error}")
+            continue
+        if run is None:
+            cuts[recipe.hash] = "the budget ended before it was trained"
+            continue
+        runs.append(run)
+        _say_run(bench, run, recipe, voice)
+    if not any(run.recipe.family != "floor" for run in runs):
+        reasons = "; ".join(dict.fromkeys(cuts.values())) or "no candidate was planned"
+        raise TrainingError("E-NOTHING-TRAINED", f"no model could be trained: {reasons}",
+                            do="see plan.toml for what was left out and why; a larger --budget may help")
+    return runs, cuts
+
+
+def _say_run(bench: Bench, run: Run, recipe: Recipe, voice: Voice) -> None:
+    score = bench.task.score(bench.task.measure(run.oof, bench.task.truth(bench.data, run.rows)))
+    seeds = f", {len(run.by_seed)} seeds" if len(run.by_seed) > 1 else ""
+    stage = {"floor": "FLOOR", "simple": "SIMPLE", "deep": "DEEP"}[recipe.family]
+    voice.line(stage, f"(valid) {recipe.label} {bench.task.metric.name} {score:.3f}{seeds}, {run.seconds:.1f} s")
+
+
+
+
+def plan_only(source: Any, folder: Folder, options: Options, voice: Voice) -> Plan:
+    """Read, look, split and plan; nothing is trained."""
+    folder.open()
+    with folder.busy():
+        write_json(folder / "versions.json", versions(options))
+        ledger = Ledger(folder / "ledger.jsonl")
+        written = read_plan(folder / "plan.toml")
+        roles = roles_of(written, folder / "plan.toml") if written else {}
+        seen = timed(ledger, "look", lambda: _look(source, folder, options, roles, written, voice))
+        bench = bench_of(seen, folder, options, voice)
+        return timed(ledger, "plan", lambda: plan_stage(bench, seen, options, written, ledger, voice))

@@ -1,0 +1,187 @@
+"""The verdict: which model is recommended, against what, and what the sealed part says, opened once.
+
+Order matters (EVIDENCE 1): the recommended model and its comparator are fixed on validation; only then are sealed
+rows predicted, and only for these two and the floor.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from gnomon.analyses.validate.bbc_cv import bbc_cv
+from gnomon.analyses.validate.compare import compare, outcome, units_needed
+from gnomon.analyses.validate.interval import interval
+from gnomon.analyses.validate.margin import margin
+from gnomon.analyses.validate.no_signal import NoSignal, no_signal
+from gnomon.data.split import PILOT_BELOW
+from gnomon.tasks._task import Prediction, Stats
+from gnomon.values import Difference, Estimate
+from gnomon.workflow._members import Candidate
+from gnomon.workflow._predictions import average
+from gnomon.workflow.ledger import Ledger, record_opening
+from gnomon.workflow.run import Bench, Delivered, Run, weighed
+
+EVENTS_PER_CLASS = 10
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What is claimed. recommended is None when no model beats the floor. tests: estimate by recipe hash."""
+
+    recommended: Candidate | None
+    against: Candidate
+    outcome: str  # better | equivalent | undetermined | no-signal
+    claim: str
+    difference: Difference
+    signal: NoSignal
+    rows: np.ndarray  # the rows that judged: sealed, or all out-of-fold rows
+    stats: Mapping[str, Stats]  # of recommended, comparator and floor, by recipe hash
+    prediction: Prediction  # of the chosen model for `rows`
+    chosen: Candidate  # the model fixed on validation, before the outcome
+    tests: Mapping[str, Estimate] = field(default_factory=dict)
+    headline: Estimate | None = None
+    openings: int = 0
+    pilot: bool = False
+    needed: int | None = None
+
+    @property
+    def kind(self) -> str:
+        return self.recommended.family if self.recommended else "none"
+
+
+def fixed_on_validation(bench: Bench, candidates: Sequence[Candidate]) -> tuple[Candidate, Candidate, Candidate]:
+    """(chosen, comparator, floor): the best on validation; the best simple model, or the floor where that is chosen."""
+    sign = 1 if bench.task.metric.higher_is_better else -1
+    ranked = sorted((c for c in candidates if np.isfinite(c.score)), key=lambda c: -sign * c.score)
+    floor = next(c for c in candidates if c.family == "floor")
+    able = [c for c in ranked if c.family != "floor"] or [floor]
+    simple = [c for c in able if c.family == "simple"]
+    chosen = able[0]
+    return chosen, (simple[0] if simple and simple[0] is not chosen else floor), floor
+
+
+def judge(bench: Bench, candidates: Sequence[Candidate], ledger: Ledger) -> Verdict:
+    """Fix the two, open the sealed part once (or use the out-of-fold rows), compare, and say what follows."""
+    chosen, against, floor = fixed_on_validation(bench, candidates)
+    simple = [c.score for c in candidates if c.family == "simple"]
+    best_simple = (max if bench.task.metric.higher_is_better else min)(simple) if simple else chosen.score
+    apart = margin(floor.score, best_simple)
+    sealed = len(bench.parts.test) > 0
+    three = {c.recipe.hash: c for c in (chosen, against, floor)}
+    openings = 0
+    if sealed:
+        rows = bench.parts.test
+        openings = record_opening(ledger, bench.data.hash, bench.parts.policy,
+                                  (chosen.recipe.hash, against.recipe.hash))
+        predictions = {h: predict_rows(bench, c, rows) for h, c in three.items()}
+    else:
+        rows = chosen.members[0][1].rows
+        predictions = {h: c.oof for h, c in three.items()}
+    truth = bench.task.truth(bench.data, rows)
+    stats = {h: bench.task.measure(p, truth) for h, p in predictions.items()}
+    return _weighed(bench, candidates, (chosen, against, floor), stats, predictions[chosen.recipe.hash], rows, apart,
+                    openings, sealed)
+
+
+def _weighed(bench: Bench, candidates: Sequence[Candidate], three: tuple[Candidate, Candidate, Candidate],
+             stats: Mapping[str, Stats], prediction: Prediction, rows: np.ndarray, apart: float, openings: int,
+             sealed: bool) -> Verdict:
+    chosen, against, floor = three
+    units = bench.parts.units[rows]
+    ours, theirs, lowest = (stats[c.recipe.hash] for c in three)
+    every = [c.stats for c in candidates if c.family != "floor"]
+    signal = no_signal(bench.task, ours if sealed else every, lowest, units, seed=bench.seed)
+    found = compare(bench.task, ours, theirs, units, margin=apart, seed=bench.seed)
+    what = outcome(found)
+    pilot = len(np.unique(units)) < PILOT_BELOW or _few_events(bench, rows)
+    if not signal.signal or chosen.family == "floor":
+        what, best = "no-signal", None
+    elif against.family == "floor":
+        best = chosen
+        what = "undetermined" if pilot and what == "better" else what
+    elif what == "better" and not pilot:
+        best = chosen
+    else:
+        what, best = ("undetermined" if what == "better" else what), against
+    kind = "holdout" if sealed else bench.parts.estimator
+    tests = {h: interval(bench.task, s, units, estimator=kind, unit=bench.parts.unit, seed=bench.seed)
+             for h, s in stats.items()}
+    needed = units_needed(found, len(np.unique(units))) if what == "undetermined" else None
+    verdict = Verdict(best, against, what, "", found, signal, rows, stats, prediction, chosen, tests,
+                      _headline(bench, candidates, best or chosen, tests, sealed), openings, pilot, needed)
+    from dataclasses import replace
+
+    return replace(verdict, claim=claim_of(bench, verdict))
+
+
+def _headline(bench: Bench, candidates: Sequence[Candidate], best: Candidate, tests: Mapping[str, Estimate],
+              sealed: bool) -> Estimate:
+    """The score on page 1: of the recommended model on sealed rows, or corrected for having picked it."""
+    if sealed:
+        return tests[best.recipe.hash]
+    rows = best.members[0][1].rows
+    able = [c.oof for c in candidates if c.family != "floor"]
+    return bbc_cv(bench.task, bench.task.truth(bench.data, rows), able or [best.oof], bench.parts.units[rows],
+                  unit=bench.parts.unit, seed=bench.seed, repeats=500)
+
+
+def _few_events(bench: Bench, rows: np.ndarray) -> bool:
+    if bench.task.name != "classify":
+        return False
+    truth = bench.task.truth(bench.data, np.concatenate([rows, bench.parts.develop]))
+    return bool(np.bincount(truth[truth >= 0].astype(int), minlength=len(bench.task.classes)).min() < EVENTS_PER_CLASS)
+
+
+def predict_rows(bench: Bench, candidate: Candidate, rows: np.ndarray) -> Prediction:
+    """What the candidate as delivered says about these rows."""
+    if candidate.family == "floor":
+        return bench.task.naive(bench.task.truth(bench.data, bench.parts.develop)).predict(len(rows))
+    return delivered(candidate).predict(bench.data, rows)
+
+
+def delivered(candidate: Candidate) -> Delivered:
+    """The object `predict` uses: every fold's and seed's model of every member."""
+    return weighed([(w, _learned(run)) for w, run in candidate.members if run.folders])
+
+
+def _learned(run: Run) -> list[Any]:
+    from gnomon.methods._learned import load_learned
+
+    return [load_learned(folder) for folder in run.folders]
+
+
+def mean_of(candidates: Sequence[Candidate]) -> Prediction:
+    return average([c.oof for c in candidates])
+
+
+def claim_of(bench: Bench, v: Verdict) -> str:
+    """One sentence, no more than the evidence allows."""
+    name, other, metric = v.chosen.recipe.label, v.against.recipe.label, bench.task.metric.name
+    where = f"{len(np.unique(bench.parts.units[v.rows]))} {_plural(bench.parts.unit)}"
+    if v.outcome == "no-signal":
+        return f"No signal detectable on {where}. {v.signal.smallest_effect}"
+    d = v.difference
+    gap = f"{d.value:.3g}" + (f" [{d.low:.3g}, {d.high:.3g}]" if d.low is not None else "")
+    pilot = "Pilot (few units, no claim of superiority): " if v.pilot else ""
+    if v.outcome == "better":
+        return f"{name} beats {_floor_words(v.against, other)} on {where}: {metric} better by {gap}."
+    if v.outcome == "equivalent":
+        return (f"{pilot}{name} and {other} are equivalent on {where} within {d.margin:.3g} {metric}: "
+                f"the simpler, {v.recommended.recipe.label if v.recommended else other}, is recommended.")
+    more = f"; about {v.needed:,} {_plural(bench.parts.unit)} would settle it" if v.needed else ""
+    return (f"{pilot}{name} scores better than {_floor_words(v.against, other)} by {gap} {metric} on {where}: "
+            f"n too small to tell{more}. {v.recommended.recipe.label if v.recommended else other}, "
+            "the simpler, is recommended.") if v.against.family != "floor" else (
+        f"{pilot}{name} scores better than the floor by {gap} {metric} on {where}: n too small to be sure{more}.")
+
+
+def _plural(unit: str) -> str:
+    return "rows" if unit == "row" else f"units ({unit})"
+
+
+def _floor_words(candidate: Candidate, label: str) -> str:
+    return "the floor (knowing nothing)" if candidate.family == "floor" else label

@@ -1,0 +1,157 @@
+"""Reference numbers of the intervals."""
+
+from __future__ import annotations
+
+import time
+
+import numpy as np
+import pytest
+
+from gnomon.analyses.validate._auc import area, covariance, score_limits
+from gnomon.analyses.validate._bootstrap import bca, bootstrap, left_out
+from gnomon.analyses.validate._scores import weighted
+from gnomon.analyses.validate.interval import interval, wilson
+from gnomon.rng import stream
+from gnomon.tasks._metrics import auc
+from gnomon.tasks._task import Prediction
+from gnomon.tasks.classify import classify
+from gnomon.tasks.regress import regress
+from gnomon.tasks.several import several
+
+
+def _binary(n, metric="roc_auc", shift=1.0, seed=0):
+    rng = stream(seed, "binary", n)
+    task, truth = classify("y", ("no", "yes"), metric=metric), rng.integers(0, 2, n)
+    score = shift * (truth - 0.5) + rng.normal(size=n)
+    return task, task.measure(task.read(np.stack([-score, score], axis=1)), truth), truth, score
+
+
+def _errors(n, metric="rmse", seed=0):
+    rng = stream(seed, "errors", n)
+    task, truth = regress("y", metric=metric), rng.normal(size=n)
+    return task, task.measure(Prediction(value=truth + rng.normal(size=n)), truth)
+
+
+def test_wilson_known_value():
+    # Newcombe 1998, Statistics in Medicine 17, table I: 81 of 263
+    np.testing.assert_allclose(wilson(81 / 263, 263, 1.959964), (0.2553, 0.3662), atol=5e-5)
+    np.testing.assert_allclose(wilson(0.0, 20, 1.959964), (0.0, 0.1611), atol=5e-5)
+
+
+def test_accuracy_is_wilson_as_scipy_has_it():
+    from scipy.stats import binomtest
+
+    task, stats, _, _ = _binary(80, "accuracy")
+    e = interval(task, stats, None)
+    wanted = binomtest(round(e.value * 80), 80).proportion_ci(method="wilson")
+    np.testing.assert_allclose((e.low, e.high), (wanted.low, wanted.high), rtol=1e-9)
+    assert e.method == "Wilson" and e.n_units == 80 and e.n_events == (stats["truth"] == 1).sum()
+
+
+def test_delong_against_pairs_of_rows():
+    """Sen's estimate straight from the definition, over all pairs."""
+    _, _, truth, score = _binary(50)
+    score = np.round(score, 1)
+    pairs = (score[truth == 1][:, None] > score[truth == 0]) + 0.5 * (score[truth == 1][:, None] == score[truth == 0])
+    brute = pairs.mean(1).var(ddof=1) / len(pairs) + pairs.mean(0).var(ddof=1) / pairs.shape[1]
+    found = area(truth, score, np.arange(50), 50)
+    assert found.value == pytest.approx(pairs.mean()) == pytest.approx(auc(truth, score))
+    assert covariance(found, found, clustered=False) == pytest.approx(brute, rel=1e-12)
+
+
+def test_clustered_auc_error_is_the_jackknife_over_clusters():
+    """Obuchowski's variance agrees with leaving out clusters, and rises when rows of a cluster repeat each other."""
+    rng = stream(7, "clusters")
+    _, _, truth, score = _binary(600)
+    codes = rng.integers(0, 60, 600)
+    found = area(truth, score, codes, 60)
+    without = np.array([auc(truth[codes != u], score[codes != u]) for u in range(60)])
+    jackknife = 59 / 60 * ((without - without.mean()) ** 2).sum()
+    assert covariance(found, found, clustered=True) == pytest.approx(jackknife, rel=0.1)
+    thrice = area(np.repeat(truth, 3), np.repeat(score, 3), np.repeat(np.arange(600), 3), 600)
+    once = area(truth, score, np.arange(600), 600)
+    alone = covariance(once, once, clustered=False)
+    assert covariance(thrice, thrice, clustered=True) == pytest.approx(alone, rel=0.01)
+
+
+def test_bca_against_scipy():
+    from scipy.stats import bootstrap as scipy_bootstrap
+
+    values = stream(8, "skew").exponential(size=80)
+    task = regress("y", metric="mae")
+    stats = task.measure(Prediction(value=values), np.zeros(80))
+    scores = weighted(task, stats, np.arange(80), 80)
+    drawn = bootstrap([scores], 80, 20_000, stream(9, "draw"))[0]
+    ours = bca(scores.full, drawn, left_out([scores], 80)[0], 80)
+    theirs = scipy_bootstrap((values,), np.mean, n_resamples=20_000, method="BCa", random_state=0).confidence_interval
+    # ours is widened for small samples: 95 % of ours is 95.25 % of theirs or so
+    assert ours.limits(0.95)[0] == pytest.approx(theirs.low, abs=0.02)
+    assert ours.limits(0.95)[1] == pytest.approx(theirs.high, abs=0.03)
+    assert ours.limits(0.95)[1] > theirs.high
+
+
+def test_groups_under_40_use_t_of_the_cluster_means():
+    """Equal groups and a mean: the jackknife is the textbook t interval of the group means (on the log scale here)."""
+    task, stats = _errors(120, "mae")
+    units = np.arange(120) // 12
+    e = interval(task, stats, units)
+    means = np.abs(stats["truth"] - stats["value"]).reshape(10, 12).mean(1)
+    from scipy.stats import t
+
+    half = t.ppf(0.975, 9) * means.std(ddof=1) / np.sqrt(10)
+    assert e.n_units == 10 and e.n_rows == 120 and "t" in e.method
+    wide = half / means.mean()
+    np.testing.assert_allclose((e.low, e.high), means.mean() * np.exp([-wide, wide]), rtol=0.01)
+
+
+def test_few_groups_give_no_interval():
+    task, stats = _errors(40)
+    assert interval(task, stats, np.arange(40) % 2).low is None
+    assert interval(task, stats, np.arange(40) % 3).low is not None
+
+
+def test_repeated_rows_are_not_more_evidence():
+    task, stats = _errors(300, "mae")
+    once = interval(task, stats, np.arange(300))
+    five = interval(task, stats.take(np.repeat(np.arange(300), 5)), np.repeat(np.arange(300), 5))
+    assert five.high - five.low == pytest.approx(once.high - once.low, rel=0.1)
+
+
+@pytest.mark.parametrize("metric", ["roc_auc", "accuracy"])
+def test_a_perfect_score_still_has_room_below(metric):
+    task, stats, _, _ = _binary(60, metric, shift=50.0)
+    e = interval(task, stats, None)
+    assert e.value == 1.0 and 0.85 < e.low < 0.99 and e.high == 1.0
+    low_few = score_limits(1.0, 5, 5, 1.96)[0]
+    assert low_few < score_limits(1.0, 50, 50, 1.96)[0]
+
+
+def test_unlabelled_rows_do_not_count():
+    task, stats, truth, score = _binary(80)
+    more = task.measure(task.read(np.stack([-np.append(score, 9), np.append(score, 9)], 1)), np.append(truth, -1))
+    assert interval(task, more, None) == interval(task, stats, None)
+
+
+def test_same_seed_same_interval():
+    task, stats = _errors(60)
+    assert interval(task, stats, None, seed=3) == interval(task, stats, None, seed=3)
+    assert interval(task, stats, None, seed=3).low != interval(task, stats, None, seed=4).low
+
+
+def test_several_targets():
+    task = several([regress("a"), regress("b")])
+    rng = stream(11, "two")
+    truth = rng.normal(size=(70, 2))
+    truth[:20, 0] = np.nan
+    prediction = Prediction(parts=(Prediction(value=np.zeros(70)), Prediction(value=truth[:, 1] + 0.1)))
+    e = interval(task, task.measure(prediction, truth), None)
+    assert set(e.by_target) == {"a", "b"} and e.by_target["b"] == pytest.approx(0.1)
+    assert e.value == pytest.approx(np.mean(list(e.by_target.values()))) and e.low < e.value < e.high
+
+
+def test_bootstrap_of_10000_rows_is_quick():
+    for metric in ("rmse", "spearman"):
+        task, stats = _errors(10_000, metric)
+        start = time.process_time()
+        interval(task, stats, None, repeats=2000)
+        assert time.process_time() - start < 2.0

@@ -1,0 +1,140 @@
+"""Shuffled labels give no signal; real ones do; both with groups, on sealed rows and out-of-fold."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from gnomon.analyses.validate import _findings as findings
+from gnomon.analyses.validate.bbc_cv import bbc_cv
+from gnomon.analyses.validate.no_signal import no_signal
+from gnomon.rng import stream
+from gnomon.tasks._task import Prediction
+from gnomon.tasks.classify import classify
+from gnomon.tasks.regress import regress
+
+
+def _study(metric, n, strength, seed, candidates=1):
+    rng = stream(seed, "no signal", metric)
+    x = rng.normal(size=(n, candidates))
+    if metric == "rmse":
+        task = regress("y")
+        y = strength * x[:, 0] + rng.normal(size=n)
+        made = [task.measure(Prediction(value=0.3 * x[:, i]), y) for i in range(candidates)]
+        floor = task.measure(Prediction(value=np.zeros(n)), y)
+    else:
+        task = classify("y", ("a", "b"), metric=metric)
+        y = (strength * x[:, 0] + rng.normal(size=n) > 0).astype(int)
+        made = [task.measure(task.read(np.stack([-x[:, i], x[:, i]], 1)), y) for i in range(candidates)]
+        floor = task.measure(task.naive(y).predict(n), y)
+    return task, made, floor
+
+
+@pytest.mark.parametrize("metric", ["rmse", "roc_auc", "accuracy"])
+@pytest.mark.parametrize("groups", [0, 12])
+def test_sealed(metric, groups):
+    found = {}
+    for strength in (0.0, 1.5):
+        hits = []
+        for seed in range(40):
+            task, made, floor = _study(metric, 72, strength, seed)
+            units = np.arange(72) % groups if groups else None
+            hits.append(no_signal(task, made[0], floor, units, seed=seed).signal)
+        found[strength] = np.mean(hits)
+    assert found[0.0] <= 0.15  # 40 draws of 5 %: more than 6 happens once in 300
+    assert found[1.5] >= 0.8
+
+
+def test_selection_is_repeated_under_cross_validation():
+    """The best of 30 useless candidates looks good; tested as if it had been the only one, it is found too often."""
+    fooled, honest = [], []
+    for seed in range(40):
+        task, made, floor = _study("roc_auc", 60, 0.0, seed, candidates=20)
+        best = max(made, key=task.score)
+        fooled.append(no_signal(task, best, floor, None, seed=seed).signal)
+        honest.append(no_signal(task, made, floor, None, seed=seed).signal)
+    assert np.mean(fooled) > 0.5 and np.mean(honest) <= 0.17
+
+
+def test_mann_whitney_against_scipy():
+    from scipy.stats import mannwhitneyu
+
+    task, made, floor = _study("roc_auc", 50, 0.6, 3)
+    score, truth = made[0]["proba"][:, 1], made[0]["truth"]
+    wanted = mannwhitneyu(score[truth == 1], score[truth == 0], alternative="greater", method="asymptotic",
+                          use_continuity=False).pvalue
+    assert no_signal(task, made[0], floor, None).p == pytest.approx(wanted, rel=1e-9)
+
+
+def test_what_could_have_been_found_is_found_four_times_in_five():
+    """80 % power at the AUC that the sentence names."""
+    from scipy.stats import norm
+
+    task, made, floor = _study("roc_auc", 100, 0.0, 0)
+    named = no_signal(task, made[0], floor, None).detectable
+    hits = []
+    for seed in range(200):
+        rng = stream(seed, "power")
+        y = np.arange(100) % 2
+        score = y * np.sqrt(2) * norm.ppf(named) + rng.normal(size=100)
+        stats = task.measure(task.read(np.stack([-score, score], 1)), y)
+        hits.append(no_signal(task, stats, stats, None).signal)
+    assert 0.7 < np.mean(hits) < 0.92
+
+
+def test_truth_of_whole_groups_is_moved_whole():
+    """Five rows a patient with one label, and a predictor that only knows the patient: rows are no evidence."""
+    hits = []
+    for seed in range(30):
+        rng = stream(seed, "patients")
+        truth, score = np.repeat(rng.integers(0, 2, 16), 5), np.repeat(rng.normal(size=16), 5)
+        task = classify("y", ("a", "b"))
+        stats = task.measure(task.read(np.stack([-score, score], 1)), truth)
+        floor = task.measure(task.naive(truth).predict(80), truth)
+        hits.append(no_signal(task, [stats], floor, np.repeat(np.arange(16), 5), seed=seed).signal)
+    assert np.mean(hits) <= 0.17
+
+
+def test_under_6_groups_there_is_no_p():
+    task, made, floor = _study("roc_auc", 80, 2.0, 1)
+    found = no_signal(task, made[0], floor, np.arange(80) % 4)
+    assert found.p is None and found.signal and "within" in found.test
+
+
+def test_bbc_takes_the_winners_luck_away():
+    luck, corrected = [], []
+    for seed in range(20):
+        rng = stream(seed, "bbc")
+        y = rng.integers(0, 2, 100)
+        task = classify("y", ("a", "b"), metric="accuracy")
+        tries = [task.read(rng.normal(size=(100, 2))) for _ in range(15)]
+        e = bbc_cv(task, y, tries, None, seed=seed, repeats=300)
+        corrected.append(e.value)
+        luck.append(max(task.score(task.measure(p, y)) for p in tries))
+        assert e.low < 0.5 < e.high
+    assert np.mean(luck) > 0.57 and abs(np.mean(corrected) - 0.5) < 0.02
+
+
+def test_bbc_of_one_candidate_is_its_own_score_and_repeats_are_averaged():
+    rng = stream(1, "bbc one")
+    truth, task = rng.normal(size=150), regress("y", metric="mae")
+    one = Prediction(value=truth + rng.normal(size=150))
+    e = bbc_cv(task, truth, [one], None, repeats=500)
+    assert e.value == pytest.approx(task.score(task.measure(one, truth)), rel=0.02) and e.estimator == "bbc_cv"
+    two = bbc_cv(task, truth, [[one, Prediction(value=truth + 3.0)]], None, repeats=500)
+    assert two.value == pytest.approx((e.value + 3) / 2, rel=0.02)
+    missing = truth.copy()
+    missing[:30] = np.nan
+    assert bbc_cv(task, missing, [one], np.arange(150) // 2, repeats=200).n_rows == 120
+
+
+def test_findings_say_it():
+    task, made, floor = _study("roc_auc", 60, 0.0, 2)
+    silent = no_signal(task, made[0], floor, None)
+    assert findings.no_signal_found(silent).code == "VALID-NO-SIGNAL" and "80 % power" in silent.smallest_effect
+    task, made, floor = _study("roc_auc", 60, 3.0, 2)
+    assert findings.no_signal_found(no_signal(task, made[0], floor, None)) is None
+    tiny_task, tiny, tiny_floor = _study("roc_auc", 12, 0.0, 2)
+    tiny_result = no_signal(tiny_task, tiny[0], tiny_floor, None)
+    assert findings.underpowered(tiny_task, tiny_result).code == "VALID-UNDERPOWERED"
+    assert findings.underpowered(task, no_signal(task, made[0], floor, None)) is None

@@ -1,0 +1,224 @@
+"""Optimism, shift, out-of-distribution, sub-groups: planted faults are named, clean data are left alone."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+
+from gnomon.analyses.validate import _findings as findings
+from gnomon.analyses.validate.interval import interval
+from gnomon.analyses.validate.ood import detection, ood, ood_finding, ood_from_state
+from gnomon.analyses.validate.optimism import optimism
+from gnomon.analyses.validate.seeds import seeds
+from gnomon.analyses.validate.shift import shift, shift_finding
+from gnomon.analyses.validate.subgroups import subgroup_findings, subgroups
+from gnomon.rng import stream
+from gnomon.tasks._task import Prediction
+from gnomon.tasks.classify import classify
+from gnomon.tasks.regress import regress
+from gnomon.values import Difference, Estimate
+
+
+class Nearest:
+    """A cheap model that profits from relatives: the truth of the nearest training row."""
+
+    def fit(self, x, y):
+        self.x, self.y, self.classes_ = x, y, np.unique(y)
+        return self
+
+    def predict(self, x):
+        return self.y[((x[:, None] - self.x) ** 2).sum(-1).argmin(1)]
+
+    def predict_proba(self, x):
+        return (self.predict(x)[:, None] == self.classes_) * 0.8 + 0.1
+
+
+def _families(seed, related=1.0, g=30, per=6):
+    rng = stream(seed, "families")
+    units = np.repeat(np.arange(g), per)
+    x = related * rng.normal(size=(g, 4))[units] * 3 + rng.normal(size=(g * per, 4))
+    y = related * 2 * rng.normal(size=g)[units] + rng.normal(size=g * per)
+    return x, y, units
+
+
+def test_optimism_is_found_and_has_one_sign_for_all_metrics():
+    x, y, units = _families(0)
+    numbers = optimism(regress("y"), x, y, units, make=Nearest)
+    assert numbers["random"] < numbers["honest"] and numbers["low"] > 0.3
+    assert numbers["gap"] == pytest.approx(numbers["honest"] - numbers["random"])
+    classes = optimism(classify("y", ("a", "b"), metric="accuracy"), x, (y > 0).astype(int), units, make=Nearest)
+    assert classes["random"] > classes["honest"] and classes["low"] > 0 and classes["model"] == "Nearest"
+    assert findings.optimistic(classes, "family").code == "VALID-OPTIMISM"
+    assert optimism(regress("y"), x, y, units, make=Nearest) == numbers
+
+
+def test_no_optimism_without_relatives():
+    quiet = []
+    for seed in range(20):
+        x, y, units = _families(seed, related=0.0)
+        measured = optimism(regress("y"), x, y, units, make=Nearest, seed=seed, repeats=2)
+        quiet.append(findings.optimistic(measured) is None)
+    assert np.mean(quiet) >= 0.85
+
+
+def test_training_parts_are_of_one_size_and_units_stay_whole():
+    sizes, together = set(), []
+
+    class Spy(Nearest):
+        def fit(self, x, y):
+            sizes.add(len(x))
+            self.trained = set(x[:, 0].astype(int))
+            return super().fit(x, y)
+
+        def predict(self, x):
+            together.append(bool(self.trained & set(x[:, 0].astype(int))))
+            return super().predict(x)
+
+    units = np.repeat(np.arange(10), np.arange(3, 13))
+    x = np.column_stack([units, np.zeros(len(units))]).astype(float)
+    optimism(regress("y"), x, np.arange(len(units), dtype=float), units, make=Spy, repeats=2)
+    assert len(sizes) == 1
+    assert not any(together[5:10]) and all(together[:5])  # random first, then whole units
+
+
+def test_optimism_of_time():
+    """A drifting truth: the future helps, and honest training may not see it."""
+    rng = stream(1, "time")
+    when = np.arange(300)
+    x = np.column_stack([when / 10, rng.normal(size=300)])
+    y = when / 50 + 0.3 * rng.normal(size=300)
+    found = optimism(regress("y"), x, y, np.arange(300), make=Nearest, time=when, repeats=2)
+    assert found["low"] > 0.3
+    steady = optimism(regress("y"), x, rng.normal(size=300), np.arange(300), make=Nearest, time=when, repeats=2)
+    assert steady["low"] < 0.1
+    assert optimism(regress("y"), x, y, np.zeros(300), make=Nearest)["gap"] is None
+    assert optimism(regress("y"), x, y, np.arange(300), make=Nearest, time=np.zeros(300))["gap"] is None
+
+
+def test_shift():
+    rng = stream(2, "shift")
+    train, test = rng.normal(size=(300, 6)), rng.normal(size=(120, 6))
+    assert all(shift_finding(shift(stream(s, "a").normal(size=(200, 6)), stream(s, "b").normal(size=(80, 6)))) is None
+               for s in range(8))
+    moved = test.copy()
+    moved[:, 2] += 2.5
+    found = shift(train, moved)
+    say = shift_finding(found, tuple("abcdef"))
+    assert say.code == "VALID-SHIFT" and say.grade == "warn" and say.columns == ("c",) and found.low > 0.8
+    assert shift(train[:10], test) is None
+
+
+def test_whole_groups_held_out_are_no_shift_by_themselves():
+    """Groups have levels of their own, but new groups are drawn alike: rows look shifted, units do not."""
+    rng = stream(3, "levels")
+    level = rng.normal(size=(60, 3)) * 3
+    units = np.repeat(np.arange(60), 8)
+    x = level[units] + rng.normal(size=(480, 3)) * 0.1
+    train = units < 45
+    by_unit = shift(x[train], x[~train], units[train], units[~train])
+    by_row = shift(x[train], x[~train])
+    assert by_row.low > 0.8 and by_unit.low < 0.6 and shift_finding(by_unit) is None
+
+
+@pytest.mark.parametrize(("n", "d"), [(400, 8), (60, 300), (30, 3)])
+def test_ood_flags_5_percent_of_like_rows_and_most_of_strange_ones(n, d):
+    shares, strange = [], []
+    for seed in range(6):
+        rng = stream(seed, "ood", n, d)
+        mix = rng.normal(size=(d, d)) / np.sqrt(d)
+        rule = ood(rng.normal(size=(n, d)) @ mix, seed=seed)
+        shares.append(rule.flag(rng.normal(size=(400, d)) @ mix).mean())
+        strange.append(rule.flag(4 + rng.normal(size=(100, d))).mean())
+    assert 0.01 < np.mean(shares) < 0.12 and np.mean(strange) > 0.9
+
+
+def test_ood_state_groups_and_detection():
+    rng = stream(1, "ood state")
+    units = np.repeat(np.arange(40), 5)
+    x = rng.normal(size=(40, 6))[units] * 2 + rng.normal(size=(200, 6)) * 0.2
+    rule = ood(x, units)
+    by_row = ood(x)
+    new = rng.normal(size=(300, 6)) * 2 + rng.normal(size=(300, 6)) * 0.2
+    assert rule.flag(new).mean() < 0.2 < by_row.flag(new).mean()  # rows of known groups are nearer than new groups'
+    again = ood_from_state(json.loads(json.dumps({k: np.asarray(v).tolist() for k, v in rule.state().items()})))
+    np.testing.assert_allclose(again.score(new), rule.score(new))
+    rates = detection(rule, new)
+    assert rates["doubled"] > rates["as they are"]
+    broken = new.copy()
+    broken[0, 0], broken[1, 1] = np.nan, np.inf
+    assert np.isfinite(rule.score(broken)).all()
+
+
+def test_ood_finding():
+    assert ood_finding(np.arange(200) < 9) is None
+    say = ood_finding(np.arange(200) < 60)
+    assert say.code == "VALID-OOD" and say.grade == "warn" and say.rows_total == 60
+    assert "not thereby reliable" in say.claim
+
+
+def _labelled(n, worse, seed):
+    rng = stream(seed, "subgroups")
+    truth, site = rng.normal(size=n), np.array(["north", "south", "east", "west"])[rng.integers(0, 4, n)]
+    error = rng.normal(size=n) * np.where((site == "west") & worse, 2.5, 1.0)
+    return regress("y"), regress("y").measure(Prediction(value=truth + error), truth), site
+
+
+def test_subgroups():
+    task, stats, site = _labelled(400, True, 0)
+    site[:5] = "rare"
+    table = subgroups(task, stats, None, {"site": site, "one": np.full(400, "x")})
+    rows = {s.group: s for s in table}
+    assert set(rows) == {"north", "south", "east", "west", "rare"}
+    assert rows["rare"].few and rows["rare"].value is None and rows["rare"].n_rows == 5
+    assert rows["west"].value == pytest.approx(task.score(stats.take(np.flatnonzero(site == "west"))))
+    found = subgroup_findings(task, table)
+    assert [f.values["group"] for f in found] == ["west"] and found[0].code == "VALID-SUBGROUP"
+    assert subgroup_findings(task, table, margin=5.0) == []
+    loud = [bool(subgroup_findings(t, subgroups(t, s, None, {"site": c})))
+            for t, s, c in (_labelled(400, False, seed) for seed in range(40))]
+    assert np.mean(loud) <= 0.05
+
+
+def test_subgroups_with_few_events_or_units():
+    task = classify("y", ("a", "b"))
+    truth = np.repeat([0, 1], [290, 10])
+    stats = task.measure(task.read(np.zeros((300, 2))), truth)
+    halves = np.where(np.arange(300) % 2, "x", "y")
+    assert all(s.few for s in subgroups(task, stats, None, {"half": halves}))
+    task, stats, site = _labelled(400, False, 0)
+    assert all(s.few for s in subgroups(task, stats, np.arange(400) // 40, {"site": site}))
+
+
+def test_seeds():
+    assert seeds([1.0]) is None and seeds([1.0, 3.0]) == pytest.approx(np.sqrt(2))
+    wide = Estimate("rmse", 1.0, 0.9, 1.1)
+    assert findings.seeds_unstable(np.array([1, 1.01, 0.99]), wide) is None
+    assert findings.seeds_unstable(np.array([1, 1.3, 0.7]), wide).grade == "warn"
+
+
+def test_few_groups_and_undetermined():
+    task, stats, _ = _labelled(60, False, 0)
+    say = findings.few_groups(task, stats, np.arange(60) % 2, "donor")
+    assert say.code == "VALID-FEW-GROUPS" and len(say.values["scores"]) == 2 and "no interval" in say.claim
+    assert findings.few_groups(task, stats, np.arange(60) % 10, "donor") is None
+    open_ = Difference(0.1, -0.1, 0.3, 0.95, 0.3, "t", 0.05)
+    assert findings.undetermined(open_, 50).values["units_needed"] > 50
+    assert "contrary" in findings.undetermined(Difference(-0.2, -0.3, -0.1, 0.95, 0.01, "t", 0.05), 50).claim
+    assert findings.undetermined(Difference(0.2, 0.1, 0.3, 0.95, 0.01, "t", 0.05), 50) is None
+
+
+def test_ceiling_and_too_good():
+    rng = stream(5, "ceiling")
+    truth = rng.normal(size=200)
+    task = regress("y")
+
+    def at(noise):
+        return interval(task, task.measure(Prediction(value=truth + noise * rng.normal(size=200)), truth), None)
+
+    assert findings.ceiling(at(0.3), 0.3, 40).code == "VALID-CEILING"
+    assert findings.ceiling(at(0.6), 0.3, 40) is None and findings.ceiling(at(0.3), 0.3, 4) is None
+    assert findings.too_good(task, at(0.1), 1.0, replicate_sd=0.3).grade == "warn"
+    assert findings.too_good(task, at(0.3), 1.0, replicate_sd=0.3) is None
+    assert findings.too_good(task, at(0.0001), 1.0).grade == "note" and findings.too_good(task, at(0.1), 1.0) is None
