@@ -10,7 +10,21 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from gnomon.api import accept, clean, compare, examine, explain, look, plan, predict, replay, report, run, study, why
+    from gnomon.api import (
+        accept,
+        clean,
+        compare,
+        examine,
+        explain,
+        look,
+        plan,
+        predict,
+        replay,
+        report,
+        run,
+        study,
+        why,
+    )
     from gnomon.card import load
 
 __version__ = "0.1.0"

@@ -69,7 +69,7 @@ class Recipe:
     @property
     def label(self) -> str:
         view = self.options.get("view")
-        return f"{self.model} on {view}" if view else self.model
+        return f"{self.model} on {view}" if view and view != "standard" else self.model
 
 
 @dataclass(frozen=True)

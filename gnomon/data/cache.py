@@ -19,6 +19,7 @@ from typing import Any
 import numpy as np
 
 from gnomon.data.table import Dense, Mapped, Spec
+from gnomon.errors import InputError
 
 IN_MEMORY = 1_000_000_000  # bytes of decoded pixels up to which they are held in memory
 LARGEST_SIDE = 256  # pictures of unequal size are brought to a common one, its longer side at most this
@@ -113,11 +114,18 @@ def _fill(
         _pour(items, pixels, bad, run)
         return Dense(pixels, spec)
     folder = Path(cache) if cache else Path(tempfile.gettempdir()) / f"gnomon-cache-{os.getuid()}"
-    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     path = folder / f"images-{_key(items, layout, dtype)}.npy"
     note = path.with_suffix(".json")
-    if not (path.exists() and note.exists()):
-        _write(items, layout, dtype, path, note, bad, run)
+    try:
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        if not (path.exists() and note.exists()):
+            _write(items, layout, dtype, path, note, bad, run)
+    except OSError as error:
+        raise InputError(
+            "E-CACHE",
+            f"the decoded pictures ({size / 1e9:.1f} GB) cannot be kept in {folder}: {error}",
+            do="free disk space there, or choose another folder for the study with --out",
+        ) from None
     told = json.loads(note.read_text())
     bad.update({int(i): why for i, why in told["bad"].items()})
     return Mapped(_Rows(path), len(items), spec, told["stamp"])
@@ -251,7 +259,7 @@ def _tiff_header(path: Path) -> Header:
 
 def _item(files: tuple[Path, ...], shape: Sequence[int], dtype: np.dtype) -> np.ndarray:
     """One item as (C, H, W) of the common shape and type."""
-    parts = [pixels_of(path, tuple(shape[1:])) for path in files]
+    parts = [pixels_of(path, (shape[1], shape[2])) for path in files]
     picture = parts[0] if len(parts) == 1 else np.concatenate(parts)
     if len(picture) != shape[0]:
         if len(picture) == 1 and shape[0] == 3:
@@ -261,7 +269,7 @@ def _item(files: tuple[Path, ...], shape: Sequence[int], dtype: np.dtype) -> np.
         else:
             raise ValueError(f"{len(picture)} channels where the others have {shape[0]}")
     picture = _to(picture, dtype)
-    return picture if picture.shape == tuple(shape) else _resize(picture, tuple(shape[1:]))
+    return picture if picture.shape == tuple(shape) else _resize(picture, (shape[1], shape[2]))
 
 
 def _to(picture: np.ndarray, dtype: np.dtype) -> np.ndarray:

@@ -15,6 +15,7 @@ from gnomon.data.read._raw import is_strings
 
 
 def word_set(text: str) -> frozenset[str]:
+    """The words of a text, parted by blanks."""
     return frozenset(text.split())
 
 
@@ -193,11 +194,11 @@ def _notation(name: str, seen: list[str]) -> Guess | None:
         return Guess("text", "substitutions such as A108D", "variants")
     if not distinct or sum(1 for v in seen if FORMULA.match(v) and _elements(v)) < 0.95 * len(seen):
         return None
-    if (
-        "formula" in words(name)
-        or "composition" in words(name)
-        or sum(any(c.isdigit() for c in v) for v in seen) > len(seen) / 2
-    ):
+    sets = [frozenset(_elements(v)) for v in seen]  # codes such as CN4, CN5 name the same "elements" each time
+    padded = any(re.search(r"[A-Za-z)]0\d", v) for v in seen)
+    numbered = sum(any(c.isdigit() for c in v) for v in seen) > len(seen) / 2
+    named = bool({"formula", "composition"} & set(words(name)))
+    if not padded and (named or (numbered and np.median([len(k) for k in sets]) >= 2 and len(set(sets)) >= 3)):
         return Guess("text", "chemical formulas", "formula")
     return None
 
@@ -207,9 +208,10 @@ Rb Sr Y Zr Nb Mo Tc Ru Rh Pd Ag Cd In Sn Sb Te I Xe Cs Ba La Ce Pr Nd Pm Sm Eu G
 Ir Pt Au Hg Tl Pb Bi Po At Rn Fr Ra Ac Th Pa U Np Pu Am Cm D""")
 
 
-def _elements(formula: str) -> bool:
+def _elements(formula: str) -> list[str]:
+    """The elements a formula names; none when any is no element."""
     found = re.findall(r"[A-Z][a-z]?", formula)
-    return bool(found) and all(e in ELEMENTS for e in found)
+    return found if all(e in ELEMENTS for e in found) else []
 
 
 def _words(values: Any, seen: list[str]) -> Guess:

@@ -1,4 +1,4 @@
-"""What own_fit learned: a view and one estimator a target; saved without pickles, opened without trusting the folder."""
+"""What own_fit learned: a view and one estimator a target; saved without pickles, opened without trusting."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ ENTRIES = 60_000_000  # entries up to which a sparse matrix is given to trees as
 TRUSTED_CLASSES = frozenset({
     "builtins.dict", "builtins.list", "builtins.tuple", "builtins.set", "builtins.str", "builtins.bytes",
     "builtins.bytearray", "builtins.slice", "builtins.int", "builtins.float", "builtins.type", "builtins.NoneType",
-    "collections.OrderedDict", "collections.defaultdict", "numpy.ndarray", "numpy.dtype", "numpy.random.mtrand.RandomState",
-    "numpy.random._generator.Generator",
+    "collections.OrderedDict", "collections.defaultdict", "numpy.ndarray", "numpy.dtype",
+    "numpy.random.mtrand.RandomState", "numpy.random._generator.Generator",
     "scipy.sparse._csr.csr_matrix", "scipy.sparse._csc.csc_matrix", "scipy.sparse._csr.csr_array",
     "interpret.glassbox._ebm._ebm.ExplainableBoostingClassifier",
     "interpret.glassbox._ebm._ebm.ExplainableBoostingRegressor",
@@ -39,10 +39,12 @@ TRUSTED_OWN = frozenset({
     *(f"gnomon.models.tables._kernels.{c}" for c in
       ("VectorNumbers", "VectorClasses", "ProcessNumbers", "ProcessClasses")),
 })
-# The loaders of skops that only build containers, arrays and objects of the classes above: none that calls a function.
+# The loaders of skops that only build containers, arrays and objects of those classes: none that calls a function.
 TRUSTED_LOADERS = frozenset({
-    "DictNode", "DefaultDictNode", "ListNode", "SetNode", "TupleNode", "TypeNode", "SliceNode", "ObjectNode", "JsonNode",
-    "BytesNode", "BytearrayNode", "NdArrayNode", "MaskedArrayNode", "RandomStateNode", "RandomGeneratorNode", "DTypeNode",
+    "DictNode", "DefaultDictNode", "ListNode", "SetNode", "TupleNode", "TypeNode", "SliceNode", "ObjectNode",
+    "JsonNode",
+    "BytesNode", "BytearrayNode", "NdArrayNode", "MaskedArrayNode", "RandomStateNode", "RandomGeneratorNode",
+    "DTypeNode",
     "SparseMatrixNode", "TreeNode", "LossNode", "CachedNode", "ReduceNode",
 })
 
@@ -147,7 +149,7 @@ def _is_trusted(name: str) -> bool:
     if name in TRUSTED_CLASSES or name in TRUSTED_OWN:
         return True
     home, _, kind = name.rpartition(".")
-    return home == "numpy" and kind in TRUSTED_NUMPY or _is_estimator(name)
+    return (home == "numpy" and kind in TRUSTED_NUMPY) or _is_estimator(name)
 
 
 def _is_estimator(name: str) -> bool:
@@ -162,7 +164,8 @@ SKLEARN_PARTS = frozenset({
     "sklearn.tree._tree.Tree", "sklearn.ensemble._hist_gradient_boosting.binning._BinMapper",
     "sklearn.ensemble._hist_gradient_boosting.predictor.TreePredictor", "sklearn._loss.link.IdentityLink",
     "sklearn._loss.link.LogitLink", "sklearn._loss.link.MultinomialLogit", "sklearn._loss.link.Interval",
-    "sklearn._loss.loss.HalfSquaredError", "sklearn._loss.loss.HalfBinomialLoss", "sklearn._loss.loss.HalfMultinomialLoss",
+    "sklearn._loss.loss.HalfSquaredError", "sklearn._loss.loss.HalfBinomialLoss",
+    "sklearn._loss.loss.HalfMultinomialLoss",
     "sklearn._loss._loss.CyHalfSquaredError", "sklearn._loss._loss.CyHalfBinomialLoss",
     "sklearn._loss._loss.CyHalfMultinomialLoss",
     *(f"sklearn.gaussian_process.kernels.{k}" for k in
@@ -177,4 +180,5 @@ def _welcome(untrusted: list[str]) -> list[str]:
 
 def _untrusted(file: Path, what: str) -> InputError:
     return InputError("E-MODEL-UNTRUSTED", f"{file} asks for '{what}', which no model that gnomon writes contains; "
-                      "nothing of it was opened", do="train again from the data, or ask its author for the data and plan")
+                      "nothing of it was opened",
+                      do="train again from the data, or ask its author for the data and plan")

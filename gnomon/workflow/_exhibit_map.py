@@ -40,7 +40,8 @@ def map_exhibit(gallery: Gallery, points: Any, task: Any, parts: Parts, judged: 
     order = stream(seed, "map pictures").permutation(len(rows))
     drawn = dict(zip(order.tolist(), (gallery.add(rows[i]) for i in order), strict=True)) if gallery.open else {}
     return {"layouts": [_layout(entry, keep) for entry in layouts], "of": len(data), "colours": colours,
-            "pictures": [drawn.get(i, -1) for i in range(len(rows))], "labels": _labels(data, task, rows, sealed) if gallery.open else None,
+            "pictures": [drawn.get(i, -1) for i in range(len(rows))],
+            "labels": _labels(data, task, rows, sealed) if gallery.open else None,
             "rows": position[keep].tolist() if gallery.open else None}
 
 
@@ -81,8 +82,8 @@ def bands(values: np.ndarray, known: np.ndarray, count: int = BANDS) -> tuple[np
     codes = np.where(known, np.searchsorted(edges, np.nan_to_num(values), side="right"), -1)
     if not len(edges):
         return codes, ["all equal"]
-    inner = [f"{a:g} to {b:g}" for a, b in pairwise(edges)]
-    return codes, [f"below {edges[0]:g}", *inner, f"{edges[-1]:g} and above"]
+    said = [f"{edge:g}".replace("-", "\N{MINUS SIGN}") for edge in edges]
+    return codes, [f"below {said[0]}", *(f"{a} to {b}" for a, b in pairwise(said)), f"{said[-1]} and above"]
 
 
 def _missed(judged: list[dict[str, Any]], rows: np.ndarray) -> list[dict[str, Any]]:

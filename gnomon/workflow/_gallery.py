@@ -23,10 +23,10 @@ def tasks_of(task: Any) -> tuple[Any, ...]:
 
 
 def shown(task: Any, value: float) -> str:
-    """A target's value for people: its class, or four digits."""
+    """A target's value for people: its class, or three digits."""
     if task.name == "classify":
         return str(task.out.categories[int(value)]) if value >= 0 else ""
-    return f"{value:.4g}" if np.isfinite(value) else ""
+    return f"{value:.3g}" if np.isfinite(value) else ""
 
 
 @dataclass
@@ -84,7 +84,10 @@ def draw(data: Data, row: int, column: str, size: int, weights: Any, show_rows: 
     if value is None:
         return None
     if kind == "molecule":
-        return molecule_picture(str(value), weights=weights)
+        try:
+            return molecule_picture(str(value), weights=weights)
+        except ImportError:  # RDKit is an extra: without it molecules go undrawn
+            return None
     if kind == "sequence":
         return sequence_picture(str(value), weights=weights)
     if kind == "text" and show_rows:

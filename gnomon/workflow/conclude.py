@@ -8,8 +8,6 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
-import numpy as np
-
 from gnomon.analyses.validate.seeds import seeds as seed_spread
 from gnomon.rng import stream
 from gnomon.values import Advice, Check, Finding, plain

@@ -5,7 +5,7 @@
     {"format": 1, "examples": bool, "show_rows": bool,
      "pictures": [PICTURE],                      see gnomon/data/draw.py; referred to by index, -1 = none
      "map": {"layouts": [{"technique", "axes": [text, text], "x": [0..1000], "y": [0..1000]}], "of": rows in the data,
-             "colours": [{"name", "kind": "number|category", "levels": [text], "codes": [int, -1 = none], "rest": text}],
+             "colours": [{"name", "kind": "number|category", "levels": [text], "codes": [int, -1: none], "rest": text}],
              "pictures": [index], "rows": [position in the input] or null, "labels": [text] or null},
      "targets": [{"column", "kind": "number|category", "unit", "edges": [float], "labels": [text],
                   "counts": [int or null = under 5], "missing": n, "of": "rows not sealed"}],
@@ -76,7 +76,8 @@ def build_exhibits(data: Data, task: Any, parts: Parts, rows: np.ndarray, predic
         "targets": [_target(data, t, parts, show_rows) for t in tasks_of(task)],
         "map": map_exhibit(gallery, map_points, task, parts, judged, seed=seed) if map_points else None,
         "reliability": _reliability(calibration, task), "coverage": dict(coverage) if coverage else None,
-        "subgroups": [_subgroup(s) for s in subgroups], "curves": read_curves([Path(folder or "") / run for run in runs]),
+        "subgroups": [_subgroup(s) for s in subgroups],
+        "curves": read_curves([Path(folder or "") / run for run in runs]),
         "judged": {"rows": len(rows), "part": "the sealed test rows" if sealed else "rows predicted out of fold"},
         "pictures": gallery.pictures})
 
@@ -141,7 +142,7 @@ def _explained(gallery: Gallery, pictures: Sequence[Mapping[str, Any]], data: Da
 
 
 def _text(value: Any) -> str:
-    return "" if value is None else f"{value:.4g}" if isinstance(value, float) else str(value)
+    return "" if value is None else f"{value:.3g}" if isinstance(value, float) else str(value)
 
 
 def _scatter(gallery: Gallery, j: dict[str, Any], seed: int) -> dict[str, Any] | None:

@@ -14,13 +14,14 @@ import numpy as np
 from gnomon.errors import GnomonError, TrainingError
 from gnomon.methods._desk import Desk, silent
 from gnomon.values import Recipe
+from gnomon.workflow._cost import simple_seconds
 from gnomon.workflow._folder import FORMAT, Folder, write_json, write_text
 from gnomon.workflow._plan_file import digest, plan_of, read_plan, roles_of, write_plan
 from gnomon.workflow.ledger import Ledger
 from gnomon.workflow.look import Seen, read_stage, whole_look
 from gnomon.workflow.options import Options, device_of, threads_of
-from gnomon.workflow.plan import Plan, draft, frozen_steps
-from gnomon.workflow.run import Bench, Run, execute, file_hash, fit, parts_of, peak_mb
+from gnomon.workflow.plan import Plan, draft, facts_of, frozen_steps
+from gnomon.workflow.run import Bench, Run, execute, file_hash, parts_of, peak_mb
 
 END_SHARE, END_SECONDS = 0.12, 6.0  # of the budget, and at least: kept for verdict, explanation and report
 PLAN_SHARE = 0.9  # of what is left after looking may be planned; the rest absorbs a slow moment
@@ -170,8 +171,11 @@ def make_plan(bench: Bench, options: Options, ledger: Ledger, keep: Plan | None 
     recipes, left = draft(bench.data, bench.parts, bench.task, only=options.only, skip=options.skip)
     recipes += users_recipes(bench, recipes)
     simple, seconds = [r for r in recipes if r.family != "deep"], {}
+    facts = facts_of(bench.data, bench.parts, bench.task)
+    outputs = len(bench.task.tasks) if bench.task.name == "several" else max(1, facts.classes - 1)
     for recipe in simple:
-        seconds[recipe.hash] = simple_seconds(bench, recipe)
+        seconds[recipe.hash] = 0.1 if recipe.family == "floor" else simple_seconds(
+            recipe.model, recipe.options.get("view", ""), facts.rows, facts.columns, facts.folds, outputs)
     spent = ledger.spent() + time.perf_counter() - started
     end = max(END_SECONDS, END_SHARE * options.budget)
     simple, dropped = _affordable(simple, seconds, (options.budget - spent - end) * 0.6)
@@ -201,29 +205,6 @@ def _affordable(simple: Sequence[Recipe], seconds: Mapping[str, float], limit: f
             total -= seconds[recipe.hash]
             left.append((recipe.model, f"about {seconds[recipe.hash]:.0f} s, more than the budget leaves: --budget"))
     return [r for r in simple if r in kept], left
-
-
-TRIAL_ROWS = 300
-
-
-def simple_seconds(bench: Bench, recipe: Recipe) -> float:
-    """Predicted seconds over all folds, from a trial on a few hundred rows of the first fold."""
-    if recipe.family == "floor":
-        return 0.1
-    fold = bench.parts.folds[0]
-    some = [np.unique(fold.train[np.linspace(0, len(fold.train) - 1, min(k, len(fold.train))).astype(int)])
-            for k in (TRIAL_ROWS // 5, TRIAL_ROWS)]
-    try:
-        fit(bench, recipe, some[0], 0, "warm-up", None)  # libraries are loaded and features remembered, untimed
-        started = time.perf_counter()
-        fit(bench, recipe, some[1], 0, "trial", None)
-    except GnomonError:
-        raise
-    except Exception:  # a model that cannot learn from a sample may still learn from all rows
-        return 1.0 * len(bench.parts.folds)
-    took = time.perf_counter() - started
-    power = {"gaussian_process": 2.5, "support_vectors": 1.8}.get(recipe.model, 0.9)
-    return max(0.05, took) * max(1.0, len(fold.train) / len(some[1])) ** power * len(bench.parts.folds)
 
 
 def deep_speed(bench: Bench, recipe: Recipe) -> tuple[float, int]:

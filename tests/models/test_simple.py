@@ -92,7 +92,8 @@ def test_ridge_reads_sparse_and_wide_alike():
     x = rng.poisson(0.3, size=(30, 80)).astype(np.float32)
     y = x[:, 0] + rng.normal(size=30)
     dense, sparse = ridge(inputs(80), NUMBER).fit(x, y), ridge(inputs(80), NUMBER).fit(csr_matrix(x), y)
-    assert np.isclose(dense.alpha_, sparse.alpha_) and np.allclose(dense.predict(x), sparse.predict(csr_matrix(x)), atol=1e-3)
+    assert np.isclose(dense.alpha_, sparse.alpha_)
+    assert np.allclose(dense.predict(x), sparse.predict(csr_matrix(x)), atol=1e-3)
 
 
 def test_logistic_in_the_rows_own_space_is_the_same_model():
@@ -137,6 +138,7 @@ def test_forest_predicts_within_the_training_range_and_samples_large_data():
     far = model.predict(100 * rng.normal(size=(50, 3)))
     assert y.min() <= far.min() and far.max() <= y.max()
     assert forest(inputs(3), CLASSES).max_features == "sqrt" and forest(inputs(300), NUMBER).max_features == 1 / 3
+    assert forest(inputs(2500), NUMBER).max_features == 0.1
 
 
 @pytest.mark.parametrize("library", ["lightgbm", "scikit-learn"])
@@ -153,7 +155,8 @@ def test_boosting_stops_where_the_held_out_rows_say(library, monkeypatch):
     learns = boosting(inputs(4), NUMBER, rounds=200, bags=1).fit(x[:200], y[:200], stop=(x[200:250], y[200:250]))
     assert learns.rounds_ > 30
     assert np.mean((learns.predict(x[250:]) - y[250:]) ** 2) < 0.2 * y.var()
-    noise = boosting(inputs(4), NUMBER, rounds=200, bags=1).fit(x[:200], rng.normal(size=200), stop=(x[200:], rng.normal(size=100)))
+    noise = boosting(inputs(4), NUMBER, rounds=200, bags=1)
+    noise.fit(x[:200], rng.normal(size=200), stop=(x[200:], rng.normal(size=100)))
     assert noise.rounds_ < 30  # nothing to learn: it stops at once
 
 
@@ -214,7 +217,8 @@ def test_several_targets_are_fitted_each_on_its_own_rows(tmp_path):
     data, (parts, test) = table(), rows()
     gappy = data.columns["y"].values.copy()
     gappy[::3] = np.nan
-    data = Data({**data.columns, "g": Dense(gappy, Spec("number"))}, {**data.roles, "g": Role("ignore", "")}, data.position)
+    columns, roles = {**data.columns, "g": Dense(gappy, Spec("number"))}, {**data.roles, "g": Role("ignore", "")}
+    data = Data(columns, roles, data.position)
     both = own_fit(several([regress("y"), regress("g")]), ridge, data, parts, 0, DESK)
     prediction = both.predict(data, test)
     for part, name in zip(prediction.parts, ("y", "g"), strict=True):
@@ -261,7 +265,7 @@ def test_wrong_tasks_and_too_little_truth_are_refused_in_words():
     {"__class__": "partial", "__module__": "functools", "__loader__": "PartialNode"},
     {"__class__": "Popen", "__module__": "subprocess", "__loader__": "ObjectNode"},
     {"__class__": "methodcaller", "__module__": "operator", "__loader__": "OperatorFuncNode"},
-    {"__class__": "FunctionTransformer", "__module__": "gnomon.models.tables._estimators.os", "__loader__": "ObjectNode"},
+    {"__class__": "Made", "__module__": "gnomon.models.tables._estimators.os", "__loader__": "ObjectNode"},
 ])
 def test_a_strangers_file_is_refused_unopened(change, tmp_path):
     data, (parts, _) = table(), rows()

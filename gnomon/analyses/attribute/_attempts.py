@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -10,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from gnomon.analyses.attribute._case import SCALAR, Case
 from gnomon.analyses.attribute._features import (
     FEWEST_ROWS,
     contributions,
@@ -21,17 +21,14 @@ from gnomon.analyses.attribute._features import (
     way_of,
 )
 from gnomon.analyses.attribute._gates import mean_correlations
-from gnomon.analyses.attribute._ground import Ground, ground_of
+from gnomon.analyses.attribute._ground import Ground
 from gnomon.analyses.attribute._inputs import data_values
-from gnomon.analyses.attribute._inside import relabelled, shaken
+from gnomon.analyses.attribute._inside import shaken
 from gnomon.analyses.attribute._question import Question
 from gnomon.analyses.attribute._tensors import network_attributions
 from gnomon.analyses.attribute.occlusion import occlusion
 from gnomon.data.table import Data
 
-SCALAR = ("number", "category", "date")
-RANDOMISED = 3  # randomised copies that are explained; with few pieces a row, more (their correlations are coarse)
-RANDOMISED_SCALAR = 5
 MOSTLY_BITS = 0.5  # share of the contributions that must be the fingerprint's before its bits colour atoms
 STEPS = 32  # of integrated gradients
 MOST_PIECES = 400  # a row with more is not occluded piece by piece
@@ -63,17 +60,6 @@ class Attempt:
     fine: dict[str, list[np.ndarray]] = field(default_factory=dict)  # column -> weights a row, finer than pieces
 
 
-def strongest(learned: Any) -> tuple[Any, str]:
-    """The member of an ensemble with the most weight, and a note saying so; anything else itself."""
-    members = getattr(learned, "members", None)
-    if not members:
-        return learned, ""
-    weights = np.asarray(getattr(learned, "weights", np.ones(len(members))), dtype=float)
-    best = int(weights.argmax())
-    inner, note = strongest(members[best])
-    return inner, note or f"the ensemble's strongest member ({weights[best] / weights.sum():.0%} of the weight)"
-
-
 def attempts_for(learned: Any, task: Any, data: Data, rows: np.ndarray, reference: np.ndarray, question: Question,
                  seed: int, fit_again: Callable[[int], Any] | None, end: float) -> Iterator[partial]:
     """Partials (keyword `technique`) that make an Attempt each, the best-suited first."""
@@ -89,73 +75,6 @@ def attempts_for(learned: Any, task: Any, data: Data, rows: np.ndarray, referenc
         yield partial(by_gradients, case, technique="integrated_gradients")
     if structured or (not case.is_network and not (case.is_fitted and way is not None)):
         yield partial(by_occlusion, case, technique="occlusion")
-
-
-@dataclass(frozen=True)
-class Case:
-    """What every attempt needs to know."""
-
-    learned: Any
-    task: Any
-    data: Data
-    rows: np.ndarray
-    reference: np.ndarray
-    question: Question
-    seed: int
-    fit_again: Callable[[int], Any] | None
-    end: float  # by the monotonic clock
-
-    @property
-    def is_fitted(self) -> bool:
-        from gnomon.methods._fitted import Fitted
-
-        return isinstance(self.learned, Fitted)
-
-    @property
-    def is_network(self) -> bool:
-        from gnomon.methods._network import Network
-
-        return isinstance(self.learned, Network)
-
-    def randomised(self) -> tuple[list[Any], str]:
-        """Copies with nothing learned, and what was randomised: "weights" of networks, else "labels"."""
-        seeds = self.seeds
-        if self.is_network:
-            return [replace(self.learned, module=shaken(self.learned.module, s)) for s in seeds], "weights"
-        if self.fit_again is not None:
-            from gnomon.methods._fitted import Fitted
-
-            again = [self.fit_again(s) for s in seeds[:RANDOMISED]]
-            same = [a for a in again if isinstance(a, Fitted) == self.is_fitted]
-            return same, "labels"
-        if self.is_fitted:
-            return [relabelled(self.learned, self.task, self.data, self.reference, s) for s in seeds], "labels"
-        return [], "labels"
-
-    @property
-    def seeds(self) -> list[int]:
-        """One a randomised copy."""
-        structured = any(self.data.kind(c) not in SCALAR for c in self.data.inputs)
-        return [self.seed + 1 + k for k in range(RANDOMISED if structured else RANDOMISED_SCALAR)]
-
-    def too_late(self, ground: Ground, technique: str, predictions: int) -> str:
-        """Why a technique of so many predictions is not begun, from the time that the untouched rows take; else ""."""
-        start = time.monotonic()
-        ground.whole()
-        needed = (time.monotonic() - start) / max(len(ground), 1) * predictions
-        if start + needed <= self.end:
-            return ""
-        return f"{technique.replace('_', ' ')} would take about {needed:.0f} s, more than was left"
-
-    def only(self, kept: np.ndarray) -> Case:
-        """The same about fewer rows (places in `rows`)."""
-        classes = self.question.classes
-        fewer = replace(self.question, classes=None if classes is None else classes[kept])
-        return replace(self, rows=self.rows[kept], question=fewer)
-
-    def ground(self, learned: Any | None = None) -> Ground:
-        predict = (learned or self.learned).predict
-        return ground_of(self.data, self.rows, self.reference, self.question, predict, seed=self.seed)
 
 
 def by_features(case: Case, structured: bool, *, technique: str) -> Attempt | None:
@@ -204,16 +123,19 @@ def _matched(names: tuple[str, ...], copy: Any, values: np.ndarray,
 
 def by_gradients(case: Case, *, technique: str) -> Attempt | str | None:
     """Integrated gradients of a network, on pieces of the data; weights cascaded as an audit beside the gates."""
-    ground = case.ground()
-    late = case.too_late(ground, technique, 3 * STEPS * len(ground) * (2 + len(case.seeds)))
-    if late or max(len(p) for p in ground.pieces) < 2:
-        return late or None
+    fewer = case.affordable(technique, 3 * STEPS * (2 + len(case.seeds)))
+    if isinstance(fewer, str):
+        return fewer
+    case, ground = fewer, fewer.ground()
+    if max(len(p) for p in ground.pieces) < 2:
+        return None
     found = network_attributions(case.learned, ground, steps=STEPS)
     copies, of = case.randomised()
     again = [network_attributions(c, ground, steps=STEPS).scores for c in copies]
     columns = _columns(ground, found.scores, found.over)
     return Attempt(technique, _pieces_name(ground), ground, found.scores, again, of, case.question, case.rows, columns,
-                   _piece_features(ground, found.scores), _cascade(case, ground, found.scores), fine=found.fine)
+                   _piece_features(ground, found.scores), _cascade(case, ground, found.scores),
+                   kept=np.arange(len(case.rows)), fine=found.fine)
 
 
 def _cascade(case: Case, ground: Ground, scores: list[np.ndarray]) -> tuple[dict[str, Any], ...]:
@@ -234,14 +156,18 @@ def by_occlusion(case: Case, *, technique: str) -> Attempt | str | None:
     most = max(len(p) for p in ground.pieces)
     if most < 2 or most > MOST_PIECES:
         return None
-    late = case.too_late(ground, technique, sum(len(p) for p in ground.pieces) * (1 + len(case.seeds)))
-    if late:
-        return late
+    draws = 3 if any(case.data.kind(c) == "sequence" for c in case.data.inputs) else 1
+    fewer = case.affordable(technique, draws * np.mean([len(p) for p in ground.pieces]) * (1 + len(case.seeds)))
+    if isinstance(fewer, str):
+        return fewer
+    if len(fewer.rows) < len(case.rows):
+        ground = fewer.ground()
+    case = fewer
     scores = occlusion(ground)
     copies, of = case.randomised()
     again = [occlusion(replace(ground, predict=c.predict)) for c in copies]
     return Attempt(technique, _pieces_name(ground), ground, scores, again, of, case.question, case.rows,
-                   _columns(ground, scores), _piece_features(ground, scores))
+                   _columns(ground, scores), _piece_features(ground, scores), kept=np.arange(len(case.rows)))
 
 
 def by_atoms(case: Case, *, technique: str) -> Attempt | None:
@@ -290,8 +216,8 @@ def _view_features(features: Any, own: np.ndarray, most: int = 60) -> dict[str, 
 
 
 def _piece_features(ground: Ground, scores: list[np.ndarray]) -> dict[str, tuple[np.ndarray, np.ndarray]]:
-    """Scalar pieces (columns, or groups by their first number): (contributions, values), so that a direction can be told;
-    values of categories, which have none, are NaN."""
+    """Scalar pieces (columns, or groups by their first number): (contributions, values), so that a direction can be
+    told; values of categories, which have none, are NaN."""
     everyone, out = np.arange(len(ground)), {}
     for k, piece in enumerate(ground.pieces[0]):
         if piece.parts:

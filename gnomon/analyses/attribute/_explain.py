@@ -10,7 +10,8 @@ from typing import Any
 
 import numpy as np
 
-from gnomon.analyses.attribute._attempts import Attempt, attempts_for, strongest
+from gnomon.analyses.attribute._attempts import Attempt, attempts_for
+from gnomon.analyses.attribute._case import strongest
 from gnomon.analyses.attribute._gates import Gate
 from gnomon.analyses.attribute._intervals import mean_over_units
 from gnomon.analyses.attribute._pictures import pictures_of
@@ -46,10 +47,11 @@ def explain(learned: Any, task: Any, data: Data, rows: np.ndarray, units: np.nda
             recipe: str = "") -> Explained:
     """Permutation importance, then the attributions that suit the model and the kinds of its inputs.
 
-    rows: held out from training. units: (len(data),) the independent unit of every row. seconds: whole techniques that
-    do not fit are left out and named in `checks`; no number depends on the clock. fit_again(seed): the same recipe
-    trained again on permuted labels (for models without weights to randomise; without it, the estimator is fitted on
-    `rows` with their labels dealt out anew). recipe: the hash to quote in the entries.
+    rows: held out from training. units: (len(data),) the independent unit of every row. seconds: the clock decides how
+    many rows are attributed (all chosen ones, 24 or 12; the entry says) and which whole techniques are left out (named
+    in `checks`). fit_again(seed): the same recipe trained again on permuted labels, for models without weights to
+    randomise; estimators over a view are instead fitted on `rows` with their labels dealt out anew where these are
+    enough, which is faster. recipe: the hash to quote in the entries.
     """
     end = time.monotonic() + seconds
     rows, units = np.asarray(rows), np.asarray(units)
@@ -70,7 +72,7 @@ def explain(learned: Any, task: Any, data: Data, rows: np.ndarray, units: np.nda
             findings.append(_withheld(attempt, gates))
             continue
         findings.append(_uses(attempt))
-        pictures += pictures_of(attempt, data, task, most_examples)
+        pictures += [{**p, "recipe": recipe} for p in pictures_of(attempt, data, task, most_examples)]
     return Explained(tuple(plain(e) for e in entries), tuple(f for f in findings if f is not None), tuple(pictures),
                      tuple(checks))
 

@@ -1,4 +1,4 @@
-"""Explaining what own_fit learned: contributions of the features of its view, and their way back to columns and atoms."""
+"""Explaining what own_fit learned: contributions of its view's features, and their way back to columns and atoms."""
 
 from __future__ import annotations
 
@@ -13,13 +13,15 @@ from gnomon.analyses.attribute._question import Question
 from gnomon.data.table import Data
 from gnomon.tasks._task import Prediction
 
+TREES = {"_Boosted", "LGBMModel", "BaseForest", "BaseGradientBoosting", "BaseHistGradientBoosting", "BaseDecisionTree"}
 MOST_WORK = 1e9  # rows x leaves x depth squared that tree SHAP is asked for; some seconds
 FEWEST_ROWS = 12
 
 
-def contributions(estimator: Any, matrix: Any, neutral: np.ndarray, question: Question) -> tuple[str, np.ndarray] | None:
-    """(technique, (n, d) signed contributions to the explained output) by the way the estimator itself offers; None when
-    it offers none. With more than two classes each row's is for the class explained there."""
+def contributions(estimator: Any, matrix: Any, neutral: np.ndarray,
+                  question: Question) -> tuple[str, np.ndarray] | None:
+    """(technique, (n, d) signed contributions to the explained output) by the way the estimator itself offers; None
+    when it offers none. With more than two classes each row's is for the class explained there."""
     kind = way_of(estimator)
     if kind is None:
         return None
@@ -41,7 +43,7 @@ def way_of(estimator: Any) -> str | None:
     kinds = {c.__name__ for c in type(estimator).__mro__}
     if kinds & {"ExplainableBoostingClassifier", "ExplainableBoostingRegressor"}:
         return "additive_terms"
-    if kinds & {"_Boosted", "LGBMModel", "BaseForest", "BaseGradientBoosting", "BaseHistGradientBoosting", "BaseDecisionTree"}:
+    if kinds & TREES:
         return "tree_shap"
     return "linear_attribution" if getattr(estimator, "coef_", None) is not None else None
 
@@ -136,7 +138,8 @@ class FeatureGround:
                                     Prediction(parts=(prediction,) * (parts + 1)), rows)
 
 
-def feature_ground(fitted: Any, data: Data, rows: np.ndarray, reference: np.ndarray, question: Question) -> FeatureGround:
+def feature_ground(fitted: Any, data: Data, rows: np.ndarray, reference: np.ndarray,
+                   question: Question) -> FeatureGround:
     """The view of these rows as a ground."""
     from gnomon.methods._fitted import matrix_of
 
@@ -218,7 +221,7 @@ def environment_atoms(molecule: Any, centre: int, radius: int) -> list[int]:
 
 
 def parts_importance(ground: Ground, scores: list[np.ndarray]) -> dict[Part, np.ndarray]:
-    """For each input part, (n,) the size of its contribution in each row: of its group, or of its column's pieces in sum."""
+    """For each input part, (n,) the size of its contribution: of its group, or of its column's pieces in sum."""
     out: dict[Part, np.ndarray] = {}
     for k, piece in enumerate(ground.pieces[0] if ground.pieces else ()):
         for part in piece.parts:

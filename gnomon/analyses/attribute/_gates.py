@@ -47,7 +47,7 @@ def flat(scores: np.ndarray) -> bool:
 
 
 def top_pieces(scores: np.ndarray, count: int, dice: np.random.Generator) -> np.ndarray:
-    """Mask of the `count` highest scores, ties broken by lot (so that a constant attribution gains nothing from order)."""
+    """Mask of the `count` highest scores; ties by lot, so that a constant attribution gains nothing from order."""
     order = np.lexsort((dice.random(len(scores)), -np.asarray(scores, dtype=float)))
     mask = np.zeros(len(scores), dtype=bool)
     mask[order[:count]] = True

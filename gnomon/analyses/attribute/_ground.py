@@ -17,10 +17,13 @@ import numpy as np
 
 from gnomon.analyses.attribute._inputs import Part, block_names, groups_of, medians, parts_of
 from gnomon.analyses.attribute._question import Question
+from gnomon.data.features._sequences import is_mutations
 from gnomon.data.table import Data, Dense
 from gnomon.data.tokens import WORDS
 from gnomon.rng import stream
 
+LISTED = "listed mutations"  # stands in place of letters where a "sequence" is a list of mutations
+SCALAR = ("number", "category", "date")
 GRID = 8  # an image is cut into at most so many patches a side
 SPANS = 200  # a sequence or text into at most so many spans
 ROWS_AT_ONCE, BYTES_AT_ONCE = 2000, 100_000_000  # altered rows predicted together, at most
@@ -93,7 +96,7 @@ class Ground:
     def _deleted(self, name: str, column: Any, pieces: list[list[Piece]], rows: np.ndarray, draw: int) -> Any:
         kind, neutral = column.spec.kind, self.neutral[name]
         values = np.array(column.take(np.arange(len(column))))
-        if kind in ("number", "category", "date"):
+        if kind in SCALAR:
             return replace(column, values=_scalars_gone(name, values, pieces, neutral))
         if kind == "image":
             return Dense(_patches_gone(values, pieces, neutral), column.spec)
@@ -122,7 +125,10 @@ def _patches_gone(values: np.ndarray, pieces: list[list[Piece]], neutral: np.nda
 
 
 def _mutated(text: str, spans: list[tuple[int, ...]], letters: str, dice: np.random.Generator) -> str:
-    """Every letter of the spans becomes another one, drawn evenly from the column's letters."""
+    """Every letter of the spans becomes another one, drawn evenly from the column's letters; a mutation of a list is
+    left out of it."""
+    if letters == LISTED:
+        return re.sub(r"^[^\w*]+|[^\w*]+$|([^\w*])[^\w*]+", r"\1", _unsaid(text, spans, "", dice))
     out = list(text)
     for start, stop in spans:
         for at in range(start, min(stop, len(out))):
@@ -165,10 +171,10 @@ def ground_of(data: Data, rows: np.ndarray, reference: np.ndarray, question: Que
     """These rows in pieces. `reference`: rows from which medians, modes, letters and the mean image are taken, and
     by which columns are judged to be correlated. `question` and `predict` speak of `rows` in this order."""
     inputs = tuple(data.inputs if inputs is None else inputs)
-    scalar = [p for p in parts_of(data, inputs) if data.kind(p.column) in ("number", "category", "date")]
+    scalar = [p for p in parts_of(data, inputs) if data.kind(p.column) in SCALAR]
     shared = tuple(Piece(g[0].column, parts=g) for g in groups_of(data, scalar, reference))
     own = data.take(rows)
-    cut = {name: _cut_column(own.columns[name]) for name in inputs if data.kind(name) not in ("number", "category", "date")}
+    cut = {name: _cut_column(own.columns[name]) for name in inputs if data.kind(name) not in SCALAR}
     pieces = tuple(shared + tuple(Piece(name, span) for name, spans in cut.items() for span in spans[i])
                    for i in range(len(rows)))
     neutral = {name: _neutral(data.columns[name], reference) for name in inputs}
@@ -181,6 +187,8 @@ def _cut_column(column: Any) -> list[list[tuple[int, ...]]]:
         return [patches(*column.spec.shape[-2:])] * len(column)
     values = column.take(np.arange(len(column)))
     cut = {"sequence": _letters, "text": words, "molecule": _atoms}[column.spec.kind]
+    if column.spec.kind in ("sequence", "text") and is_mutations(values):
+        cut = _listed
     return [cut(v) if v is not None else [] for v in values]
 
 
@@ -189,6 +197,11 @@ def patches(height: int, width: int) -> list[tuple[int, ...]]:
     tall, wide = -(-height // GRID), -(-width // GRID)
     return [(t, min(t + tall, height), x, min(x + wide, width))
             for t in range(0, height, tall) for x in range(0, width, wide)]
+
+
+def _listed(text: str) -> list[tuple[int, ...]]:
+    """The mutations of a list such as "A108D,N144D"."""
+    return [m.span() for m in re.finditer(r"[A-Za-z*]\d+[A-Za-z*]", text)]
 
 
 def _letters(text: str) -> list[tuple[int, ...]]:
@@ -227,6 +240,8 @@ def _neutral(column: Any, rows: np.ndarray) -> Any:
     if kind == "date":
         known = np.sort(values[~np.isnat(values)])
         return known[len(known) // 2] if len(known) else np.datetime64("NaT")
+    if kind == "sequence" and is_mutations(values):
+        return LISTED
     if kind == "sequence":
         letters, counts = np.unique(list("".join(v for v in values if v is not None).upper()), return_counts=True)
         return "".join(letters[counts >= 0.001 * counts.sum()])

@@ -39,7 +39,7 @@ def pictures_of(attempt: Any, data: Data, task: Any, most: int) -> list[dict[str
 
 
 def weights_of(attempt: Any, row: int, column: str) -> np.ndarray:
-    """A row's scores at the finest grain there is: an atom, a pixel or a letter each; a piece's score is spread evenly."""
+    """A row's scores at the finest grain: an atom, a pixel or a letter each; a piece's score is spread evenly."""
     if column in attempt.fine:
         return attempt.fine[column][row].astype(np.float32)
     ground, scores = attempt.ground, attempt.scores[row]

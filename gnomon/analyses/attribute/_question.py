@@ -20,7 +20,7 @@ class Question:
     """Why this number, or why this class rather than the others (as log-odds).
 
     target: the column. part: which of several targets, -1 when there is one. start, stop: its raw outputs.
-    classes: (n,) the class explained in each row: with two classes the second, else the one predicted; None for a number.
+    classes: (n,) the class explained in each row: of two the second, else the one predicted; None for a number.
     names: the class names. scale: what one unit of raw output is worth in the target's own unit.
     """
 
@@ -34,10 +34,10 @@ class Question:
 
     def answer(self, prediction: Prediction, rows: np.ndarray) -> np.ndarray:
         """(len(rows),) the explained number; `rows` say which of the question's rows these predictions are for."""
-        prediction = prediction.parts[self.part] if self.part >= 0 else prediction
+        told: Any = prediction.parts[self.part] if self.part >= 0 else prediction
         if self.classes is None:
-            return np.asarray(prediction.value, dtype=float)
-        share = np.clip(prediction.proba[np.arange(len(rows)), self.classes[rows]], CERTAIN, 1 - CERTAIN)
+            return np.asarray(told.value, dtype=float)
+        share = np.clip(told.proba[np.arange(len(rows)), self.classes[rows]], CERTAIN, 1 - CERTAIN)
         return np.log(share / (1 - share))
 
     def pick(self, raw: Tensor, rows: Any) -> Tensor:
@@ -60,11 +60,11 @@ class Question:
 
     def shown(self, prediction: Prediction, row: int) -> str:
         """What was predicted for a row, for people."""
-        prediction = prediction.parts[self.part] if self.part >= 0 else prediction
+        told: Any = prediction.parts[self.part] if self.part >= 0 else prediction
         if self.classes is None:
-            return f"{prediction.value[row]:.4g}"
-        best = int(prediction.value[row])
-        return f"{self.names[best]} ({prediction.proba[row, best]:.0%})"
+            return f"{told.value[row]:.4g}"
+        best = int(told.value[row])
+        return f"{self.names[best]} ({told.proba[row, best]:.0%})"
 
 
 def ask(task: Any, prediction: Prediction, *, part: int = 0) -> Question:

@@ -31,13 +31,17 @@ def network_attributions(network: Any, ground: Ground, *, steps: int = 32, chunk
     device = next(network.module.parameters()).device
     inputs = network.tensoriser.batch(ground.data, np.arange(len(ground)), device)
     found = integrated_gradients(network.module, inputs, ground.question.pick, steps=steps, chunk=chunk)
+    positions = {name: encoder.vocabulary.positions for name, encoder in network.tensoriser.encoders.items()
+                 if encoder.kind == "tokens" and encoder.vocabulary.positions}
     return spread(ground, network.tensoriser.sources, network.tensoriser.names, inputs,
-                  {name: value.detach().float().cpu().numpy() for name, value in found.items()})
+                  {name: value.detach().float().cpu().numpy() for name, value in found.items()}, positions)
 
 
 def spread(ground: Ground, sources: Mapping[str, tuple[str, ...]], names: Mapping[str, tuple[str, ...]],
-           inputs: Mapping[str, Any], found: Mapping[str, np.ndarray]) -> Spread:
-    """Attributions by tensor to pieces. Law: pieces and leftovers add up to the tensors' sum, row by row."""
+           inputs: Mapping[str, Any], found: Mapping[str, np.ndarray],
+           positions: Mapping[str, tuple[int, ...]] | None = None) -> Spread:
+    """Attributions by tensor to pieces. `positions`: the letters that a tokens tensor holds, where it leaves some out.
+    Law: pieces and leftovers add up to the tensors' sum, row by row."""
     out = Spread([np.zeros(len(p)) for p in ground.pieces])
     for tensor, values in found.items():
         column = sources[tensor][0]
@@ -47,7 +51,8 @@ def spread(ground: Ground, sources: Mapping[str, tuple[str, ...]], names: Mappin
             _by_span(ground, column, out, per_row, _atom_sum)
         elif isinstance(inputs[tensor], Tokens):
             mask = inputs[tensor].mask.cpu().numpy()
-            per_row = [_to_letters(ground, column, i, values[i][mask[i]]) for i in range(len(ground))]
+            places = (positions or {}).get(tensor, ())
+            per_row = [_to_letters(ground, column, i, values[i][mask[i]], places) for i in range(len(ground))]
             _by_span(ground, column, out, per_row, _span_sum)
         elif values.ndim == 4:
             _by_span(ground, column, out, list(values.sum(axis=1)), _patch_sum(ground, column))
@@ -106,7 +111,7 @@ def _patch_sum(ground: Ground, column: str) -> Any:
     return total
 
 
-def _to_letters(ground: Ground, column: str, row: int, tokens: np.ndarray) -> np.ndarray:
+def _to_letters(ground: Ground, column: str, row: int, tokens: np.ndarray, places: tuple[int, ...]) -> np.ndarray:
     """One number a letter (or atom, of a molecule read as SMILES) from one a token."""
     text = ground.data.columns[column].take(np.array([row]))[0] or ""
     kind = ground.data.kind(column)
@@ -119,6 +124,9 @@ def _to_letters(ground: Ground, column: str, row: int, tokens: np.ndarray) -> np
             for (start, stop), value in zip(spans, tokens, strict=False):
                 letters[start:stop] += value / (stop - start)
             return letters
+    if places and max(places) < len(letters):
+        letters[list(places)] = tokens
+        return letters
     if len(tokens) > len(letters):
         return tokens
     start = _read_from(len(letters), len(tokens), ground.data.columns[column].spec.detail)

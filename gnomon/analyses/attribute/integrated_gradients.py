@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 CARD = Card(
     name="Integrated gradients",
-    gist="Follows the network's gradient from a neutral input to the row; the parts add up to the change of the output.",
+    gist="Follows the gradient from a neutral input to the row; the parts add up to the change of the output.",
     use_when="A network on numbers, images, sequences or molecules: which features, pixels, letters, atoms count here.",
     avoid_when="The model has no gradient: use tree SHAP or occlusion. Read it only behind the two gates.",
     paper="Sundararajan, Taly & Yan 2017, arXiv:1703.01365",
@@ -43,7 +43,7 @@ def integrated_gradients(model: nn.Module, x: Any, target: Any, *, steps: int = 
     """
     import torch
 
-    inputs, single = (x, False) if isinstance(x, Mapping) else ({"": x}, True)
+    inputs, single = (dict(x), False) if isinstance(x, Mapping) else ({"": x}, True)
     base = baseline if isinstance(baseline, Mapping) or baseline is None else {"": baseline}
     call = (lambda given: model(given[""])) if single else model
     total, pieces = rows_of(inputs), []
@@ -61,7 +61,7 @@ def path_ends(model: nn.Module, x: Any, target: Any, *, baseline: Any = None) ->
     """(output at the baseline, output at x), each (B,): what completeness is checked against."""
     import torch
 
-    inputs, single = (x, False) if isinstance(x, Mapping) else ({"": x}, True)
+    inputs, single = (dict(x), False) if isinstance(x, Mapping) else ({"": x}, True)
     base = baseline if isinstance(baseline, Mapping) or baseline is None else {"": baseline}
     call = (lambda given: model(given[""])) if single else model
     pick = _picker(target, torch.arange(rows_of(inputs)))
@@ -111,7 +111,8 @@ class Path:
             return value
         if isinstance(value, Graphs):
             nodes = self._point((name, "nodes"), value.nodes, None, alpha)
-            return value._replace(nodes=nodes, edge_features=self._point((name, "edges"), value.edge_features, None, alpha))
+            bonds = self._point((name, "edges"), value.edge_features, None, alpha)
+            return value._replace(nodes=nodes, edge_features=bonds)
         if not value.is_floating_point() and value.ndim != 4:
             return value
         return self._point(name, value.float(), self.base.get(name), alpha)

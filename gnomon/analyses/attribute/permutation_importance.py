@@ -112,7 +112,7 @@ def labelled_sample(task: Any, data: Data, rows: np.ndarray, units: np.ndarray,
 
 def _agenda(data: Data, rows: np.ndarray, inputs: Sequence[str] | None,
             start: Any) -> list[tuple[tuple[Part, ...], str]]:
-    """(parts, name of the block when whole): whole columns and blocks, then the groups inside blocks, likeliest first."""
+    """(parts, name of the block when whole): columns and whole blocks, then groups inside blocks, likeliest first."""
     inputs = tuple(data.inputs if inputs is None else inputs)
     blocks = [name for name in inputs if block_names(data.columns[name])]
     parts = parts_of(data, inputs)

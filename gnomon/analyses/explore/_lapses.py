@@ -9,6 +9,7 @@ import numpy as np
 from gnomon.analyses.explore._aim import Aim
 
 COMPONENTS = 60
+SLOPE = 0.8  # least steepness of the curve of hard cases; 1 when the probabilities are honest. A flatter one is lapses.
 
 
 @dataclass(frozen=True)
@@ -62,7 +63,8 @@ def lapse_rate(proba: np.ndarray, labels: np.ndarray) -> Lapse:
     """Fits P(label differs from prediction | sureness m) = r + (1 - r) s(-(a m + b)), s the logistic function, and
     tests r = 0 by the likelihood ratio (its null law is half a point mass, half chi-squared with one degree).
 
-    Overlapping classes give errors that fade as the model grows sure (r = 0); wrong labels stay.
+    Overlapping classes give errors that fade as the model grows sure (r = 0); wrong labels stay. The slope a is kept
+    above SLOPE, else a flat curve could pass for overlap.
     """
     from scipy.stats import chi2
 
@@ -75,7 +77,7 @@ def lapse_rate(proba: np.ndarray, labels: np.ndarray) -> Lapse:
     _, plain = _fit(sure, differs, lapses=False)
     p = 0.5 * float(chi2.sf(max(0.0, 2 * (plain - best)), 1))
     rate = float(_share(free[2]))
-    hard = (1 - rate) / (1 + np.exp(np.clip(np.exp(free[0]) * sure + free[1], -50, 50)))
+    hard = (1 - rate) / (1 + np.exp(np.clip((SLOPE + np.exp(free[0])) * sure + free[1], -50, 50)))
     posterior = np.where(differs > 0, rate / np.maximum(rate + hard, 1e-12), 0.0)
     return Lapse(rate, bool(p < 0.01 and rate >= 0.01), posterior)
 
@@ -85,16 +87,17 @@ def _share(x: float) -> float:
 
 
 def _fit(sure: np.ndarray, differs: np.ndarray, *, lapses: bool) -> tuple[np.ndarray, float]:
-    """(log slope, offset, logit of twice the lapse rate) of largest likelihood, and the negative log likelihood."""
+    """(log of the slope above SLOPE, offset, logit of twice the lapse rate) of largest likelihood, and its -log."""
     from scipy.optimize import minimize
 
     def cost(x: np.ndarray) -> float:
         rate = _share(x[2]) if lapses else 0.0
-        q = rate + (1 - rate) / (1 + np.exp(np.clip(np.exp(x[0]) * sure + x[1], -50, 50)))
+        slope = SLOPE + np.exp(x[0])
+        q = rate + (1 - rate) / (1 + np.exp(np.clip(slope * sure + x[1], -50, 50)))
         q = np.clip(q, 1e-9, 1 - 1e-9)
         return -float((differs * np.log(q) + (1 - differs) * np.log(1 - q)).sum())
 
-    runs = [minimize(cost, np.array([0.0, 0.0, start]), method="Nelder-Mead", options={"maxiter": 400})
+    runs = [minimize(cost, np.array([-1.0, 0.0, start]), method="Nelder-Mead", options={"maxiter": 400})
             for start in ((-1.0, -4.0) if lapses else (-30.0,))]
     best = min(runs, key=lambda r: r.fun)
     return best.x, float(best.fun)

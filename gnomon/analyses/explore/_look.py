@@ -15,8 +15,10 @@ from typing import Any
 import numpy as np
 
 from gnomon.analyses.explore._kit import Grouping, Looked, finite, found, gathered
+from gnomon.analyses.explore.map_points import map_points
 from gnomon.data.table import Data
 
+__all__ = ["Grouping", "Looked", "look_inputs", "look_target", "map_points"]
 INPUT_CHECKS = ("identifiers", "duplicates", "near_duplicates", "groups", "scaffolds", "unit_of_analysis",
                 "time_order", "drift", "missing_values", "outliers", "mixed_units", "constants", "sizes", "raw_counts",
                 "preprocessed", "kind_doubts")

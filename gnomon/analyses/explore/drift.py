@@ -56,7 +56,7 @@ def _axes(data: Data, seed: int) -> dict[str, tuple[np.ndarray, bool]]:
     """What rows may drift along: name -> (side of each row, -1 = none; whether it is time)."""
     out: dict[str, tuple[np.ndarray, bool]] = {}
     looked = time_order(data)
-    for name in looked.findings[0].columns[:1] if looked.findings else ():
+    for name in looked.findings[0].columns[:3] if looked.findings else ():
         values = data.columns[name].take(np.arange(len(data)))
         known = ~np.isnat(values) if values.dtype.kind == "M" else ~np.isnan(values.astype(float))
         if values.dtype == object or known.sum() < 60:

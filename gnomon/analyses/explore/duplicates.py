@@ -42,6 +42,7 @@ def duplicates(data: Data, *, seed: int = 0, seconds: float = 15.0) -> Looked:
     else:
         keys, parts = row_keys(data, names, rows, texts)
     group, counts = repeated(keys)
+    group = relabel(group)
     smallest = "one exact copy" + sampled_note(len(rows), len(data))
     facts = {"duplicate_rows": int((counts > 1).sum() - len(np.unique(group[counts > 1])))}
     if not facts["duplicate_rows"]:

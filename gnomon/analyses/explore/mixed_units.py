@@ -63,7 +63,7 @@ def two_scales(values: np.ndarray) -> tuple[str, np.ndarray] | None:
     place = int(gaps.argmax()) + edge
     low, high = logs[:place], logs[place:]
     spreads = [max(float(np.subtract(*np.percentile(part, [90, 10]))), 1e-3) for part in (low, high)]
-    if gaps.max() < 0.5 * max(spreads) or gaps.max() < 5 * np.sort(gaps)[-2]:
+    if gaps.max() < 0.5 * max(spreads) or gaps.max() < 3 * np.sort(gaps)[-2]:
         return None
     cut = np.exp((logs[place - 1] + logs[place]) / 2)
     minority = (values > cut) if len(high) <= len(low) else (values < cut)

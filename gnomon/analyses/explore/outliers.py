@@ -13,7 +13,7 @@ from gnomon.data.table import Data
 
 CARD = Card(
     name="Outliers against the column's own tail",
-    gist="Extrapolates each column's tail from its body, as exponential and as power law, and lists what lies beyond.",
+    gist="Extrapolates each column's tail from its body (exponential, or power law if heavy); lists what lies beyond.",
     use_when="Always: a slipped decimal point or a broken sensor bends means, scales and squared losses.",
     avoid_when="The rare values are the phenomenon; nothing is ever dropped for being listed.",
     paper="Hill 1975, Annals of Statistics 3(5):1163-1174; Grubbs 1969, Technometrics 11(1):1-21",
@@ -25,15 +25,15 @@ CARD = Card(
 def outliers(data: Data, *, seed: int = 0, seconds: float = 15.0) -> Looked:
     """Number columns with values beyond their extrapolated tail; images without content; odd lengths.
 
-    `warn` when beyond a power-law tail too, else `note`. Over all columns fewer than 0.01 values are expected.
+    `warn` when beyond twice the reach of the tail, else `note`. Over all columns fewer than 0.01 values are expected.
     """
     rows = sample(np.arange(len(data)), int(70000 * seconds), seed, "outliers")
     scalars = _scalars(data, rows)
     hits: dict[str, dict[str, np.ndarray]] = {"warn": {}, "note": {}}
     for name, values in scalars.items():
-        plain, heavy = beyond(values, 0.01 / len(scalars))
-        if heavy.any() and heavy.mean() <= 0.02:
-            hits["warn"][name] = rows[heavy]
+        plain, sure = beyond(values, 0.01 / len(scalars))
+        if sure.any() and plain.mean() <= 0.02:
+            hits["warn"][name] = rows[plain]
         elif plain.any():
             hits["note"][name] = rows[plain]
     findings = []
@@ -46,27 +46,32 @@ def outliers(data: Data, *, seed: int = 0, seconds: float = 15.0) -> Looked:
                                   rows=listed, columns=tuple(columns),
                                   values={n: len(r) for n, r in list(columns.items())[:50]}, source="outliers"))
     findings += _blank(data, rows, seconds)
-    smallest = "one value beyond its column's power-law tail, at 0.01 expected over all columns"
+    smallest = "one value beyond its column's tail, 0.01 expected over all columns (about 7 spreads, normal)"
     return Looked(tuple(findings), (ran("LOOK-OUTLIER", smallest + sampled_note(len(rows), len(data))),))
 
 
 def beyond(values: np.ndarray, expected: float) -> tuple[np.ndarray, np.ndarray]:
-    """(beyond the plain tail, beyond the heavy tail too), bool each. Skewed positive columns are read as logarithms."""
+    """(beyond the tail, beyond twice its reach), bool each. Skewed positive columns are read as logarithms."""
     none = np.zeros(len(values), dtype=bool)
     known = values[~np.isnan(values)]
     code = missing_code(known)
     known = known[known != code] if code is not None else known
     if len(known) < 100 or len(np.unique(known)) < 20:
         return none, none
+    wrong_sign = values < -max(float(np.percentile(known, 80)), 0.0)
+    if known.min() <= 0 and (known <= 0).mean() <= 0.01 and evened(known[known > 0])[1]:
+        known = known[known > 0]  # a positive, skewed column with a few values of the wrong sign
+    elif known.min() <= 0:
+        wrong_sign = none
     known, logged = evened(known)
     with np.errstate(invalid="ignore", divide="ignore"):
-        read = np.log(values) if logged else values
-    low, high, low_heavy, high_heavy = limits(known, expected)
+        read = np.where(values > 0, np.log(values), np.nan) if logged else values
+    low, high, low_sure, high_sure = limits(known, expected)
     skip = values == code if code is not None else none
     with np.errstate(invalid="ignore"):
-        plain = ((read < low) | (read > high)) & ~skip
-        heavy = ((read < low_heavy) | (read > high_heavy)) & ~skip
-    return plain, heavy
+        plain = ((read < low) | (read > high) | wrong_sign) & ~skip
+        sure = ((read < low_sure) | (read > high_sure) | wrong_sign) & ~skip
+    return plain, sure
 
 
 def _scalars(data: Data, rows: np.ndarray) -> dict[str, np.ndarray]:

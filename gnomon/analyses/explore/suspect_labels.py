@@ -65,10 +65,10 @@ def _numbers(data: Data, aim: Aim, full: int, seed: int) -> Looked:
     values, _ = evened(aim.values)
     guess = out_of_fold(view, replace(aim, values=values), folds_of(len(aim), seed, "labels"), seed)
     residual = _by_local_spread(values - guess, guess)
-    low, high, low_heavy, high_heavy = limits(residual, 0.01)
-    plain, heavy = (residual < low) | (residual > high), (residual < low_heavy) | (residual > high_heavy)
-    hit, grade = (heavy, "warn") if heavy.any() and heavy.mean() <= 0.02 else (plain, "note")
-    smallest = "a target further from its prediction than the residuals' own tail reaches (about 6 spreads, normal)"
+    low, high, low_sure, high_sure = limits(residual, 0.01)
+    plain, sure = (residual < low) | (residual > high), (residual < low_sure) | (residual > high_sure)
+    hit, grade = plain, "warn" if sure.any() and plain.mean() <= 0.02 else "note"
+    smallest = "a target further from its prediction than the residuals' own tail reaches (about 8 spreads, normal)"
     check = ran("LOOK-LABEL", smallest + sampled_note(len(aim), full))
     if not hit.any() or hit.mean() > 0.05:
         return Looked(checks=(check,))

@@ -41,7 +41,7 @@ def target_shape(data: Data, target: str, rows: np.ndarray, *, groups: Mapping[s
         return Looked((*findings, *more), (*checks, ran("LOOK-IMBALANCE", "a class three times as large as another")),
                       facts={**facts, **balance})
     checks += [ran("LOOK-CENSORED", "3 % of values at the largest or smallest"),
-               ran("LOOK-OUTLIER", "one target beyond its power-law tail"), ran("LOOK-UNITS", "1 % in another unit")]
+               ran("LOOK-OUTLIER", "one target beyond its own tail"), ran("LOOK-UNITS", "1 % in another unit")]
     return Looked((*findings, *_bounds(data, aim), *_scales(data, aim), *_far(data, aim)), tuple(checks), facts=facts)
 
 
@@ -108,8 +108,8 @@ def _scales(data: Data, aim: Aim) -> list:
 
 
 def _far(data: Data, aim: Aim) -> list:
-    plain, heavy = beyond(aim.values, 0.01)
-    hit, grade = (heavy, "warn") if heavy.any() and heavy.mean() <= 0.02 else (plain, "note")
+    plain, sure = beyond(aim.values, 0.01)
+    hit, grade = plain, "warn" if sure.any() and plain.mean() <= 0.02 else "note"
     if not hit.any():
         return []
     lie = "lies" if hit.sum() == 1 else "lie"

@@ -14,24 +14,34 @@ import numpy as np
 
 from gnomon.analyses.validate._scores import Weighted
 
-MOST_UNITS = 10_000  # beyond this, units are put at random into so many blocks, which are drawn whole
+MOST_UNITS = 10_000  # beyond this, units are put into so many blocks, which are drawn whole
 MOST_WORK = 400_000_000  # numbers touched by a whole bootstrap before its repeats are cut
 FEWEST_REPEATS = 400
 BLOCKS = 200  # the jackknife leaves out so many blocks when leaving out each unit would cost too much
+FEWEST_BLOCKS = 50
 FLIPS = 3999
 MOST_FLIPPED = 2000
 
 
-def draws(rng: np.random.Generator, n_units: int, repeats: int, blocks: int = MOST_UNITS) -> Iterator[np.ndarray]:
+def in_blocks(codes: np.ndarray, n_units: int, rng: np.random.Generator) -> tuple[np.ndarray, int]:
+    """Unit codes and their number, beyond MOST_UNITS of blocks of units put together at random."""
+    if n_units <= MOST_UNITS:
+        return codes, n_units
+    return (rng.permutation(n_units) % MOST_UNITS)[codes], MOST_UNITS
+
+
+def draws(rng: np.random.Generator, n_units: int, repeats: int) -> Iterator[np.ndarray]:
     """Bootstrap weights, chunks (b, G): how often each unit was drawn, with replacement."""
-    owner = rng.permutation(n_units) % blocks if n_units > blocks else None
-    drawn = min(n_units, blocks)
     step = max(1, (1 << 20) // n_units)
     for start in range(0, repeats, step):
         b = min(step, repeats - start)
-        picks = rng.integers(drawn, size=(b, drawn)) + drawn * np.arange(b)[:, None]
-        w = np.bincount(picks.ravel(), minlength=b * drawn).reshape(b, drawn).astype(float)
-        yield w if owner is None else w[:, owner]
+        picks = rng.integers(n_units, size=(b, n_units)) + n_units * np.arange(b)[:, None]
+        yield np.bincount(picks.ravel(), minlength=b * n_units).reshape(b, n_units).astype(float)
+
+
+def too_dear(score: Weighted) -> bool:
+    """Whether even the fewest repeats are more work than a score is worth; the jackknife serves then."""
+    return score.cost * FEWEST_REPEATS > MOST_WORK
 
 
 def affordable(scores: list[Weighted], repeats: int) -> int:
@@ -50,7 +60,7 @@ def left_out(scores: list[Weighted], n_units: int, blocks: int = BLOCKS) -> np.n
     """Scores without each unit, (len(scores), m); where that is dear, without each of `blocks` blocks of units."""
     if all(s.left_out is not None for s in scores):
         return np.stack([s.left_out() for s in scores])  # type: ignore[misc]
-    m = min(n_units, blocks)
+    m = min(n_units, blocks, max(FEWEST_BLOCKS, MOST_WORK // sum(max(1, s.cost) for s in scores)))
     owner = np.arange(n_units) % m
     chunk = max(1, (1 << 22) // n_units)
     weights = ((owner != np.arange(a, min(m, a + chunk))[:, None]).astype(float) for a in range(0, m, chunk))

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from gnomon.analyses.validate._bootstrap import affordable, draws
+from gnomon.analyses.validate._bootstrap import affordable, draws, in_blocks
 from gnomon.analyses.validate._scores import Weighted, weighted
 from gnomon.analyses.validate._units import NO_INTERVAL, known, unit_codes
 from gnomon.analyses.validate.interval import INCLUDES, by_target, events
@@ -43,15 +43,17 @@ def bbc_cv(task: Any, truth: np.ndarray, predictions: Sequence[Candidate], units
     rows = np.flatnonzero(known(stats[0][0]))
     stats = [[s.take(rows) for s in each] for each in stats]
     codes, g = unit_codes(None if units is None else np.asarray(units)[rows], len(rows))
+    n_units, rng = g, stream(seed, "bbc_cv")
+    codes, g = in_blocks(codes, g, rng)
     candidates = [[weighted(task, s, codes, g) for s in each] for each in stats]
     sign = 1.0 if task.metric.higher_is_better else -1.0
     best = int(np.nanargmax([sign * np.mean([r.full for r in each]) for each in candidates]))
-    outside = _left_out_scores(candidates, sign, g, repeats, stream(seed, "bbc_cv"))
+    outside = _left_out_scores(candidates, sign, g, repeats, rng)
     value = float(outside.mean()) if len(outside) else float("nan")
     low = high = None
     if g >= NO_INTERVAL and len(outside):
         low, high = (float(x) for x in np.quantile(outside, [(1 - level) / 2, (1 + level) / 2]))
-    return Estimate(task.metric.name, value, low, high, level, "bbc_cv", unit, g, len(rows),
+    return Estimate(task.metric.name, value, low, high, level, "bbc_cv", unit, n_units, len(rows),
                     n_events=events(stats[best][0]), method="BBC, percentiles", includes=INCLUDES["bbc_cv"],
                     by_target=by_target(task, stats[best][0]))
 

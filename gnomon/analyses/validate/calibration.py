@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from gnomon.analyses.validate._bootstrap import draws
+from gnomon.analyses.validate._bootstrap import draws, in_blocks
 from gnomon.analyses.validate._units import scorable, unit_sums
 from gnomon.card import Card
 from gnomon.rng import stream
@@ -57,7 +57,9 @@ def calibration(stats: Stats, units: np.ndarray | None = None, *, bins: int = 10
     """Compare `proba` (n, K) of `stats` with what happened; None with under 50 rows or 10 of a class."""
     from gnomon.analyses.validate.interval import wilson
 
-    stats, codes, g = scorable(stats, units)
+    stats, codes, n_units = scorable(stats, units)
+    rng = stream(seed, "calibration")
+    codes, g = in_blocks(codes, n_units, rng)
     if len(stats) < FEWEST:
         return None
     said, came, of = _events(stats)
@@ -71,12 +73,11 @@ def calibration(stats: Stats, units: np.ndarray | None = None, *, bins: int = 10
     per_unit = unit_sums(cells.reshape(len(said), -1), codes, g)
     total = per_unit.sum(0).reshape(-1, 3)
     shown = tuple((s / n, c / n, *wilson(c / n, n, 1.96), int(n)) for n, s, c in total if n)
-    rng = stream(seed, "calibration")
     boot = np.concatenate([_ece((w @ per_unit).reshape(len(w), -1, 3)) for w in draws(rng, g, repeats)])
     ece = float(_ece(total[None])[0])
     low, high = np.quantile(boot, [(1 - level) / 2, (1 + level) / 2]) - (boot.mean() - ece)
     slope = _slope(said, came, codes, g, level)
-    return Calibrated(shown, max(0.0, ece), max(0.0, float(low)), max(0.0, float(high)), *slope, of, len(said), g)
+    return Calibrated(shown, max(0.0, ece), max(0.0, float(low)), max(0.0, float(high)), *slope, of, len(said), n_units)
 
 
 def _events(stats: Stats) -> tuple[np.ndarray, np.ndarray, str]:
@@ -161,7 +162,8 @@ def temperature(stats: Stats) -> float:
         z = z - z.max(axis=1, keepdims=True)
         return float((np.log(np.exp(z).sum(1)) - z[np.arange(len(z)), truth]).mean())
 
-    return float(np.exp(minimize_scalar(loss, bounds=(-3, 3), method="bounded").x))
+    found: Any = minimize_scalar(loss, bounds=(-3, 3), method="bounded")
+    return float(np.exp(found.x))
 
 
 def cooled(prediction: Prediction, by: float) -> Prediction:

@@ -41,7 +41,7 @@ def compare(task: Any, ours: Stats, theirs: Stats, units: np.ndarray | None, *, 
     both = Stats({**{f"a.{k}": v for k, v in ours.arrays.items()}, **{f"b.{k}": v for k, v in theirs.arrays.items()}})
     both, codes, g = scorable(both, units)
     pair = _Pair(task, _half(both, "a."), _half(both, "b."), codes, g, g < len(both))
-    value = pair.sign * (task.score(pair.a) - task.score(pair.b)) if len(both) else float("nan")
+    value = pair.sign * (task.score(pair.a) - task.score(pair.b)) + 0.0 if len(both) else float("nan")  # no -0
     if g < NO_INTERVAL or not np.isfinite(value):
         return Difference(float(value), None, None, level, None, "none: fewer than 3 units", margin)
     low, high, p, test = _test(pair, float(value), level, seed)
@@ -117,7 +117,8 @@ def _mid_p_limit(hits: int, m: int, tail: float) -> float:
 
     if hits == 0:
         return 0.0
-    return float(brentq(lambda q: binom.sf(hits, m, q) + 0.5 * binom.pmf(hits, m, q) - tail, 0.0, 1.0, xtol=1e-12))
+    root: Any = brentq(lambda q: binom.sf(hits, m, q) + 0.5 * binom.pmf(hits, m, q) - tail, 0.0, 1.0, xtol=1e-12)
+    return float(root)
 
 
 def _wilson(hits: int, n: int, z: float) -> tuple[float, float]:

@@ -78,7 +78,7 @@ class Conformal:
         """CV+ limits of new rows from the predictions of each fold's own model (Barber et al. 2021): covers at least
         1 - 2 (1 - level), in practice about level."""
         if self.residuals is None or self.fold is None or self.weight is None:
-            return self.interval(Prediction(value=np.mean([p.value for p in folds], axis=0)))
+            return self.interval(Prediction(value=np.mean([np.asarray(p.value) for p in folds], axis=0)))
         each = np.stack([np.asarray(p.value, dtype=float) for p in folds])[self.fold]
         low = _weighted_quantile(-(each - self.residuals[:, None]), self.weight, self.level)
         high = _weighted_quantile(each + self.residuals[:, None], self.weight, self.level)
@@ -116,9 +116,6 @@ def conformal(prediction: Prediction, truth: np.ndarray, units: np.ndarray | Non
                      min(level, g / (g + 1.0)), float(scores.max()) if g else float("inf"), g, len(rows),
                      difficulty is not None, (), scores if crossing else None,
                      np.asarray(fold)[rows].astype(int) if crossing else None, weight if crossing else None)
-
-
-calibrate = conformal  # the verb, where the noun reads badly
 
 
 def _scores(prediction: Prediction, truth: np.ndarray, difficulty: np.ndarray | None) -> np.ndarray:

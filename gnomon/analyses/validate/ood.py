@@ -69,7 +69,7 @@ def ood(x: np.ndarray, units: np.ndarray | None = None, *, seed: int = 0) -> Ood
     rng = stream(seed, "ood")
     fold = (rng.permutation(g) % min(FOLDS, g))[codes]
     least = len(x) - int(np.bincount(fold).max()) if g > 1 else len(x)
-    axes = max(1, min(COMPONENTS, x.shape[1], min(least, REFERENCE) // 5))  # as many in every fit: distances grow with it
+    axes = max(1, min(COMPONENTS, x.shape[1], min(least, REFERENCE) // 5))  # in every fit: distances grow with them
     scores = np.empty(len(x))
     for k in range(fold.max() + 1):
         scores[fold == k] = _fit(x[fold != k] if g > 1 else x, axes, rng).score(x[fold == k])

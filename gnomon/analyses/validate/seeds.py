@@ -23,6 +23,3 @@ def seeds(scores: Sequence[float]) -> float | None:
     """Standard deviation (n - 1) of the scores, one a seed; None for fewer than two. It never enters an interval."""
     kept = [s for s in scores if np.isfinite(s)]
     return float(np.std(kept, ddof=1)) if len(kept) > 1 else None
-
-
-seed_sd = seeds  # the name of the field it fills

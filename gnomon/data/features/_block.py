@@ -1,4 +1,4 @@
-"""From a raw feature matrix to what a model reads: constants dropped, gaps filled, scales made equal - fitted on given rows.
+"""From a raw feature matrix to what a model reads: constants dropped, gaps filled, scales made equal.
 
 Three forms, for three families of models:
   scaled  linear models and kernels: medians in gaps and a column that says so, heavy tails tamed, mean 0 and sd 1
@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 FORMS = ("scaled", "filled", "raw")
-HEAVY = 15.0  # a value so many interquartile ranges from the median makes a column heavy-tailed: it is read through arcsinh
+HEAVY = 15.0  # a value so many interquartile ranges from the median makes a column heavy-tailed: arcsinh is taken
 FARTHEST = 8.0  # no training value lies further from the centre than so many scales, however rare it is
 BEYOND = 0.5  # new values count at most so many training ranges beyond the training range
 PROJECTED = 128  # principal axes kept of a long block

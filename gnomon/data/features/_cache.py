@@ -19,7 +19,8 @@ def remembered(column: Any, key: str, rows: np.ndarray, work: Callable[[Any], An
 
     `key` names the feature and its settings; columns are told apart by the hash of their content.
     """
-    if len(column) > LARGEST or 4 * len(rows) < len(column) and len(column) > PIECE * 10:
+    few = 4 * len(rows) < len(column) and len(column) > PIECE * 10
+    if len(column) > LARGEST or few:
         return _in_pieces(column, rows, work)
     name = (column.hash, key)
     if name not in _kept:

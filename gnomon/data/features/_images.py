@@ -50,7 +50,7 @@ def _cell(length: int) -> int:
 
 def texture(images: np.ndarray) -> np.ndarray:
     """What does not depend on where: per channel an intensity histogram with mean, sd and quantiles, correlations
-    of channels, and of the grey image local binary patterns, rotation-invariant (Ojala 2002), at two scales."""
+    of channels, and of the grey image rotation-invariant local binary patterns (Ojala 2002) at two scales."""
     unit = _unit(images)
     n, channels = unit.shape[:2]
     flat = unit.reshape(n, channels, -1)
@@ -68,7 +68,7 @@ def texture(images: np.ndarray) -> np.ndarray:
 
 
 def _binary_patterns(grey: np.ndarray) -> np.ndarray:
-    """(n, 10): shares of the pixels whose eight neighbours form a uniform pattern with 0 to 8 brighter ones, or none."""
+    """(n, 10): shares of pixels whose eight neighbours form a uniform pattern with 0 to 8 brighter ones, or none."""
     if min(grey.shape[1:]) < 3:
         return np.zeros((len(grey), 10), np.float32)
     around = [(0, 0), (0, 1), (0, 2), (1, 2), (2, 2), (2, 1), (2, 0), (1, 0)]

@@ -155,8 +155,8 @@ def composition(sequences: np.ndarray, letters: str, protein: bool) -> np.ndarra
 
 
 def composition_names(letters: str, protein: bool) -> tuple[str, ...]:
-    extra = ("mean hydropathy", "mean volume", "net charge", "charged share", "aromatic share") if protein else ("GC share",)
-    return ("length", "log length", *(f"share of {a}" for a in letters), *extra)
+    of_proteins = ("mean hydropathy", "mean volume", "net charge", "charged share", "aromatic share")
+    return ("length", "log length", *(f"share of {a}" for a in letters), *(of_proteins if protein else ("GC share",)))
 
 
 def _listed(text: str | None) -> list[str]:

@@ -11,7 +11,8 @@ from gnomon.data.features._block import Arrays
 MANY = 10  # categories beyond which trees also read how common a category is
 
 
-def numbers(data: Any, columns: tuple[str, ...], rows: np.ndarray) -> tuple[np.ndarray, tuple[str, ...], tuple[str, ...]]:
+def numbers(data: Any, columns: tuple[str, ...],
+            rows: np.ndarray) -> tuple[np.ndarray, tuple[str, ...], tuple[str, ...]]:
     """(n, d) of these number columns, blocks unrolled; the d names; the column of each."""
     parts, names, source = [], [], []
     for name in columns:

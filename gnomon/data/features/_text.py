@@ -9,7 +9,7 @@ import numpy as np
 from gnomon.data.features._block import Arrays
 
 WORDS, PIECES = 30_000, 50_000  # terms kept at most
-READ = 1_000_000  # letters of training text up to which pieces of words are read too: they help where words are seen too rarely
+READ = 1_000_000  # letters of training text up to which pieces of words are read too: they help while words are rare
 
 
 def _vectoriser(kind: str, terms: list[str] | None, **options: Any) -> Any:

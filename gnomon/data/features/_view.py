@@ -190,7 +190,7 @@ def _learn(key: str, data: Data, columns: tuple[str, ...], rows: np.ndarray, for
         values = column.take(rows)
         letters = _sequences.letters_of(values) or "A"
         length = min(max((len(s) for s in values if s), default=1), _sequences.POSITIONS)
-        protein = column.spec.detail == "protein" or not column.spec.detail and len(letters) > 6
+        protein = column.spec.detail == "protein" or (not column.spec.detail and len(letters) > 6)
         return {"letters": letters, "length": length, "protein": protein}, {}
     return {}, {}
 

@@ -59,12 +59,9 @@ def _nothing(name: str, kind: str, values: Any) -> InputError:
 
 
 def _number(name: str, values: Any, guess: Guess, position: np.ndarray) -> Built:
-    numbers = guess.read or (
-        _numbers.plain(values) if isinstance(values, np.ndarray) else _numbers.parse(values, at_least=0.0)
-    )
-    if numbers is None or (
-        np.isnan(numbers.values).all() and isinstance(values, np.ndarray) is False and values.null_count < len(values)
-    ):
+    typed = isinstance(values, np.ndarray)
+    numbers = guess.read or (_numbers.plain(values) if typed else _numbers.parse(values, at_least=0.0))
+    if numbers is None or (not typed and np.isnan(numbers.values).all() and values.null_count < len(values)):
         raise _nothing(name, "number", values)
     found = _number_findings(name, numbers, position)
     bound = len(numbers.below) + len(numbers.above)
@@ -233,29 +230,20 @@ def _date(name: str, values: Any, guess: Guess, position: np.ndarray) -> Built:
     if isinstance(values, np.ndarray) and values.dtype.kind == "M":
         stamps, unread = values.astype("datetime64[ns]"), np.empty(0, np.int64)
     else:
-        texts = pd.Series(
-            values.to_pylist() if is_strings(values) else [None if v != v else str(int(v)) for v in values],
-            dtype=object,
-        ).str.strip()
+        written = (
+            values.to_pylist()
+            if not isinstance(values, np.ndarray)
+            else [None if v != v else str(int(v)) for v in values]
+        )
+        texts = pd.Series(written, dtype=object).str.strip()
         parsed = _dates(texts)
         stamps = parsed.to_numpy(dtype="datetime64[ns]")
         unread = np.flatnonzero(np.isnat(stamps) & texts.notna().to_numpy())
-        if len(unread) == texts.notna().sum():
+        if len(unread) and len(unread) == texts.notna().sum():
             raise _nothing(name, "date", values)
-    found = (
-        ()
-        if not len(unread)
-        else (
-            finding(
-                "LOOK-KIND",
-                "warn",
-                f"'{name}' reads as dates, but {len(unread)} values are none and count as missing",
-                rows=position[unread],
-                columns=(name,),
-                source="reading",
-            ),
-        )
-    )
+    claim = f"'{name}' reads as dates, but {len(unread)} values are none and count as missing"
+    listed = finding("LOOK-KIND", "warn", claim, rows=position[unread], columns=(name,), source="reading")
+    found = (listed,) if len(unread) else ()
     known = stamps[~np.isnat(stamps)]
     facts = Facts(
         "date", "", len(known), len(np.unique(known)), rising=bool((np.diff(known) > np.timedelta64(0)).all())

@@ -128,7 +128,7 @@ def _as_used(raw: Raw, built: dict, guesses: dict, told: dict, kinds: Mapping[st
         if name in kinds or hasattr(raw.columns[name], "spec") or name in raw.kinds:
             continue
         again = guesses[name]
-        if role in ("group", "split") and again.kind in ("number", "text"):
+        if role in ("group", "split") and again.kind in ("number", "text", "molecule"):
             again = infer.Guess("category", f"a {role} column")
         elif role == "target":
             again = infer.infer_kind(name, raw.columns[name], target=True)

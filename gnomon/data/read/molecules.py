@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import re
 from contextlib import contextmanager
 from pathlib import Path
@@ -108,7 +107,7 @@ def read_smi(path: Path, *, seed: int = 0, max_rows: int | None = None) -> Raw:
 def _lines(path: Path) -> list[str]:
     try:
         with open_bytes(path) as file:
-            return [line for line in io.TextIOWrapper(file, "utf-8-sig").read().splitlines() if line.strip()]
+            return [line for line in file.read().decode("utf-8-sig").splitlines() if line.strip()]
     except UnicodeDecodeError:
         raise bad_encoding(path) from None
 

@@ -3,7 +3,6 @@ length inside a record (sentences and their labels) become rows of their own, he
 
 from __future__ import annotations
 
-import io
 import json
 from collections.abc import Mapping
 from pathlib import Path
@@ -48,7 +47,7 @@ def read_json(path: Path) -> Raw:
 def _records(path: Path) -> list[dict[str, Any]]:
     try:
         with open_bytes(path) as packed:
-            text = io.TextIOWrapper(packed, "utf-8-sig").read()
+            text = packed.read().decode("utf-8-sig")
     except UnicodeDecodeError:
         from gnomon.data.read._sniff import bad_encoding
 

@@ -12,7 +12,7 @@ TARGETS = ("target", "targets", "label", "labels", "class", "classes", "y", "out
 GROUPS = word_set("""patient patients donor donors subject subjects participant individual person animal mouse rat dog
 monkey cage litter plate site hospital center centre clinic institution cohort batch lot run session video movie clip
 scaffold family cluster slide specimen biopsy tissue_block worker annotator rater user gene study experiment lab
-laboratory station farm field_id plot block household school series case cell_line cellline assay_id well""")
+laboratory station farm field_id plot block household school series cell_line cellline assay_id well""")
 ID_WORDS = word_set(
     "id ids identifier uid uuid guid accession key index idx no nr num number name code cid "
     "barcode chemblid cas inchikey"
@@ -80,20 +80,19 @@ def _is_split(name: str, parts: list[str], fact: Facts) -> tuple[str, str] | Non
         return "split", "its name says split and its values are train, test and the like"
     if fact.parts:
         return "ignore", f"its values are train, test and the like: no input; to split by it: --split column:{name}"
-    if (
-        parts
-        and parts[-1] in ("train", "test", "valid", "validation", "val", "holdout")
-        and fact.distinct == 2
-        and len(parts) <= 2
-        and (fact.kind == "category" or fact.integer)
-    ):
+    flag = "_".join(parts) in (
+        "train",
+        "is_train",
+        "istrain",
+        "in_train",
+        "is_test",
+        "istest",
+        "train_test",
+        "is_valid",
+    )
+    if flag and fact.distinct == 2:
         return "ignore", f"tells the parts of the data, so no input; to split by it: --split column:{name}"
-    if (
-        parts
-        and parts[-1] in ("fold", "folds", "split")
-        and fact.distinct <= 20
-        and (fact.integer or fact.kind == "category")
-    ):
+    if parts and parts[-1] in ("fold", "folds", "split") and fact.distinct <= 20 and fact.integer:
         return "ignore", "fold numbers, so no input; to split by it: --split column:" + name
     return None
 
@@ -106,9 +105,12 @@ def _is_weight(name: str, parts: list[str], fact: Facts) -> tuple[str, str] | No
 
 def _is_group(name: str, parts: list[str], fact: Facts) -> tuple[str, str] | None:
     """A column named like a patient, plate, batch or the like, whose values come back in several rows."""
-    if fact.kind not in ("category", "text", "number") or (fact.kind == "number" and not fact.integer):
+    structure = fact.kind == "molecule" and parts[-1:] in (["scaffold"], ["cluster"], ["series"])
+    if fact.kind not in ("category", "text", "number") and not structure:
         return None
-    if fact.detail in ("variants", "formula", "censored") or fact.distinct < 2 or fact.length > 60:
+    if fact.kind == "number" and not fact.integer:
+        return None
+    if fact.detail in ("variants", "formula", "censored") or fact.distinct < 2 or fact.length > 60 + 200 * structure:
         return None
     core = [p for p in parts if p not in ID_WORDS and not p.isdigit()]
     if not core or COUNTED & set(core) or (set(parts) & {"n", "num", "count", "per"} and fact.kind == "number"):

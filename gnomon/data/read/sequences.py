@@ -42,8 +42,8 @@ def read_fasta(paths: Sequence[Path]) -> Raw:
 
 def _records(path: Path) -> list[tuple[str, str]]:
     out: list[tuple[str, list[str]]] = []
-    with open_bytes(path) as packed:
-        for number, line in enumerate(io.TextIOWrapper(packed, "utf-8", errors="replace")):
+    with open_bytes(path) as packed, io.TextIOWrapper(packed, "utf-8", errors="replace") as lines:
+        for number, line in enumerate(lines):
             if line.startswith(">"):
                 out.append((line[1:].strip(), []))
             elif line.startswith(";") or not line.strip():

@@ -19,7 +19,7 @@ from gnomon.rng import stream
 from gnomon.values import finding
 
 LARGE = 1_500_000_000  # bytes of unpacked text above which a table is sampled
-KEEP_BYTES = 600_000_000  # bytes of text such a sample may hold
+KEEP_BYTES = 300_000_000  # bytes of text such a sample may hold
 
 
 def read_delimited(path: Path, *, seed: int = 0, max_rows: int | None = None) -> Raw:
@@ -121,10 +121,8 @@ def _ragged(path: Path, layout: Layout) -> InputError:
     import io
 
     want = len(layout.names)
-    with open_bytes(path) as file:
-        lines = csv.reader(
-            io.TextIOWrapper(file, layout.encoding, newline="", errors="replace"), delimiter=layout.delimiter
-        )
+    with open_bytes(path) as file, io.TextIOWrapper(file, layout.encoding, "replace", newline="") as text:
+        lines = csv.reader(text, delimiter=layout.delimiter)
         row = -layout.skip
         for fields in lines:
             if not fields:
@@ -174,48 +172,56 @@ def _sampled(path: Path, layout: Layout, size: int, seed: int, max_rows: int | N
     try:
         with open_bytes(path) as file:
             batches = pc.open_csv(file, *_options(layout, skipped, block))
-            return smallest_keys(iter(batches), seed, max_rows, size, block)
+            return smallest_keys(iter(batches), seed, max_rows, size)
     except pa.ArrowInvalid as error:
         raise _explained(path, layout, str(error), bool(skipped)) from None
 
 
-def smallest_keys(
-    batches: Iterator[Any], seed: int, max_rows: int | None, size: int, block: int = 1 << 24
-) -> tuple[Any, np.ndarray, int]:
-    """(table, positions, rows seen): a uniform sample of at most `max_rows`, or KEEP_BYTES when large."""
+def smallest_keys(batches: Iterator[Any], seed: int, max_rows: int | None, size: int) -> tuple[Any, np.ndarray, int]:
+    """(table, positions, rows seen): a uniform sample of at most `max_rows`, or KEEP_BYTES when large.
+
+    Every row draws a key; the rows with the smallest keys stay. A row whose key is above the largest that can still
+    stay is let go at once, so memory holds little more than the sample.
+    """
     import pyarrow as pa
 
     draw = stream(seed, "sample rows")
     kept: list[Any] = []
-    keys, places, total, most = np.empty(0), np.empty(0, np.int64), 0, max_rows
+    keys, places, total, most, limit = np.empty(0), np.empty(0, np.int64), 0, max_rows or 1, 1.0
     for batch in batches:
-        if most is None or total == 0:
-            fits = (
-                int(KEEP_BYTES / max(batch.nbytes / max(batch.num_rows, 1), 1))
-                if size > LARGE
-                else batch.num_rows * 10**6
-            )
-            most = max(min(max_rows or fits, fits), 1)
-        keys = np.append(keys, draw.random(batch.num_rows))
-        places = np.append(places, np.arange(total, total + batch.num_rows))
-        kept.append(pa.Table.from_batches([batch]))
+        if total == 0 and batch.num_rows:
+            fits = int(KEEP_BYTES * batch.num_rows / max(batch.nbytes, 1)) if size > LARGE else 1 << 60
+            most = max(1, min(max_rows or fits, fits))
+        drawn = draw.random(batch.num_rows)
+        chosen = np.flatnonzero(drawn < limit)
+        whole = len(chosen) == batch.num_rows
+        kept.append(pa.Table.from_batches([batch if whole else batch.take(pa.array(chosen))]))
+        keys, places = np.append(keys, drawn[chosen]), np.append(places, total + chosen)
         total += batch.num_rows
-        if len(keys) > 2 * most:
+        if len(keys) > 1.5 * most:
             keys, places, kept = _prune(keys, places, kept, most)
-    keys, places, kept = _prune(keys, places, kept, most or total)
+            limit = keys.max()
+    keys, places, kept = _prune(keys, places, kept, most)
     return pa.concat_tables(kept), places, total
 
 
 def _prune(
     keys: np.ndarray, places: np.ndarray, kept: list[Any], most: int
 ) -> tuple[np.ndarray, np.ndarray, list[Any]]:
+    """The `most` rows with the smallest keys, in their order; table by table, so that no second copy of all is made."""
     import pyarrow as pa
 
-    if len(keys) <= most or not kept:
+    if len(keys) <= most:
         return keys, places, kept
     best = np.sort(np.argpartition(keys, most)[:most])
-    table = pa.concat_tables(kept).take(pa.array(best)).combine_chunks()
-    return keys[best], places[best], [table]
+    ends = np.cumsum([len(t) for t in kept])
+    out = []
+    while kept:
+        table = kept.pop(0)
+        start = ends[len(ends) - len(kept) - 1] - len(table)
+        mine = best[(best >= start) & (best < start + len(table))] - start
+        out.append(table.take(pa.array(mine)))
+    return keys[best], places[best], out
 
 
 def read_arrow(path: Path, *, seed: int = 0, max_rows: int | None = None) -> Raw:

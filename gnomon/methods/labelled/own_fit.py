@@ -33,7 +33,7 @@ TREES = ("sklearn.ensemble.", "sklearn.tree.", "lightgbm.", "xgboost.", "interpr
 
 def own_fit(task: Any, build: Callable[[Any, Spec], Any], data: Data, rows: Rows, seed: int, desk: Desk, *,
             view: str = "standard") -> Fitted:
-    """Fit `build(inputs, out)` on a view of the data's inputs; several targets get one estimator each, over their own rows.
+    """Fit `build(inputs, out)` on a view of the data's inputs; several targets get one estimator each.
 
     task: classify, regress or several. build: gives an estimator with fit, predict and, for classes, predict_proba.
     rows: estimators whose `fit` takes `stop=` (a (matrix, truth) pair) choose when to stop on rows.stop; all others fit
@@ -50,13 +50,14 @@ def own_fit(task: Any, build: Callable[[Any, Spec], Any], data: Data, rows: Rows
     estimators = []
     for k, one in enumerate(tasks):
         truth = one.truth(data, rows.all)
-        estimator = _ready(build({"numbers": Spec("numbers", shape=(matrix.shape[1],))}, one.out), seed, k, desk)
+        numbers = {"numbers": Spec("numbers", shape=(matrix.shape[1],))}
+        estimator = _ready(build(numbers, one.out), seed, k, desk)
         estimators.append(_fit(estimator, one, matrix, truth, weight, len(rows.fit), desk))
     return Fitted(fitted, tuple(estimators), tuple(t.out for t in tasks), task.name == "several")
 
 
 def reads(estimator: Any) -> tuple[str, bool]:
-    """The form of features an estimator wants (see gnomon.data.features._block), and whether it needs a dense matrix."""
+    """The form of features an estimator wants (gnomon.data.features._block), and whether it needs a dense matrix."""
     from sklearn.utils import get_tags
 
     tags = get_tags(estimator).input_tags
@@ -92,13 +93,15 @@ def _ready(estimator: Any, seed: int, place: int, desk: Desk) -> Any:
     return estimator.set_params(**{name: value for name, value in settings.items() if name in offered})
 
 
-def _fit(estimator: Any, task: Any, matrix: Any, truth: np.ndarray, weight: np.ndarray | None, count: int, desk: Desk) -> Any:
+def _fit(estimator: Any, task: Any, matrix: Any, truth: np.ndarray, weight: np.ndarray | None, count: int,
+         desk: Desk) -> Any:
     """Fit on the rows that have this target. The first `count` rows are rows.fit, the others rows.stop."""
     known = np.isfinite(truth) & (truth >= 0 if task.name == "classify" else True)
     if weight is not None:
         known &= weight > 0
     if known.sum() < 2:
-        raise TrainingError("E-TRUTH-FEW", f"'{task.target}' is known in {int(known.sum())} training rows; at least 2 are needed",
+        raise TrainingError("E-TRUTH-FEW",
+                            f"'{task.target}' is known in {int(known.sum())} training rows; at least 2 are needed",
                             do="drop this target, or give more labelled rows")
     known = np.flatnonzero(known)
     truth = truth.astype(np.int64) if task.name == "classify" else truth

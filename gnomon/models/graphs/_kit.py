@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Literal
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 Readout = Literal["mean", "sum", "norm", "mean+sum"]
 TYPICAL = 25.0  # atoms of an ordinary molecule: what a sum is divided by, to be of order one
@@ -30,7 +29,3 @@ def read_out(nodes: Tensor, owner: Tensor, count: int, readout: Readout) -> Tens
         return total / TYPICAL
     sizes = torch.bincount(owner, minlength=count).clamp(min=1).to(nodes.dtype)[:, None]
     return total / sizes if readout == "mean" else torch.cat([total / sizes, total / TYPICAL], dim=1)
-
-
-def activation(name: Literal["relu", "silu"]) -> Callable[[], nn.Module]:
-    return {"relu": nn.ReLU, "silu": nn.SiLU}[name]

@@ -36,7 +36,7 @@ def message_passing(inputs: Mapping[str, Spec], out: Spec, *, hidden: int = 200,
 
     hidden: width; time grows with its square. depth: how many bonds far an atom is seen. dropout: in every layer.
     readout: "sum" and "norm" follow the size of the molecule, "mean" does not, "mean+sum" offers both.
-    Differs: W_h has a bias, layers are normalised over their width (LayerNorm) before the readout.
+    Differs: W_h has a bias; sums are divided by a typical molecule of 25 atoms rather than 100 ("norm").
     """
     from gnomon.models._fuse import fuse
 

@@ -12,8 +12,9 @@ import numpy as np
 from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin
 
 PATIENCE = 60  # rounds without improvement on the held-out rows, at a rate of 0.05
+COSTLY = ((3e5, 0.05), (1e7, 0.1), (np.inf, 0.2))  # rows x features x classes up to which this rate is used
 HELD = 0.15  # share of the rows held out when none are given
-SMALL = 5_000  # rows up to which several bags are averaged
+BAGGED = 5_000  # rows shared out over the bags: five bags up to 1,000 rows, two at 2,500, one beyond 5,000
 
 
 class _Boosted(BaseEstimator):
@@ -22,8 +23,9 @@ class _Boosted(BaseEstimator):
     trees = True
     classes_: np.ndarray
 
-    def __init__(self, rate: float = 0.05, leaves: int | None = None, smallest: int | None = None, shrink: float = 1.0,
-                 rounds: int = 2000, bags: int | None = None, random_state: int = 0, n_jobs: int = 1):
+    def __init__(self, rate: float | None = None, leaves: int | None = None, smallest: int | None = None,
+                 shrink: float = 1.0, rounds: int = 2000, bags: int | None = None, random_state: int = 0,
+                 n_jobs: int = 1):
         self.rate, self.leaves, self.smallest, self.shrink = rate, leaves, smallest, shrink
         self.rounds, self.bags, self.random_state, self.n_jobs = rounds, bags, random_state, n_jobs
 
@@ -60,15 +62,19 @@ class _Boosted(BaseEstimator):
 
     def settings(self, n: int, d: int) -> dict[str, Any]:
         """LightGBM's settings for n rows of d features."""
+        classes = len(self.classes_) if self._classifies else 0
+        cost = n * d * max(classes, 1)
+        rate = self.rate or next(rate for most, rate in COSTLY if cost <= most)
         leaves = self.leaves or int(np.clip(n // 40, 6, 31))
         smallest = self.smallest or int(np.clip(n // 100, 3, 20))
-        classes = len(self.classes_) if self._classifies else 0
         goal = {0: {"objective": "regression"}, 2: {"objective": "binary"}}.get(
             classes, {"objective": "multiclass", "num_class": classes})
-        return {**goal, "learning_rate": self.rate, "num_leaves": leaves, "min_data_in_leaf": smallest,
-                "lambda_l2": self.shrink, "bagging_fraction": 0.8, "bagging_freq": 1, "min_data_in_bin": 1 if n < 2000 else 3,
+        return {**goal, "learning_rate": rate, "num_leaves": leaves, "min_data_in_leaf": smallest,
+                "lambda_l2": self.shrink, "bagging_fraction": 0.8, "bagging_freq": 1,
+                "min_data_in_bin": 1 if n < 2000 else 3,
                 "feature_fraction": float(np.clip(40 / d, 0.2, 0.8 if d > 4 else 1.0)), "num_threads": self.n_jobs,
-                "deterministic": True, "force_row_wise": True, "verbosity": -1, "max_bin": 255}
+                "deterministic": True, "force_row_wise": True, "verbosity": -1,
+                "max_bin": 255 if cost <= COSTLY[1][0] else 63}
 
     def _outputs(self, x: Any) -> np.ndarray:
         """The mean of the bags: numbers (n,), or probabilities (n, K)."""
@@ -119,7 +125,7 @@ def _lightgbm(model: _Boosted, inner: tuple, whole: tuple) -> tuple[int, list[An
 
     x, y, weight, held, truth = inner
     settings = model.settings(x.shape[0], x.shape[1])
-    patience = max(int(PATIENCE * 0.05 / model.rate), 10)
+    patience = int(max(PATIENCE * 0.05 / settings["learning_rate"], 10))
     train = lightgbm.Dataset(x, y, weight=weight, params=settings, free_raw_data=True)
     first = lightgbm.train(settings | {"seed": model.random_state}, train, model.rounds,
                            valid_sets=[lightgbm.Dataset(held, truth, reference=train)],
@@ -127,7 +133,7 @@ def _lightgbm(model: _Boosted, inner: tuple, whole: tuple) -> tuple[int, list[An
     rounds = max(first.best_iteration, 1)
     x, y, weight = whole
     rounds = int(np.ceil(rounds * min(len(y) / len(inner[1]), 1.2)))
-    bags = model.bags or (5 if len(y) <= SMALL else 1)
+    bags = model.bags or int(np.clip(BAGGED // len(y), 1, 5))
     data = lightgbm.Dataset(x, y, weight=weight, params=settings, free_raw_data=False)
     made = [lightgbm.train(settings | {"seed": model.random_state + bag}, data, rounds) for bag in range(bags)]
     return rounds, [each.model_to_string() for each in made]
@@ -142,8 +148,8 @@ def _histogram(model: _Boosted, inner: tuple, whole: tuple) -> tuple[int, list[A
     kind = HistGradientBoostingClassifier if model._classifies else HistGradientBoostingRegressor
 
     def make(rounds: int, seed: int, **more: Any) -> Any:
-        return kind(learning_rate=model.rate, max_iter=rounds, max_leaf_nodes=s["num_leaves"], random_state=seed,
-                    min_samples_leaf=s["min_data_in_leaf"], l2_regularization=model.shrink,
+        return kind(learning_rate=s["learning_rate"], max_iter=rounds, max_leaf_nodes=s["num_leaves"],
+                    random_state=seed, min_samples_leaf=s["min_data_in_leaf"], l2_regularization=model.shrink,
                     max_features=s["feature_fraction"], **more)
 
     known = np.isin(truth, y) if model._classifies else np.ones(len(truth), bool)
@@ -152,7 +158,7 @@ def _histogram(model: _Boosted, inner: tuple, whole: tuple) -> tuple[int, list[A
     rounds = max(int(np.argmax(first.validation_score_)), 1)
     x, y, weight = whole
     x = x if isinstance(x, np.ndarray) else x.toarray()
-    bags = model.bags or (5 if len(y) <= SMALL else 1)
+    bags = model.bags or int(np.clip(BAGGED // len(y), 1, 5))
     return rounds, [make(rounds, model.random_state + bag, early_stopping=False).fit(x, y, sample_weight=weight)
                     for bag in range(bags)]
 

@@ -16,8 +16,8 @@ from sklearn.linear_model import LogisticRegression, Ridge, RidgeCV
 from gnomon.data.table import Spec
 from gnomon.errors import InputError
 
-EXACT = 2_500  # rows or features up to which leave-one-out is worked out exactly
-SETTLED = 3_000  # rows from which on one held-out fifth settles a penalty
+EXACT = 1_200  # rows or features up to which leave-one-out is worked out exactly: the time grows with their cube
+SETTLED = 3_000  # rows from which on one held-out fifth settles a penalty; from a third of them, three folds do
 
 
 def refuse_classes(out: Spec, model: str, instead: str) -> None:
@@ -66,7 +66,8 @@ class LeaveOneOutRidge(RegressorMixin, _ReadsSparse):
 class HeldOutLogistic(ClassifierMixin, _ReadsSparse):
     """Multinomial logistic regression whose C has the smallest log loss on held-out rows."""
 
-    def __init__(self, weakest: float = 1e3, strongest: float = 1e-4, count: int = 8, folds: int = 5, random_state: int = 0):
+    def __init__(self, weakest: float = 1e3, strongest: float = 1e-4, count: int = 8, folds: int = 5,
+                 random_state: int = 0):
         self.weakest, self.strongest, self.count = weakest, strongest, count
         self.folds, self.random_state = folds, random_state
 
@@ -141,6 +142,7 @@ def held_out(y: np.ndarray, folds: int, seed: int) -> list[tuple[np.ndarray, np.
     from sklearn.model_selection import KFold, StratifiedKFold
 
     classes = np.issubdtype(np.asarray(y).dtype, np.integer)
+    folds = min(folds, 3) if len(y) >= SETTLED // 3 else folds
     rarest = np.unique(y, return_counts=True)[1].min() if classes else len(y)
     kind = StratifiedKFold if classes and rarest >= 2 else KFold
     count = int(np.clip(folds, 2, max(min(rarest, len(y)), 2))) if kind is StratifiedKFold else min(folds, len(y))
@@ -245,8 +247,8 @@ def _least_penalty(x: Any, y: np.ndarray) -> float:
 def _sparse_logistic(x: Any, y: np.ndarray, weight: np.ndarray, penalty: float) -> tuple[np.ndarray, float]:
     if y.all() or not y.any():
         return np.zeros(x.shape[1]), 20.0 if y.all() else -20.0
-    model = LogisticRegression(C=penalty, l1_ratio=1.0, solver="liblinear", max_iter=60, tol=1e-3, intercept_scaling=10.0,
-                               random_state=0).fit(x, y, sample_weight=weight)
+    model = LogisticRegression(C=penalty, l1_ratio=1.0, solver="liblinear", max_iter=60, tol=1e-3,
+                               intercept_scaling=10.0, random_state=0).fit(x, y, sample_weight=weight)
     return model.coef_[0], float(model.intercept_[0])
 
 
@@ -268,8 +270,8 @@ class _Curves(BaseEstimator):
     def _learn(self, kind: Any, x: np.ndarray, y: np.ndarray, sample_weight: np.ndarray | None) -> Any:
         self.chosen_ = self._chosen(x, y)
         self.n_features_in_ = x.shape[1]
-        self.model_ = kind(interactions=self.pairs, outer_bags=self.bags, learning_rate=self.rate, max_rounds=self.rounds,
-                           random_state=self.random_state, n_jobs=self.n_jobs)
+        self.model_ = kind(interactions=self.pairs, outer_bags=self.bags, learning_rate=self.rate,
+                           max_rounds=self.rounds, random_state=self.random_state, n_jobs=self.n_jobs)
         self.model_.fit(np.asarray(x[:, self.chosen_], dtype=np.float64), y, sample_weight=sample_weight)
         return self
 

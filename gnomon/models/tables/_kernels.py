@@ -1,4 +1,4 @@
-"""Kernel estimators that choose their kernel in `fit`: support vectors and Gaussian processes. Imported inside builders."""
+"""Kernel estimators that choose their kernel in `fit`: support vectors and Gaussian processes. Imported lazily."""
 
 from __future__ import annotations
 
@@ -52,9 +52,16 @@ class VectorNumbers(RegressorMixin, BaseEstimator):
         splits = held_out(y, self.folds, self.random_state)
         for penalty in PENALTIES:
             for width in WIDTHS:
-                fits = ((_regressor(penalty, width * unit).fit(x[a], y[a], sample_weight=weight[a]), b) for a, b in splits)
-                loss[penalty, width * unit] = sum(float(weight[b] @ (m.predict(x[b]) - y[b]) ** 2) for m, b in fits)
+                gamma = width * unit
+                loss[penalty, gamma] = sum(self._loss(x, y, weight, a, b, penalty, gamma) for a, b in splits)
         return min(loss, key=lambda k: loss[k])
+
+    @staticmethod
+    def _loss(x: np.ndarray, y: np.ndarray, weight: np.ndarray, a: np.ndarray, b: np.ndarray, penalty: float,
+              gamma: float) -> float:
+        """Weighted squared error on rows b of a fit on rows a."""
+        model = _regressor(penalty, gamma).fit(x[a], y[a], sample_weight=weight[a])
+        return float(weight[b] @ (model.predict(x[b]) - y[b]) ** 2)
 
     def predict(self, x: np.ndarray) -> np.ndarray:
         return self.model_.predict(x) * self.spread_ + self.centre_
@@ -84,7 +91,8 @@ class VectorClasses(ClassifierMixin, BaseEstimator):
         self.curve_ = _curve().fit(scores, truth)
         return self
 
-    def _choose(self, x: np.ndarray, y: np.ndarray, weight: np.ndarray) -> tuple[float, float, np.ndarray, np.ndarray]:
+    def _choose(self, x: np.ndarray, y: np.ndarray,
+                weight: np.ndarray) -> tuple[float, float, np.ndarray, np.ndarray]:
         """C, gamma, and the held-out scores they gave with their truth; the least held-out log loss decides."""
         splits = _every_class(y, held_out(y, self.folds, self.random_state))
         unit, found = _whole_width(x), []
@@ -103,7 +111,8 @@ class VectorClasses(ClassifierMixin, BaseEstimator):
 
     def predict_proba(self, x: np.ndarray) -> np.ndarray:
         proba = np.zeros((x.shape[0], len(self.classes_)))
-        proba[:, np.searchsorted(self.classes_, self.curve_.classes_)] = self.curve_.predict_proba(_scores(self.model_, x))
+        known = np.searchsorted(self.classes_, self.curve_.classes_)
+        proba[:, known] = self.curve_.predict_proba(_scores(self.model_, x))
         return proba
 
     def predict(self, x: np.ndarray) -> np.ndarray:

@@ -21,13 +21,15 @@ CARD = Card(
 )
 
 
-def boosting(inputs: Any, out: Spec, *, rate: float = 0.05, leaves: int | None = None, smallest: int | None = None,
-             shrink: float = 1.0, rounds: int = 2000, bags: int | None = None, random_state: int = 0, n_jobs: int = 1) -> Any:
-    """Trees of `leaves` leaves with at least `smallest` rows each, added at the rate `rate`, weights shrunk by `shrink`.
+def boosting(inputs: Any, out: Spec, *, rate: float | None = None, leaves: int | None = None,
+             smallest: int | None = None, shrink: float = 1.0, rounds: int = 2000, bags: int | None = None,
+             random_state: int = 0, n_jobs: int = 1) -> Any:
+    """Trees of `leaves` leaves with at least `smallest` rows each, added at the rate `rate`, shrunk by `shrink`.
 
     How many trees, at most `rounds`, is decided on rows the method holds back; then everything is used to fit them
-    again, `bags` times with other random choices, averaged. None: by the number of rows (small trees and five bags for
-    small data). LightGBM where it is installed (extra `boost`), else scikit-learn's histogram boosting.
+    again, `bags` times with other random choices, averaged. None: by the size of the data (small trees, a
+    rate of 0.05 and five bags for small data; 0.1 or 0.2 and one bag for large). LightGBM where it is installed (extra
+    `boost`), else scikit-learn's histogram boosting.
     """
     from gnomon.models.tables._boosted import BoostedClasses, BoostedNumbers
 

@@ -21,10 +21,10 @@ CARD = Card(
 )
 
 
-def explainable_boosting(inputs: Any, out: Spec, *, pairs: int = 0, bags: int = 4, rate: float = 0.015, rounds: int = 5_000,
-                         most: int = 300, random_state: int = 0, n_jobs: int = 1) -> Any:
-    """A generalised additive model: link(E y) = a + sum_j f_j(x_j), each f_j a step curve, boosted in turns with a small
-    rate; `pairs` interactions of two inputs. The `most` features that vary with the target are used (by F-test).
+def explainable_boosting(inputs: Any, out: Spec, *, pairs: int = 0, bags: int = 4, rate: float = 0.015,
+                         rounds: int = 5_000, most: int = 300, random_state: int = 0, n_jobs: int = 1) -> Any:
+    """A generalised additive model: link(E y) = a + sum_j f_j(x_j), each f_j a step curve, boosted in turns with a
+    small rate; `pairs` interactions of two inputs. The `most` features that vary with the target are used (by F-test).
 
     Needs interpret-core. Several classes: no pairs.
     """

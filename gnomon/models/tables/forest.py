@@ -20,6 +20,7 @@ CARD = Card(
     cost="seconds",
 )
 WIDE = 60  # features from which on a tree looks at a third of them at each cut
+TRIED = 250  # but at no more than so many
 
 
 def forest(inputs: Any, out: Spec, *, trees: int = 0, leaf: int = 1, share: float | None = None,
@@ -27,12 +28,13 @@ def forest(inputs: Any, out: Spec, *, trees: int = 0, leaf: int = 1, share: floa
     """The average of trees grown on bootstrap samples of at most `rows` rows, leaves of at least `leaf` rows.
 
     trees: 0 means 300 up to 3,000 rows, then fewer, 100 from 9,000 on. share: of the features, how many are tried at
-    each cut; None: for classes the square root of their number, for numbers all of them, a third when more than 60.
+    each cut; None: for classes the square root of their number, for numbers all, beyond 60 a third, at most 250.
     """
     from gnomon.models.tables._estimators import ForestClasses, ForestNumbers
 
     width = sum(spec.shape[0] for spec in inputs.values() if spec.shape)
-    tried = share if share is not None else "sqrt" if out.categories else 1 / 3 if width > WIDE else 1.0
+    tried = "sqrt" if out.categories else min(1 / 3, TRIED / width) if width > WIDE else 1.0
+    tried = tried if share is None else share
     kind = ForestClasses if out.categories else ForestNumbers
     return kind(n_estimators=trees, min_samples_leaf=leaf, max_features=tried, most_rows=rows,
                 random_state=random_state, n_jobs=n_jobs)

@@ -22,9 +22,9 @@ CARD = Card(
 
 def gaussian_process(inputs: Any, out: Spec, *, rows: int = 2_000, searched: int = 500, restarts: int = 2,
                      random_state: int = 0) -> Any:
-    """Regression: variance x Matern 5/2 with a length per input (one for all beyond 20 inputs) + linear + noise, the
-    target standardised; the marginal likelihood is maximised on at most `searched` rows from `restarts` starts, then all
-    rows are used. Classes: one Gaussian-kernel process a class (Laplace), up to 1,000 rows.
+    """Regression: variance x Matern 5/2 with a length per input (one for all beyond 20 inputs) + linear + noise,
+    the target standardised; the marginal likelihood is maximised on at most `searched` rows from `restarts` starts,
+    then all rows are used. Classes: one Gaussian-kernel process a class (Laplace), up to 1,000 rows.
     Raises E-ROWS-MANY above `rows` rows: the time grows with their cube.
     """
     from gnomon.models.tables._kernels import ProcessClasses, ProcessNumbers

@@ -25,7 +25,8 @@ def logistic(inputs: Any, out: Spec, *, weakest: float = 1e3, strongest: float =
     """minimise |W|^2 / 2 + C sum_i cross_entropy(y_i, W x_i + a), several classes jointly (multinomial).
 
     weakest, strongest: the largest and the smallest C tried, `count` in all on a log scale, each time the average log
-    loss on held-out rows decides; `folds` below 3,000 rows, one held-out fifth above. Sparse input is read as it is.
+    loss on held-out rows decides; `folds` folds, three from 1,000 rows on,
+    one held-out part from 3,000 on. Sparse input is read as it is.
     More features than rows: solved exactly in the rows' own space. Raises E-MODEL-TASK for a number.
     """
     from gnomon.models.tables._estimators import HeldOutLogistic, refuse_numbers

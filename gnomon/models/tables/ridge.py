@@ -23,7 +23,7 @@ CARD = Card(
 def ridge(inputs: Any, out: Spec, *, weakest: float = 1e-3, strongest: float = 1e6, count: int = 28) -> Any:
     """minimise sum_i w_i (y_i - x_i b - a)^2 + alpha |b|^2, alpha by leave-one-out over `count` values on a log scale.
 
-    weakest, strongest: the range of alpha. Features should be on one scale (form "scaled"). Sparse input is read as it is.
+    weakest, strongest: the range of alpha. Features should be on one scale (form "scaled"). Sparse input stays sparse.
     Raises E-MODEL-TASK for classes: that is logistic regression.
     """
     from gnomon.models.tables._estimators import LeaveOneOutRidge, refuse_classes

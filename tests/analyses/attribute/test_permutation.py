@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from fakes import Formula, table, values
+from attribution_fakes import Formula, table, values
 
 from gnomon.analyses.attribute._inputs import groups_of, parts_of
 from gnomon.analyses.attribute._intervals import jackknife, left_out, mean_over_units
@@ -21,7 +21,8 @@ def linear(n=800, seed=0):
 def run(learned, data, units=None, **options):
     n = len(data)
     task = options.pop("task", regress("y"))
-    return permutation_importance(learned, task, data, np.arange(n), np.arange(n) if units is None else units, **options)
+    units = np.arange(n) if units is None else units
+    return permutation_importance(learned, task, data, np.arange(n), units, **options)
 
 
 def test_unused_inputs_have_importance_zero_and_used_ones_their_closed_form():

@@ -13,8 +13,8 @@ from gnomon.data.features._view import fit_view, load_view, save_view, view_from
 from gnomon.data.table import Data, Dense, Role, Spec
 from gnomon.errors import InputError
 
-SMILES = ["CCO", "c1ccccc1O", "CC(=O)Nc1ccc(O)cc1", "CCCCCC", "OCC1OC(O)C(O)C(O)C1O", "CCN(CC)CC", "c1ccc2ccccc2c1", "CC#N",
-          "C1CCCCC1", "CC(C)Cc1ccc(cc1)C(C)C(=O)O", "ClC(Cl)Cl", None]
+SMILES = ["CCO", "c1ccccc1O", "CC(=O)Nc1ccc(O)cc1", "CCCCCC", "OCC1OC(O)C(O)C(O)C1O", "CCN(CC)CC", "c1ccc2ccccc2c1",
+          "CC#N", "C1CCCCC1", "CC(C)Cc1ccc(cc1)C(C)C(=O)O", "ClC(Cl)Cl", None]
 
 
 def words(values: list, kind: str, **spec) -> Dense:
@@ -22,7 +22,8 @@ def words(values: list, kind: str, **spec) -> Dense:
 
 
 def table(**columns: Dense) -> Data:
-    return Data(columns, {name: Role("input", "") for name in columns}, np.arange(len(next(iter(columns.values())))))
+    count = len(next(iter(columns.values())))
+    return Data(columns, {name: Role("input", "") for name in columns}, np.arange(count))
 
 
 def number(values) -> Dense:
@@ -39,7 +40,8 @@ def many_kinds(n: int = 40) -> Data:
         colour=Dense(rng.integers(-1, 3, n).astype(np.int32), Spec("category", categories=("red", "green", "blue"))),
         day=Dense(np.datetime64("2020-01-01", "ns") + rng.integers(0, 10**6, n).astype("timedelta64[m]"), Spec("date")),
         mol=words((SMILES * 4)[:n], "molecule"),
-        dna=words(["".join(rng.choice(list("ACGT"), rng.integers(20, 60))) for _ in range(n)], "sequence", detail="DNA"),
+        dna=words(["".join(rng.choice(list("ACGT"), long)) for long in rng.integers(20, 60, n)],
+                  "sequence", detail="DNA"),
         note=words([f"sample {i % 7} was {'cold' if i % 2 else 'warm and wet'}" for i in range(n)], "text"),
         photo=Dense(rng.integers(0, 256, (n, 3, 40, 36)).astype(np.uint8), Spec("image", shape=(3, 40, 36))))
 
@@ -67,7 +69,7 @@ def test_features_are_learned_from_the_given_rows_only():
     data, rows = many_kinds(), np.arange(30)
     state, arrays = fit_view(data, rows, data.inputs, dense=False, seed=1).state()
     other = many_kinds()
-    for name, column in other.columns.items():
+    for column in other.columns.values():
         if column.spec.kind != "molecule":
             column.values[30:] = column.values[0]  # none of these rows may count
     other.columns["note"].values[30:] = "unheard of words"
@@ -108,7 +110,8 @@ def test_dates():
     data = table(day=Dense(days, Spec("date")))
     view = fit_view(data, np.arange(4), ("day",), dense=True, form="raw", seed=0)
     row = dict(zip(view.names, view.transform(data, np.arange(4))[1], strict=True))
-    assert (row["day: year"], row["day: month"], row["day: day of week"], row["day: hour"]) == (2024, 2, 3, 12)  # a Thursday
+    seen = [row[f"day: {part}"] for part in ("year", "month", "day of week", "hour")]
+    assert seen == [2024, 2, 3, 12]  # a Thursday
     assert row["day: elapsed days"] == pytest.approx(19783 + 12.5 / 24, abs=2e-3)
     assert np.isnan(view.transform(data, np.arange(4))[3]).all()
 
@@ -152,7 +155,8 @@ def test_positions_and_alignment():
     rng = np.random.default_rng(0)
     variants = np.array(["MKV" + "".join(v) for v in product("AC", "DE")], dtype=object)
     assert _sequences.is_aligned(variants)
-    assert not _sequences.is_aligned(np.array(["".join(rng.choice(list("ACGT"), 200)) for _ in range(50)], dtype=object))
+    random = ["".join(rng.choice(list("ACGT"), 200)) for _ in range(50)]
+    assert not _sequences.is_aligned(np.array(random, dtype=object))
     data = table(s=words(list(variants), "sequence", detail="protein"))
     view = fit_view(data, np.arange(4), ("s",), dense=True, seed=0)
     assert view.names == ("s: A at 4", "s: C at 4", "s: D at 5", "s: E at 5")
@@ -164,7 +168,8 @@ def test_lists_of_mutations():
     assert _sequences.is_mutations(lists) and not _sequences.is_mutations(np.array(["ACD", "M108"], dtype=object))
     known = _sequences.fit_mutations(lists[:2])
     assert known == ["A108D", "N144D"]
-    assert _sequences.mutations(lists, known).toarray().tolist() == [[1, 0, 1], [1, 1, 2], [0, 0, 0], [0, 1, 2], [0, 0, 0]]
+    counted = _sequences.mutations(lists, known).toarray().tolist()
+    assert counted == [[1, 0, 1], [1, 1, 2], [0, 0, 0], [0, 1, 2], [0, 0, 0]]
 
 
 def test_composition():

@@ -1,0 +1,117 @@
+"""One learned thing, the rows to be explained, and what it takes to explain them: copies with nothing learned, time."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from gnomon.analyses.attribute._ground import Ground, ground_of
+from gnomon.analyses.attribute._inside import relabelled, shaken
+from gnomon.analyses.attribute._question import Question
+from gnomon.data.table import Data
+
+SCALAR = ("number", "category", "date")
+RANDOMISED = 3  # randomised copies that are explained; with few pieces a row, more (their correlations are coarse)
+RANDOMISED_SCALAR = 5
+ENOUGH, RELABELLED = 50, 400  # held-out rows from which on labels are dealt out anew among them; at most so many
+DELETIONS = 36  # predictions a row that the deletion gate takes
+
+
+def strongest(learned: Any) -> tuple[Any, str]:
+    """Of an ensemble, the first member of the kind with the most weight (folds and seeds of one recipe count together),
+    and a note saying so; anything else itself."""
+    members = getattr(learned, "members", None)
+    if not members:
+        return learned, ""
+    weight: dict[str, float] = {}
+    first: dict[str, Any] = {}
+    for member, share in zip(members, learned.weights, strict=True):
+        kind = _kind_of(member)
+        weight[kind] = weight.get(kind, 0.0) + float(share)
+        first.setdefault(kind, member)
+    best = max(weight, key=lambda k: weight[k])
+    if len(members) == 1:
+        return first[best], ""
+    total = sum(weight.values())
+    return first[best], f"one of {len(members)} models averaged; its kind has {weight[best] / total:.0%} of the weight"
+
+
+def _kind_of(member: Any) -> str:
+    """Equal for models of one recipe."""
+    from gnomon.methods._fitted import Fitted
+
+    if isinstance(member, Fitted):
+        return f"{member.view.name}/{member.view.form}/{[type(e).__name__ for e in member.estimators]}"
+    module = getattr(member, "module", None)
+    return type(member).__name__ if module is None else f"{module}"
+
+
+@dataclass(frozen=True)
+class Case:
+    """What every attempt needs to know."""
+
+    learned: Any
+    task: Any
+    data: Data
+    rows: np.ndarray
+    reference: np.ndarray
+    question: Question
+    seed: int
+    fit_again: Callable[[int], Any] | None
+    end: float  # by the monotonic clock
+
+    @property
+    def is_fitted(self) -> bool:
+        from gnomon.methods._fitted import Fitted
+
+        return isinstance(self.learned, Fitted)
+
+    @property
+    def is_network(self) -> bool:
+        from gnomon.methods._network import Network
+
+        return isinstance(self.learned, Network)
+
+    def randomised(self) -> tuple[list[Any], str]:
+        """Copies with nothing learned, and what was randomised: "weights" of networks, else "labels"."""
+        seeds = self.seeds
+        if self.is_network:
+            return [replace(self.learned, module=shaken(self.learned.module, s)) for s in seeds], "weights"
+        if self.is_fitted and (len(self.reference) >= ENOUGH or self.fit_again is None):
+            rows = self.reference[:: -(-len(self.reference) // RELABELLED)]
+            return [relabelled(self.learned, self.task, self.data, rows, s) for s in seeds], "labels"
+        if self.fit_again is not None:
+            again = [strongest(self.fit_again(s))[0] for s in seeds[:RANDOMISED]]
+            return [a for a in again if _kind_of(a) == _kind_of(self.learned)], "labels"
+        return [], "labels"
+
+    @property
+    def seeds(self) -> list[int]:
+        """One a randomised copy."""
+        structured = any(self.data.kind(c) not in SCALAR for c in self.data.inputs)
+        return [self.seed + 1 + k for k in range(RANDOMISED if structured else RANDOMISED_SCALAR)]
+
+    def affordable(self, technique: str, a_row: float) -> Case | str:
+        """The same about as many rows (all, 24 or 12) as `a_row` predictions each leave time for, judged by how long
+        the untouched rows take; or why the technique is not begun."""
+        start = time.monotonic()
+        self.learned.predict(self.data.take(self.rows), np.arange(len(self.rows)))
+        needed = (time.monotonic() - start) / len(self.rows) * (a_row + DELETIONS)
+        for count in (len(self.rows), 24, 12):
+            if count <= len(self.rows) and start + count * needed <= self.end:
+                return self if count == len(self.rows) else self.only(np.arange(count))
+        return f"{technique.replace('_', ' ')} would take about {12 * needed:.0f} s for 12 rows, more than was left"
+
+    def only(self, kept: np.ndarray) -> Case:
+        """The same about fewer rows (places in `rows`)."""
+        classes = self.question.classes
+        fewer = replace(self.question, classes=None if classes is None else classes[kept])
+        return replace(self, rows=self.rows[kept], question=fewer)
+
+    def ground(self, learned: Any | None = None) -> Ground:
+        predict = (learned or self.learned).predict
+        return ground_of(self.data, self.rows, self.reference, self.question, predict, seed=self.seed)

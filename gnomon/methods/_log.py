@@ -1,0 +1,89 @@
+"""What a run leaves to be read: log.csv for people and programs, and the same as TensorBoard events."""
+
+from __future__ import annotations
+
+import csv
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+FILE = "log.csv"
+
+
+class Log:
+    """One line a reading: step, seconds since the start, then named numbers. New names widen the table."""
+
+    def __init__(self, folder: Path | None):
+        self.folder = None if folder is None else Path(folder)
+        self.started = time.monotonic()
+        self.columns: list[str] = []
+        self.events: Any = None
+
+    def write(self, step: int, values: Mapping[str, float]) -> None:
+        """Append a line, and the numbers as events."""
+        if self.folder is None:
+            return
+        self.folder.mkdir(parents=True, exist_ok=True)
+        row = {"step": step, "seconds": round(time.monotonic() - self.started, 3),
+               **{name: f"{value:.6g}" for name, value in values.items()}}
+        if not set(row) <= set(self.columns):
+            rows = read_log(self.folder) if self.columns else []
+            self.columns += [name for name in row if name not in self.columns]
+            self._rewrite(rows)
+        with (self.folder / FILE).open("a", newline="", encoding="utf-8") as file:
+            csv.DictWriter(file, self.columns).writerow(row)
+        self._event(step, values)
+
+    def rewind(self, step: int) -> None:
+        """Forget lines after `step`: the run goes on from there."""
+        if self.folder is None:
+            return
+        rows = [row for row in read_log(self.folder) if row["step"] <= step] if step else []
+        self.columns = list(dict.fromkeys(name for row in rows for name in row))
+        if rows:
+            self.started = time.monotonic() - rows[-1]["seconds"]
+            self._rewrite(rows)
+        else:
+            (self.folder / FILE).unlink(missing_ok=True)
+            for old in self.folder.glob("events.out.tfevents.*"):
+                old.unlink()
+
+    def close(self) -> None:
+        if self.events is not None:
+            self.events.close()
+            self.events = None
+
+    def _rewrite(self, rows: list[dict[str, float]]) -> None:
+        with (self.folder / FILE).open("w", newline="", encoding="utf-8") as file:  # type: ignore[operator]
+            writer = csv.DictWriter(file, self.columns)
+            writer.writeheader()
+            writer.writerows(rows)
+
+    def _event(self, step: int, values: Mapping[str, float]) -> None:
+        """TensorBoard's own writer, where it is installed."""
+        try:
+            from tensorboard.compat.proto.event_pb2 import Event
+            from tensorboard.compat.proto.summary_pb2 import Summary
+            from tensorboard.summary.writer.event_file_writer import EventFileWriter
+        except ImportError:
+            return
+        if self.events is None:
+            self.events = EventFileWriter(str(self.folder))
+        scalars = [Summary.Value(tag=name.replace(".", "/"), simple_value=float(value)) for name, value in values.items()]
+        self.events.add_event(Event(wall_time=time.time(), step=step, summary=Summary(value=scalars)))
+
+
+def read_log(folder: Path) -> list[dict[str, float]]:
+    """The lines of log.csv as numbers, without the empty cells; a torn last line is left out."""
+    path = Path(folder) / FILE
+    if not path.exists():
+        return []
+    rows = []
+    with path.open(newline="", encoding="utf-8") as file:
+        for line in csv.DictReader(file):
+            try:
+                rows.append({name: float(text) for name, text in line.items() if text not in (None, "")})
+            except (TypeError, ValueError):
+                continue
+    return [row for row in rows if "step" in row and "seconds" in row]

@@ -1,0 +1,291 @@
+"""Look B: every finding with its fault planted, and clean data without it."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+sys.path.insert(0, str(Path(__file__).parent))
+from making import clean_table, codes_of, make
+
+from gnomon.analyses.explore._look import look_inputs, look_target
+from gnomon.analyses.explore.leaks import leaks
+
+ALL = np.arange(600)
+
+
+def look(data, target="y", rows=None, **options):
+    return look_target(data, (target,), np.arange(len(data)) if rows is None else rows,
+                       groups=look_inputs(data).groups, **options)
+
+
+def of(looked, code):
+    return [f for f in looked.findings if f.code == code]
+
+
+def classes(frame, labels=("no", "yes")):
+    frame = frame.copy()
+    frame["y"] = np.where(frame["y"] > frame["y"].median(), labels[1], labels[0])
+    return frame
+
+
+@pytest.mark.parametrize("task", ["number", "classes"])
+def test_clean_tables_draw_no_warning(task):
+    alarms = 0
+    for seed in range(5):
+        frame = clean_table(300, seed)
+        alarms += bool(codes_of(look(make(classes(frame) if task == "classes" else frame)), ("warn", "block")))
+    assert alarms <= 1
+
+
+def test_only_training_rows_are_seen():
+    frame = clean_table()
+    rows = np.arange(0, 600, 2)
+    before = look(make(frame), rows=rows)
+    frame.loc[1::2, "y"] = np.random.default_rng(0).normal(50, 9, 300)
+    assert look(make(frame), rows=rows).findings == before.findings
+
+
+@pytest.mark.parametrize(("make_leak", "excluded"), [
+    (lambda y, r: 3 * y + 2, True), (lambda y, r: np.exp(y), True),
+    (lambda y, r: y + r.normal(size=len(y)) * y.std() * 0.1, False),
+    (lambda y, r: np.where(y > 0.4, "high", "low"), True)])
+def test_leaks_of_a_number(make_leak, excluded):
+    frame = clean_table()
+    frame.insert(0, "lab", make_leak(frame["y"].to_numpy(), np.random.default_rng(0)))
+    looked = look(make(frame))
+    assert [f.columns for f in of(looked, "LOOK-LEAK")] == [("lab",)]
+    assert ("lab" in looked.exclude) == excluded
+
+
+@pytest.mark.parametrize(("make_leak", "excluded"), [
+    (lambda y, r: np.where(y == "yes", 7.0, 3.0), True), (lambda y, r: np.where(y == "yes", "B", "A"), True),
+    (lambda y, r: (y == "yes") * 1.0 + r.normal(size=len(y)) * 0.15, False),
+    (lambda y, r: np.where(y == "yes", r.normal(size=len(y)), np.nan), True)])
+def test_leaks_of_a_class(make_leak, excluded):
+    frame = classes(clean_table())
+    frame.insert(0, "lab", make_leak(frame["y"].to_numpy(), np.random.default_rng(0)))
+    looked = look(make(frame))
+    assert [f.columns for f in of(looked, "LOOK-LEAK")] == [("lab",)]
+    assert ("lab" in looked.exclude) == excluded
+
+
+def test_a_strong_but_honest_column_is_no_leak():
+    frame = clean_table()
+    frame["y"] = frame["score"] * 2 + np.random.default_rng(0).normal(0, 0.8, 600)
+    assert not of(look(make(frame)), "LOOK-LEAK")
+    frame["y"] = np.where(frame["score"] + np.random.default_rng(0).normal(0, 0.4, 600) > 0, "a", "b")
+    assert not of(look(make(frame)), "LOOK-LEAK")
+
+
+def test_a_named_prediction_is_set_aside_only_when_it_goes_with_the_target():
+    frame = clean_table()
+    rng = np.random.default_rng(0)
+    frame["predictions"] = frame["y"] * 0.6 + rng.normal(size=600) * frame["y"].std()
+    assert "predictions" in look(make(frame)).exclude
+    frame["predictions"] = rng.normal(size=600)
+    assert not look(make(frame)).exclude
+
+
+def test_a_column_recorded_afterwards_is_warned_of_and_kept():
+    frame = classes(clean_table())
+    rng = np.random.default_rng(0)
+    frame["discharge_days"] = rng.gamma(3, 2, 600) + 3 * (frame["y"] == "yes")
+    looked = look(make(frame))
+    assert of(looked, "LOOK-LEAK")[0].columns == ("discharge_days",) and not looked.exclude
+
+
+def test_row_order_and_file_types():
+    frame = classes(clean_table()).sort_values("y", ignore_index=True)
+    looked = look(make(frame))
+    assert of(looked, "LOOK-LEAK")[0].grade == "note" and not looked.exclude
+    frame["counter"] = np.arange(600.0) * 2
+    assert "counter" in look(make(frame)).exclude
+    shuffled = classes(clean_table())
+    items = tuple(f"{i}.{'png' if y == 'yes' else 'jpg'}" for i, y in enumerate(shuffled["y"]))
+    assert "type of the file" in of(look(make(shuffled, items=items)), "LOOK-LEAK")[0].claim
+    assert not of(look(make(shuffled, items=tuple(f"{i}.png" for i in range(600)))), "LOOK-LEAK")
+
+
+def test_replicates_and_conflicts():
+    frame = clean_table(300)
+    twice = pd.concat([frame, frame.iloc[:40]], ignore_index=True)
+    rng = np.random.default_rng(0)
+    twice.loc[300:, "y"] += rng.normal(0, 0.14, 40)
+    looked = look(make(twice))
+    assert of(looked, "LOOK-REPLICATE") and not of(looked, "LOOK-CONFLICT")
+    assert 0.06 < looked.facts["replicate_sd"] < 0.16  # the truth is 0.14 / sqrt(2)
+    twice.loc[[305, 311], "y"] += 9
+    assert set(of(look(make(twice)), "LOOK-CONFLICT")[0].rows) == {5, 305, 11, 311}
+    assert not of(look(make(frame)), "LOOK-REPLICATE")
+
+
+def test_conflicting_classes():
+    frame = classes(clean_table(300))
+    twice = pd.concat([frame, frame.iloc[:12]], ignore_index=True)
+    assert not of(look(make(twice)), "LOOK-CONFLICT")
+    twice.loc[300, "y"] = "no" if twice.loc[0, "y"] == "yes" else "yes"
+    assert of(look(make(twice)), "LOOK-CONFLICT")[0].rows == (0, 300)
+
+
+def blobs(n=600, seed=0):
+    rng = np.random.default_rng(seed)
+    label = rng.integers(0, 3, n)
+    x = rng.normal(size=(n, 6)) + np.eye(3, 6)[label] * 5
+    return pd.DataFrame(x).add_prefix("x"), np.array(["a", "b", "c"])[label], rng
+
+
+def test_wrong_labels_are_listed_by_row():
+    frame, label, rng = blobs()
+    assert not of(look(make(frame.assign(y=label))), "LOOK-LABEL")
+    wrong = np.sort(rng.choice(600, 30, replace=False))
+    label[wrong] = np.where(label[wrong] == "a", "b", "a")
+    found = of(look(make(frame.assign(y=label))), "LOOK-LABEL")[0]
+    hit = len(set(found.rows) & set(wrong.tolist()))
+    assert hit >= 0.9 * len(wrong) and hit >= 0.9 * len(found.rows) and 0.03 < found.values["rate"] < 0.07
+
+
+def test_overlapping_classes_are_not_called_wrong_labels():
+    alarms = 0
+    for seed in range(5):
+        rng = np.random.default_rng(seed)
+        x = rng.normal(size=(300, 5))
+        y = np.where(rng.random(300) < 1 / (1 + np.exp(-1.5 * x[:, 0] - x[:, 1])), "a", "b")
+        alarms += bool(of(look(make(pd.DataFrame(x).add_prefix("x").assign(y=y))), "LOOK-LABEL"))
+    assert alarms <= 1
+
+
+def test_confident_joint_agrees_with_cleanlab():
+    cleanlab = pytest.importorskip("cleanlab")
+    from gnomon.analyses.explore._lapses import confident_joint
+
+    rng = np.random.default_rng(0)
+    proba = rng.dirichlet([0.6] * 4, 800)
+    labels = np.array([rng.choice(4, p=p) for p in proba])
+    theirs = cleanlab.filter.find_label_issues(labels, proba, filter_by="confident_learning", n_jobs=1)
+    own = confident_joint(proba, labels)
+    assert (own == theirs).mean() > 0.99
+
+
+def test_wrong_targets_of_a_regression():
+    frame = clean_table()
+    frame["y"] = frame["score"] * 3 + 0.1 * frame["height"] + np.random.default_rng(0).normal(0, 0.3, 600)
+    assert not of(look(make(frame)), "LOOK-LABEL")
+    frame.loc[[10, 20, 30], "y"] += 30
+    assert {10, 20, 30} <= set(of(look(make(frame)), "LOOK-LABEL")[0].rows)
+
+
+def test_gaps_that_depend_on_the_target():
+    frame = classes(clean_table())
+    rng = np.random.default_rng(0)
+    frame.loc[rng.random(600) < 0.2, "dose"] = np.nan
+    assert not of(look(make(frame)), "LOOK-MISSING-INFORMATIVE")
+    frame.loc[(frame["y"] == "yes") & (rng.random(600) < 0.4), "mass"] = np.nan
+    assert of(look(make(frame)), "LOOK-MISSING-INFORMATIVE")[0].columns == ("mass",)
+
+
+def test_confounding_with_a_scanner():
+    frame = classes(clean_table())
+    rng = np.random.default_rng(0)
+    frame["scanner"] = rng.choice(["s1", "s2"], 600)
+    assert not of(look(make(frame)), "LOOK-CONFOUND")
+    frame["scanner"] = np.where(rng.random(600) < 0.8, np.where(frame["y"] == "yes", "s1", "s2"), frame["scanner"])
+    found = of(look(make(frame)), "LOOK-CONFOUND")[0]
+    assert found.grade == "warn" and found.columns == ("scanner",)
+
+
+def test_strength_of_association_is_bergsmas():
+    from gnomon.analyses.explore._leaks import association
+
+    a = np.repeat([0, 1], 50)
+    assert association(a, a)[0] == pytest.approx(1.0)
+    independent = np.tile([0, 1], 50)
+    assert association(a, independent) == (0.0, pytest.approx(1.0))
+
+
+def test_imbalance_and_small():
+    frame = clean_table(1500)
+    assert not codes_of(look(make(classes(frame)))) & {"LOOK-IMBALANCE", "LOOK-SMALL"}
+    frame["y"] = np.where(frame["y"] > frame["y"].quantile(0.98), "rare", "common")
+    assert of(look(make(frame)), "LOOK-IMBALANCE")[0].grade == "warn"
+    assert of(look(make(clean_table(40))), "LOOK-SMALL")[0].grade == "warn"
+    assert of(look(make(clean_table(400))), "LOOK-SMALL")[0].grade == "note"
+
+
+def test_small_counts_units_and_not_rows():
+    frame = clean_table(1200)
+    frame["patient_id"] = np.repeat(np.arange(30), 40)
+    found = of(look(make(frame)), "LOOK-SMALL")[0]
+    assert found.grade == "warn" and found.values["training_units"] == 30
+
+
+def test_a_ceiling_and_two_units_in_the_target():
+    frame = clean_table()
+    assert not codes_of(look(make(frame))) & {"LOOK-CENSORED", "LOOK-UNITS"}
+    frame["y"] = np.minimum(frame["y"], frame["y"].quantile(0.8))
+    assert of(look(make(frame)), "LOOK-CENSORED")[0].values["end"] == "largest"
+    frame = clean_table().rename(columns={"y": "pIC50"})
+    frame["pIC50"] = 6 + frame["pIC50"].rank(pct=True) * 3
+    frame.loc[:20, "pIC50"] = 10 ** (9 - frame.loc[:20, "pIC50"])
+    looked = look(make(frame, roles={"pIC50": "target"}), "pIC50")
+    assert of(looked, "LOOK-UNITS")
+
+
+def test_drift_along_the_rows_within_classes():
+    frame = classes(clean_table())
+    assert not of(look(make(frame)), "LOOK-DRIFT")
+    frame.loc[300:, "height"] += 8
+    assert of(look(make(frame)), "LOOK-DRIFT")[0].columns == ("height",)
+    by_class = classes(clean_table()).sort_values("y", ignore_index=True)  # sorted by class: no drift within it
+    assert not of(look(make(by_class)), "LOOK-DRIFT")
+
+
+def test_time_to_event():
+    frame = clean_table()
+    rng = np.random.default_rng(0)
+    frame["survival_days"] = rng.gamma(2, 100, 600)
+    roles = {"survival_days": "target", "y": "ignore"}
+    assert not of(look(make(frame, roles=roles), "survival_days"), "LOOK-EVENT")
+    frame["event"] = rng.choice(["yes", "no"], 600)
+    assert of(look(make(frame, roles=roles), "survival_days"), "LOOK-EVENT")
+
+
+def test_two_targets_each_get_their_look():
+    frame = clean_table()
+    frame["z"] = frame["y"] * 2 + 1
+    data = make(frame, roles={"z": "target"})
+    looked = look_target(data, ("y", "z"), ALL, groups={})
+    assert sum(c.code == "LOOK-LABEL" for c in looked.checks) == 2
+
+
+def test_acceptance_esol_crispr_bace_hannover(shared_data):
+    esol = pd.read_csv(shared_data / "molecules_esol" / "esol.csv").drop(columns=["smiles", "Compound ID"])
+    target = "measured log solubility in mols per litre"
+    def leaks_only(frame: pd.DataFrame, target: str) -> object:
+        return leaks(make(frame, roles={target: "target"}), target, np.arange(len(frame)), groups={})
+
+    assert set(leaks_only(esol, target).exclude) == {"ESOL predicted log solubility in mols per litre"}
+    guides = pd.read_csv(shared_data / "crispr_azimuth" / "azimuth.csv").drop(columns=["30mer"])
+    looked = leaks_only(guides, "score_drug_gene_rank")
+    assert {"predictions", "score_drug_gene_threshold"} == set(looked.exclude)
+    bace = pd.read_csv(shared_data / "molecules_bace" / "bace.csv")[["Class", "pIC50"]]
+    assert "Class" in leaks_only(bace, "pIC50").exclude
+    bace["Class"] = bace["Class"].map({0: "no", 1: "yes"})
+    assert "pIC50" in leaks_only(bace, "Class").exclude
+    chest = pd.read_csv(shared_data / "images_covid_hannover" / "patients.csv")
+    chest["icu"] = np.where(chest["icu_admission_offset"].notna(), "yes", "no")
+    looked = look(make(chest, roles={"icu": "target", "image_id": "identifier"}), "icu")
+    named = {c for f in of(looked, "LOOK-LEAK") for c in f.columns}
+    assert {c for c in chest if c.endswith("_offset")} <= named
+
+
+def test_real_clean_tables_draw_no_leak(shared_data):
+    for name in ("concrete", "energy", "yacht"):
+        frame = pd.read_csv(shared_data / "tables_uci" / f"{name}.csv")
+        target = frame.columns[-1]
+        looked = look(make(frame, roles={target: "target"}), target)
+        assert not of(looked, "LOOK-LEAK") and not looked.exclude, name

@@ -1,0 +1,143 @@
+"""Splits: units never straddle parts, sealed rows follow from the data, classes stay in proportion."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from gnomon.data.split import Policy, carve_stop, choose_policy, join_units, parse_policy, split_rows
+from gnomon.data.table import Data, Dense, Role, Spec
+from gnomon.errors import InputError
+
+
+@dataclass(frozen=True)
+class Tie:
+    codes: np.ndarray
+    kind: str
+    because: str = "planted"
+
+
+def table(n: int, seed: int = 0, **more) -> Data:
+    rng = np.random.default_rng(seed)
+    columns = {"x": Dense(rng.normal(size=n), Spec("number")),
+               "y": Dense(rng.integers(0, 2, n).astype(np.int32), Spec("category", categories=("a", "b")))}
+    roles = {"x": Role("input", ""), "y": Role("target", "")}
+    for name, (column, role) in more.items():
+        columns[name], roles[name] = column, Role(role, "")
+    return Data(columns, roles, np.arange(n))
+
+
+def labels(data: Data) -> np.ndarray:
+    return data.columns["y"].values.astype(int)
+
+
+def sides(parts):
+    return [fold.train for fold in parts.folds] + [parts.test]
+
+
+@settings(max_examples=25, deadline=None)
+@given(st.integers(0, 1000), st.integers(3, 400), st.integers(60, 1500))
+def test_no_unit_is_on_two_sides(seed, groups, n):
+    rng = np.random.default_rng(seed)
+    codes = rng.integers(0, groups, n)
+    if len(np.unique(codes)) < 2:
+        return
+    data = table(n, seed, g=(Dense(codes.astype(float), Spec("number")), "group"))
+    parts = split_rows(data, Policy("group", "g"), {}, labels(data), np.arange(n))
+    for fold in parts.folds:
+        assert not set(codes[fold.train]) & set(codes[fold.valid])
+        assert not set(codes[fold.train]) & set(codes[parts.test])
+        assert not len(np.intersect1d(fold.train, fold.valid))
+    assert sorted(np.concatenate([parts.develop, parts.test])) == list(range(n))
+
+
+def test_sealed_rows_do_not_depend_on_the_seed():
+    data = table(1500)
+    one, two = (split_rows(data, Policy("random"), {}, None, np.arange(1500), seed=s) for s in (0, 7))
+    assert np.array_equal(one.test, two.test) and len(one.test) >= 150
+    assert not np.array_equal(one.folds[0].valid, two.folds[0].valid)
+
+
+def test_under_a_thousand_units_cross_validates_without_a_sealed_part():
+    data = table(999)
+    parts = split_rows(data, Policy("stratified"), {}, labels(data), np.arange(999), repeats=3)
+    assert len(parts.test) == 0 and len(parts.folds) == 15 and parts.estimator == "repeated_cv"
+    for repeat in range(3):
+        seen = np.concatenate([f.valid for f in parts.folds if f.repeat == repeat])
+        assert sorted(seen) == list(range(999))
+
+
+def test_classes_stay_in_proportion():
+    data = table(600)
+    y = (np.arange(600) % 10 == 0).astype(int)
+    parts = split_rows(data, Policy("stratified"), {}, y, np.arange(600))
+    assert all(y[fold.valid].sum() == 12 for fold in parts.folds)
+
+
+def test_copies_stay_together_under_every_policy():
+    data = table(1200)
+    copies = np.arange(1200)
+    copies[600:610] = copies[:10]
+    parts = split_rows(data, Policy("random"), {"duplicates": Tie(copies, "duplicate")}, None, np.arange(1200))
+    for fold in parts.folds:
+        for part in (fold.valid, parts.test):
+            assert {i for i in range(10) if i in part} == {i - 600 for i in range(600, 610) if i in part}
+
+
+def test_units_are_connected_components():
+    assert join_units(np.array([0, 0, 1, 2, 3]), np.array([5, -1, 5, -1, 6])).tolist() == [0, 0, 0, 1, 2]
+
+
+def test_time_judges_on_the_future():
+    data = table(2000, t=(Dense(np.random.default_rng(1).permutation(2000).astype(float), Spec("number")), "time"))
+    parts = split_rows(data, choose_policy(data, {}), {}, None, np.arange(2000))
+    t = data.columns["t"].values
+    assert parts.policy == "time:t"
+    assert t[parts.folds[0].train].max() < t[parts.folds[0].valid].min() < t[parts.test].min()
+
+
+def test_policy_follows_the_structure():
+    group = table(50, g=(Dense(np.arange(50.0) // 5, Spec("number")), "group"))
+    assert str(choose_policy(group, {})) == "group:g"
+    assert str(choose_policy(group, {}, wanted="same-groups")) == "stratified"
+    smiles = table(4, m=(Dense(np.array(["C", "CC", "CCC", "CCCC"], dtype=object), Spec("molecule")), "input"))
+    assert choose_policy(smiles, {"scaffold": Tie(np.zeros(4, int), "scaffold")}).name == "scaffold"
+
+
+def test_stated_rows_are_taken_as_positions_in_the_input(tmp_path):
+    data = table(10)
+    dropped = Data(data.columns, data.roles, np.array([0, 1, 2, 4, 5, 6, 7, 8, 9, 10]))
+    path = tmp_path / "rows.json"
+    path.write_text(json.dumps({"train": [0, 1, 2, 3, 4, 5], "valid": [6, 7], "test": [8, 9, 10]}))
+    parts = split_rows(dropped, Policy("rows", str(path)), {}, None, np.arange(10))
+    assert parts.test.tolist() == [7, 8, 9] and parts.folds[0].train.tolist() == [0, 1, 2, 3, 4]
+
+
+@pytest.mark.parametrize("text, words", [("sideways", "not a split policy"), ("group", "needs a column")])
+def test_bad_policies_are_refused_in_words(text, words):
+    with pytest.raises(InputError, match=words):
+        parse_policy(text)
+
+
+def test_one_unit_is_refused():
+    data = table(30, g=(Dense(np.zeros(30), Spec("number")), "group"))
+    with pytest.raises(InputError, match="one unit"):
+        split_rows(data, Policy("group", "g"), {}, None, np.arange(30))
+
+
+def test_overlapping_row_lists_are_refused(tmp_path):
+    path = tmp_path / "rows.json"
+    path.write_text(json.dumps({"train": [0, 1], "test": [1]}))
+    with pytest.raises(InputError, match="two parts"):
+        split_rows(table(5), Policy("rows", str(path)), {}, None, np.arange(5))
+
+
+def test_stopping_rows_are_of_other_units():
+    units = np.arange(200) // 4
+    fit, stop = carve_stop(units, np.arange(200), None, 0, "x")
+    assert not set(units[fit]) & set(units[stop]) and 10 <= len(stop) <= 30

@@ -1,0 +1,125 @@
+"""The study folder: atomic files, one process at a time, a ledger that survives a torn line, plans that can be edited."""
+
+from __future__ import annotations
+
+import json
+import multiprocessing
+
+import numpy as np
+import pytest
+
+from gnomon.errors import InputError
+from gnomon.tasks._task import Prediction
+from gnomon.tasks.regress import regress
+from gnomon.workflow._folder import Folder, read_json, write_json
+from gnomon.workflow._plan_file import plan_of, read_plan, roles_of
+from gnomon.workflow._predictions import average, load_prediction, save_prediction, scatter
+from gnomon.workflow.caruana import caruana, cross_fitted
+from gnomon.workflow.ledger import Ledger, append, entries, record_opening
+from gnomon.workflow.run import inside
+
+
+def test_ledger_ignores_a_torn_line_and_goes_on(tmp_path):
+    path = tmp_path / "ledger.jsonl"
+    append(path, {"event": "run", "seconds": 2.0})
+    with open(path, "a") as file:
+        file.write('{"event": "run", "sec')
+    append(path, {"event": "run", "seconds": 3.0})
+    assert Ledger(path).spent() == 5.0 and len(entries(path)) == 2
+
+
+def test_openings_are_counted_by_user_and_data_not_by_folder(tmp_path):
+    one, two = Ledger(tmp_path / "a.jsonl"), Ledger(tmp_path / "b.jsonl")
+    assert record_opening(one, "data", "random", ("r1", "r2")) == 1
+    assert record_opening(one, "data", "random", ("r2", "r1")) == 1, "resuming is the same opening"
+    assert record_opening(two, "data", "random", ("r3", "r1")) == 2
+    assert record_opening(two, "other", "random", ("r3", "r1")) == 1
+    assert len(one.openings()) == 1
+
+
+def hold(path, ready, leave):
+    with Folder(path).busy():
+        ready.set()
+        leave.wait(20)
+
+
+def test_second_process_is_told_and_leaves(tmp_path):
+    context = multiprocessing.get_context("spawn")
+    ready, leave = context.Event(), context.Event()
+    process = context.Process(target=hold, args=(tmp_path, ready, leave))
+    process.start()
+    try:
+        assert ready.wait(20)
+        with pytest.raises(InputError, match="in use by another"), Folder(tmp_path).busy():
+            pass
+    finally:
+        leave.set()
+        process.join()
+    with Folder(tmp_path).busy():
+        pass
+
+
+def test_a_newer_or_foreign_folder_is_refused(tmp_path):
+    write_json(tmp_path / "new" / "versions.json", {"format": 99})
+    with pytest.raises(InputError, match="newer gnomon"):
+        Folder(tmp_path / "new").open()
+    (tmp_path / "other").mkdir()
+    (tmp_path / "other" / "thesis.doc").write_text("x")
+    with pytest.raises(InputError, match="is no study"):
+        Folder(tmp_path / "other").open()
+
+
+def test_json_edited_into_nonsense_is_named(tmp_path):
+    (tmp_path / "report.json").write_text("{")
+    with pytest.raises(InputError, match=r"report\.json"):
+        read_json(tmp_path / "report.json")
+
+
+def test_a_path_out_of_the_study_is_refused(tmp_path):
+    with pytest.raises(InputError, match="outside"):
+        inside(tmp_path, "../elsewhere")
+
+
+def test_bad_plans_are_refused_in_words(tmp_path):
+    path = tmp_path / "plan.toml"
+    path.write_text("budget = = 3")
+    with pytest.raises(InputError, match="TOML"):
+        read_plan(path)
+    with pytest.raises(InputError, match="has the role 'boss'"):
+        roles_of({"columns": {"x": "boss"}}, path)
+    with pytest.raises(InputError, match="names no model"):
+        plan_of({"candidate": [{"steps": 3}]}, path, "regress")
+
+
+def test_predictions_survive_the_file(tmp_path):
+    rng = np.random.default_rng(0)
+    proba = rng.dirichlet(np.ones(3), 5)
+    whole = Prediction(parts=(Prediction(rng.normal(size=5)), Prediction(proba.argmax(1), proba)))
+    save_prediction(tmp_path / "p.parquet", np.arange(5), whole)
+    rows, back = load_prediction(tmp_path / "p.parquet")
+    assert rows.tolist() == list(range(5))
+    assert np.array_equal(back.parts[1].proba, proba) and np.array_equal(back.parts[0].value, whole.parts[0].value)
+
+
+def test_scatter_averages_repeats():
+    got = scatter(3, [(np.array([0, 1]), Prediction(np.array([1.0, 2.0]))), (np.array([1, 2]), Prediction(np.array([4.0, 5.0])))])
+    assert got.value.tolist() == [1.0, 3.0, 5.0]
+    assert average([got, got], [1, 3]).value.tolist() == got.value.tolist()
+
+
+def test_greedy_ensemble_beats_its_best_member_on_new_rows():
+    rng = np.random.default_rng(3)
+    truth = rng.normal(size=400)
+    good = [Prediction(truth + rng.normal(size=400)) for _ in range(4)]
+    useless = Prediction(rng.normal(size=400) * 5)
+    task = regress("y")
+    weights = caruana(task, truth, [*good, useless])
+    assert weights.sum() == pytest.approx(1) and weights[-1] == 0
+    joint = cross_fitted(task, truth, [*good, useless], np.arange(400))
+    score = lambda p: task.score(task.measure(p, truth))  # noqa: E731
+    assert score(joint) < min(score(p) for p in good) * 0.8
+
+
+def test_json_files_hold_no_nan(tmp_path):
+    write_json(tmp_path / "x.json", {"a": float("nan"), "b": np.float32(1.5), "c": np.arange(2)})
+    assert json.loads((tmp_path / "x.json").read_text()) == {"a": None, "b": 1.5, "c": [0, 1]}
