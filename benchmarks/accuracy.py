@@ -90,11 +90,23 @@ def scaffolds(path: str, column: str) -> Callable[[int], dict[str, list[int]]]:
     return split
 
 
-def lines_of(train: str, test: str) -> Callable[[int], dict[str, list[int]]]:
-    """Two files read one after the other."""
+def lines(train: str, test: str, header: int) -> Callable[[int], dict[str, list[int]]]:
+    """Two files read one after the other, each with so many header lines."""
     def split(_: int) -> dict[str, list[int]]:
-        a, b = rows_in(train) + 1, rows_in(test) + 1
+        a, b = rows_in(train) + 1 - header, rows_in(test) + 1 - header
         return {"train": list(range(a)), "test": list(range(a, a + b))}
+
+    return split
+
+
+def column(name: str) -> Callable[[int], dict[str, list[int]]]:
+    """The train/test column of GB1; its `validation` rows train too, for gnomon makes its own."""
+    def split(_: int) -> dict[str, list[int]]:
+        import pandas as pd
+
+        words = pd.read_csv(DATA / "protein_gb1/gb1.csv.gz")[name].astype(str)
+        test = words.str.startswith("test")
+        return {"train": np.flatnonzero(words.str.startswith("train")).tolist(), "test": np.flatnonzero(test).tolist()}
 
     return split
 
@@ -116,6 +128,25 @@ def sets() -> dict[str, Set]:
                       "MC dropout 1.66 (from memory)", higher=False),
         "yacht": Set(("tables_uci/yacht.csv",), None, "rmse", uci("yacht"), "forest",
                      "MC dropout 1.11 (from memory)", higher=False),
+        "magic": Set(("tables_magic_telescope/train.csv.gz", "tables_magic_telescope/test.csv.gz"), "class", "roc_auc",
+                     lines("tables_magic_telescope/train.csv.gz", "tables_magic_telescope/test.csv.gz", 1), "boosting",
+                     "boosting .938 (measured)", count=1),
+        "enhancers": Set(("dna_enhancers/train_enhancer.fasta", "dna_enhancers/train_other.fasta",
+                          "dna_enhancers/test_enhancer.fasta", "dna_enhancers/test_other.fasta"), None, "accuracy",
+                         lambda k: None, "logistic on kmers",
+                         "iEnhancer-2L .730, BERT .756 (from memory)", count=1),
+        "acl_arc": Set(("text_citation_intent/train.jsonl", "text_citation_intent/test.jsonl"), "label", "macro_f1",
+                       lambda k: None,
+                       "logistic on tfidf", "SciBERT .710 (from memory)", count=1),
+        "fashion": Set(("images_fashion_mnist",), None, "accuracy",
+                       lambda k: None, "logistic",
+                       "plain CNN .886 (measured)", count=1),
+        "gb1_two": Set(("protein_gb1/gb1.csv.gz",), None, "spearman", column("set_two_vs_rest"), "ridge on onehot",
+                       "ridge .594 (measured), CNN .32 (from memory)", count=1),
+        "gb1_three": Set(("protein_gb1/gb1.csv.gz",), None, "spearman", column("set_three_vs_rest"), "ridge on onehot",
+                         "ridge .755 (measured), CNN .83 (from memory)", count=1),
+        "gb1_sampled": Set(("protein_gb1/gb1.csv.gz",), None, "spearman", column("set_sampled"), "ridge on onehot",
+                           "boosting .899 (measured), CNN .91 (from memory)", count=1),
         "wine": Set(("tables_uci/wine_quality_red.csv",), None, "rmse", uci("wine_quality_red"), "forest",
                     "MC dropout 0.62 (from memory)", higher=False),
     }

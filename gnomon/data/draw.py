@@ -40,13 +40,13 @@ def image_picture(pixels: np.ndarray, *, size: int = 48, weights: np.ndarray | N
     picture = Image.fromarray(colour[..., 0] if grey else colour)
     if max(picture.size) > size:
         picture.thumbnail((size, size), Image.Resampling.BOX)
-    return {"k": "i", "src": encode(picture)}
+    return {"k": "i", "src": encode(picture, exact=weights is not None)}
 
 
-def encode(picture: Any) -> str:
-    """A data URI, PNG or JPEG, whichever is smaller: a photograph of 48 px is 5 kB as one and 1 kB as the other."""
+def encode(picture: Any, *, exact: bool = False) -> str:
+    """A data URI, PNG or (unless `exact`) JPEG, whichever is smaller: a photograph of 48 px is 5 kB or 1 kB."""
     best = ""
-    for kind, options in (("png", {"optimize": True}), ("jpeg", {"quality": 72})):
+    for kind, options in (("png", {"optimize": True}), ("jpeg", {"quality": 72}))[:1 if exact else 2]:
         buffer = io.BytesIO()
         picture.save(buffer, kind, **options)
         uri = f"data:image/{kind};base64," + base64.b64encode(buffer.getvalue()).decode()

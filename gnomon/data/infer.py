@@ -218,7 +218,7 @@ def _words(values: Any, seen: list[str]) -> Guess:
     """Text, or a category: by how many words a value has and how often values repeat."""
     distinct, spaces = len(set(seen)), float(np.mean([v.count(" ") for v in seen]))
     length = float(np.mean([len(v) for v in seen]))
-    if distinct >= 0.5 * len(seen) and distinct > 5 and (spaces >= 2.5 or length > 60):
+    if distinct >= 0.5 * len(seen) and (distinct > 5 or distinct == len(seen)) and (spaces >= 2.5 or length > 60):
         return Guess("text", f"{spaces + 1:.0f} words a value on average, seldom repeated")
     if length > 100 and spaces > 10:
         return Guess("text", f"{spaces + 1:.0f} words a value on average")

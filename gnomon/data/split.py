@@ -52,8 +52,9 @@ def parse_policy(text: str, because: str = "") -> Policy:
 
 def choose_policy(data: Data, groups: Mapping[str, object], *, wanted: str | None = None) -> Policy:
     """The honest policy for this structure; `wanted` is the scope the user asked for (`--for`)."""
-    for name in data.named("split"):
-        return Policy("column", name, f"the column '{name}' already names the parts")
+    for name in (named := data.named("split")):
+        more = f"; {len(named) - 1} other columns do too: --split column:NAME" if len(named) > 1 else ""
+        return Policy("column", name, f"the column '{name}' already names the parts{more}")
     if wanted != "same-groups":
         for name in data.named("group"):
             return Policy("group", name, f"rows with one '{name}' belong together")

@@ -54,7 +54,7 @@ def drawn(picture: Mapping[str, Any] | None, alt: str = "") -> Markup:
     if picture is None:
         return Markup('<div class="nopic">no picture</div>')
     if picture["k"] == "i":
-        return Markup('<img class="pic" src="{}" alt="{}" loading="lazy">').format(picture["src"], alt)
+        return Markup('<img class="pic" src="{}" alt="{}">').format(picture["src"], alt)
     if picture["k"] == "m":
         return molecule(picture, alt)
     if picture["k"] == "s":

@@ -257,7 +257,8 @@ def optimism(report: Mapping[str, Any]) -> dict[str, Any] | None:
                                                 scale, grid, 24)
     return {**o, **{f"{k}_text": t for k, t in words.interval(o["gap"], o.get("low"), o.get("high")).items()},
             "random_plot": row("random", "valid"), "honest_plot": row("honest", "test"), "axis": figures.axis_row(scale, grid, name),
-            "random_text": words.number(o.get("random")), "honest_text": words.number(o.get("honest")), "metric": name,
+            **{f"{k}_text": words.number(o.get(k), decimals=words.places(o.get("random"), o.get("honest")))
+               for k in ("random", "honest")}, "metric": name,
             "level_means": words.INTERVAL.format(level=o.get("level") or 0.95), "flatters": (o.get("low") or 0) > 0}
 
 

@@ -119,7 +119,7 @@ def duration(seconds: float | None) -> str:
         return "under 1 s"
     if seconds < 100:
         return f"{seconds:.0f} s"
-    return f"{seconds / 60:.1f} min" if seconds < 6000 else f"{seconds / 3600:.1f} h"
+    return f"{number(round(seconds / 60, 1))} min" if seconds < 6000 else f"{number(round(seconds / 3600, 1))} h"
 
 
 def words(key: str) -> str:
@@ -129,5 +129,6 @@ def words(key: str) -> str:
 
 def plural(count: int, word: str) -> str:
     """`3 rows`, `1 row`."""
-    many = word[:-1] + "ies" if word.endswith("y") and word[-2:-1] not in "aeiou" else word + "s"
+    many = word[:-1] + "ies" if word.endswith("y") and word[-2:-1] not in "aeiou" else word + (
+        "es" if word.endswith(("s", "x", "ch", "sh")) else "s")
     return f"{number(count)} {word if count == 1 else many}"

@@ -37,7 +37,7 @@ def _one(data: Data, name: str, rows: np.ndarray, metric: str | None, positive: 
         raise InputError("E-TARGET-EMPTY", f"the target '{name}' is missing in every row", do="name another --target")
     if column.spec.kind == "number" and not column.spec.shape:
         values = column.take(rows)[~gone]
-        if len(np.unique(values)) > FEW_VALUES or metric in REGRESS:
+        if len(np.unique(values)) != FEW_VALUES or metric in REGRESS:
             return _regress(name, values, metric, column.spec.unit)
     return _classify(data, name, rows[~gone], metric, positive)
 

@@ -90,7 +90,7 @@ def judge(bench: Bench, candidates: Sequence[Candidate], ledger: Ledger) -> Verd
 def _weighed(bench: Bench, candidates: Sequence[Candidate], three: tuple[Candidate, Candidate, Candidate],
              stats: Mapping[str, Stats], prediction: Prediction, rows: np.ndarray, apart: float, openings: int,
              sealed: bool) -> Verdict:
-    chosen, against, floor = three
+    chosen, against, _ = three
     units = bench.parts.units[rows]
     ours, theirs, lowest = (stats[c.recipe.hash] for c in three)
     every = [c.stats for c in candidates if c.family != "floor"]

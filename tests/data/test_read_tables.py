@@ -252,6 +252,7 @@ def test_missing_and_empty_files(tmp_path):
     assert "there.csv" in code(tmp_path / "their.csv").message
     assert code(tmp_path / "there.csv").code == "E-FILE-EMPTY"
     assert code(tmp_path / "header.csv").code == "E-FILE-EMPTY"
+    assert code(tmp_path / "header.csv", max_rows=5).code == "E-FILE-EMPTY"
     (tmp_path / "folder").mkdir()
     assert code(tmp_path / "folder").code == "E-FILE-EMPTY"
 
@@ -300,6 +301,16 @@ def test_ragged_csv_names_the_row(tmp_path):
     assert "row 500 (line 502) has 4 fields" in error.message
     path.write_text("a,b,c\n" + "1,2,3\n" * 500 + "1,2\n" + "1,2,3\n")
     assert "row 500 (line 502) has 2 fields" in code(path).message
+
+
+def test_a_quotation_mark_never_closed(tmp_path):
+    path = tmp_path / "t.csv"
+    path.write_text("a,b\n1,x\n" + '2,"unclosed\n3,y\n' + "4,z\n" * 9)
+    error = code(path)
+    assert error.code == "E-QUOTE"
+    assert "row 1" in error.message
+    path.write_text('a,b\n1,5" pipe\n2,y\n')
+    assert strings(read_data(path).columns["b"])[0] == '5" pipe'
 
 
 def test_unreadable_formats(tmp_path):

@@ -119,9 +119,22 @@ def fashion(folder: Path, source: Path, *, rows: int = 3000) -> Path:
                    "each image is an independent specimen; nothing in the file says otherwise")
     task = classify("label", names)
     flat = images.reshape(rows, -1).astype(np.float32) / 255
-    rng = stream(0, "heat")
-    heat = [np.kron(rng.normal(size=(7, 7)), np.ones((4, 4))) * (im[0] > 30) for im in images[parts.test[:24]]]
+    heat = occluded(fitted(task, "forest", flat, labels, parts.folds[0].train), flat[parts.test[:24]])
     return study(folder, data, task, parts, {"forest": flat, "ridge": flat}, units, heat, kind="image", source="fashion")
+
+
+def occluded(model: Any, flat: np.ndarray) -> list[np.ndarray]:
+    """How much the probability of the predicted class falls when a 4 x 4 patch is blacked out."""
+    whole = model.predict_proba(flat)
+    top = whole.argmax(axis=1)
+    heat = np.zeros((len(flat), 28, 28))
+    for r in range(0, 28, 4):
+        for c in range(0, 28, 4):
+            hidden = flat.reshape(-1, 28, 28).copy()
+            hidden[:, r:r + 4, c:c + 4] = 0
+            drop = (whole - model.predict_proba(hidden.reshape(len(flat), -1)))[np.arange(len(flat)), top]
+            heat[:, r:r + 4, c:c + 4] = drop[:, None, None]
+    return list(heat)
 
 
 def concrete(folder: Path, source: Path, *, show_rows: bool = False) -> Path:
@@ -221,7 +234,7 @@ def study(folder: Path, data: Data, task: Any, parts: Parts, views: dict[str, np
     where = test if kind == "molecule" else test[:len(weights)]
     pictures = [{"row": int(r), "kind": kind, "column": data.inputs[0], "weights": weights[r if kind == "molecule" else i],
                  "prediction": float(predicted[best][2].value[i]) if task.name == "regress" else
-                 str(task.classes[int(predicted[best][2].value[i])]), "truth": "", "technique": "integrated_gradients",
+                 str(task.classes[int(predicted[best][2].value[i])]), "truth": "", "technique": "occlusion" if kind == "image" else "integrated_gradients",
                  "about": task.target} for i, r in enumerate(where[:24])] if weights else []
     points = map_points(data, seed=0) if kind != "number" else flat_map(views["ridge"])
     exhibits = build_exhibits(data, task, parts, test, predicted[best][2], pictures=pictures, map_points=points, runs=runs,
@@ -330,7 +343,7 @@ def report_of(data: Data, task: Any, parts: Parts, predicted: dict[str, Any], tr
             "explanations": [
                 {"technique": "permutation_importance", "recipe": predicted[best][0].hash, "over": "units", "gates": [], "withheld": False,
                  "metric": task.metric.name, "importances": importances, "other_checks": []},
-                {"technique": "integrated_gradients", "recipe": predicted[best][0].hash, "over": "units", "withheld": not drawn,
+                {"technique": "occlusion" if "image" in names else "integrated_gradients", "recipe": predicted[best][0].hash, "over": "units", "withheld": not drawn,
                  "gates": [{"name": "randomised_weights", "passed": drawn, "value": 0.08},
                            {"name": "deletion_against_random", "passed": True, "value": 0.41}], "importances": [], "other_checks": []}],
             "advice": [asdict(x) for x in (

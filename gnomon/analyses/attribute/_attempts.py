@@ -77,7 +77,7 @@ def attempts_for(learned: Any, task: Any, data: Data, rows: np.ndarray, referenc
         yield partial(by_occlusion, case, technique="occlusion")
 
 
-def by_features(case: Case, structured: bool, *, technique: str) -> Attempt | None:
+def by_features(case: Case, structured: bool, *, technique: str) -> Attempt | str | None:
     """Linear, tree or additive contributions: of columns for tables, of the view's features for anything else."""
     part = max(case.question.part, 0)
     count = rows_affordable(case.learned.estimators[part], len(case.rows))
@@ -90,7 +90,7 @@ def by_features(case: Case, structured: bool, *, technique: str) -> Attempt | No
     copies, of = case.randomised()
     again = [_of_features(case, c) for c in copies]
     names, source = features.names, features.source
-    ground = case.ground() if not structured else features
+    ground: Any = case.ground() if not structured else features
     if structured:
         scores = [v[p] for v, p in zip(own, features.present, strict=True)]
         others = [_matched(names, c, o, features.present) for c, o in zip(copies, again, strict=True)]
@@ -157,7 +157,7 @@ def by_occlusion(case: Case, *, technique: str) -> Attempt | str | None:
     if most < 2 or most > MOST_PIECES:
         return None
     draws = 3 if any(case.data.kind(c) == "sequence" for c in case.data.inputs) else 1
-    fewer = case.affordable(technique, draws * np.mean([len(p) for p in ground.pieces]) * (1 + len(case.seeds)))
+    fewer = case.affordable(technique, draws * float(np.mean([len(p) for p in ground.pieces])) * (1 + len(case.seeds)))
     if isinstance(fewer, str):
         return fewer
     if len(fewer.rows) < len(case.rows):
@@ -180,7 +180,7 @@ def by_atoms(case: Case, *, technique: str) -> Attempt | None:
     case = case.only(kept)
     copies, of = case.randomised()
     found = [_of_features(case, f) for f in (case.learned, *copies)]
-    atoms = [onto_atoms(f, case.data, case.rows, names[0], v)
+    atoms: Any = [onto_atoms(f, case.data, case.rows, names[0], v)
              for f, v in zip((case.learned, *copies), found, strict=True)]
     if any(a is None for a in atoms) or _share_of_bits(case.learned, found[0]) < MOSTLY_BITS:
         return None

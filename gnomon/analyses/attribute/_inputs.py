@@ -152,7 +152,7 @@ def moved(data: Data, parts: Sequence[Part], order: np.ndarray) -> Data:
         if -1 in places or len(places) == len(block_names(column)):
             columns[name] = take_column(column, order)
         else:
-            values = column.values.copy()
-            values[:, places] = column.values[np.ix_(order, places)]
-            columns[name] = replace(column, values=values)
+            values = column.values.copy()  # type: ignore[attr-defined]
+            values[:, places] = values[order[:, None], places]
+            columns[name] = replace(column, values=values)  # type: ignore[type-var]
     return replace(data, columns=columns)

@@ -9,13 +9,16 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from gnomon.analyses.attribute._inputs import Part, moved
+from gnomon.analyses.attribute._inputs import Part, moved, parts_of
 from gnomon.data.table import Data
 from gnomon.rng import key, stream
 from gnomon.tasks._task import Prediction
 
 if TYPE_CHECKING:
     from torch import nn
+
+
+STRUCTURED = ("molecule", "sequence", "text", "image")  # kinds whose features take long to compute
 
 
 def one_number(prediction: Prediction) -> np.ndarray:
@@ -28,19 +31,28 @@ def one_number(prediction: Prediction) -> np.ndarray:
 def mover(learned: Any, data: Data, rows: np.ndarray) -> Callable[[Sequence[Part], np.ndarray], Prediction]:
     """`move(parts, order)`: the prediction for `rows` when these parts come from the rows at `order` instead.
 
-    `order` may hold several rounds end to end; all other inputs then repeat. Everything is predicted in one batch.
+    `order` may hold several rounds end to end; all other inputs then repeat, and everything is predicted in one batch.
+    A structured column (molecules, say) is never shuffled itself: all other inputs are moved the opposite way and the
+    predictions put in order, which is the same and leaves the features computed for it valid.
     """
     own, everyone = data.take(rows), np.arange(len(rows))
+    start = learned.predict(own, everyone)
 
     def move(parts: Sequence[Part], order: np.ndarray) -> Prediction:
         rounds = len(order) // len(rows)
         if not parts:
-            return learned.predict(own, everyone)
-        if rounds == 1:
+            return start
+        if rounds > 1:
+            first = np.repeat(np.arange(rounds) * len(rows), len(rows))
+            tiled = own.take(np.tile(everyone, rounds))
+            return learned.predict(moved(tiled, parts, order + first), np.arange(len(tiled)))
+        if not any(data.kind(p.column) in STRUCTURED for p in parts):
             return learned.predict(moved(own, parts, order), everyone)
-        there = np.tile(everyone, rounds)
-        start = np.repeat(np.arange(rounds) * len(rows), len(rows))
-        return learned.predict(moved(own.take(there), parts, order + start), np.arange(len(there)))
+        columns = {p.column for p in parts}
+        others = [p for p in parts_of(data) if p.column not in columns]
+        if not others:
+            return start.take(order)
+        return learned.predict(moved(own, others, np.argsort(order)), everyone).take(order)
 
     return move
 

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from gnomon.analyses.attribute._inputs import Part, block_names, groups_of, matrix_of, parts_of, ranked
-from gnomon.analyses.attribute._inside import mover, one_number
+from gnomon.analyses.attribute._inside import STRUCTURED, mover, one_number
 from gnomon.analyses.attribute._intervals import jackknife_limits, left_out
 from gnomon.card import Card
 from gnomon.data.table import Data
@@ -130,10 +130,10 @@ def _agenda(data: Data, rows: np.ndarray, inputs: Sequence[str] | None,
 
 
 def _predictions(predict: Any, parts: tuple[Part, ...], orders: list[np.ndarray], data: Data) -> list[Any]:
-    """One Prediction a repeat; all repeats in one batch while that is small."""
+    """One Prediction a repeat; all repeats in one batch while that is small and no features would be computed anew."""
     n = len(orders[0])
     a_row = sum(data.columns[name].nbytes for name in data.inputs) / max(len(data), 1)
-    if a_row * n * len(orders) > TOGETHER_BYTES or any(not data.columns[c].nbytes for c in data.inputs):
+    if a_row * n * len(orders) > TOGETHER_BYTES or data.of_kind(*STRUCTURED):
         return [predict(parts, order) for order in orders]
     whole = predict(parts, np.concatenate(orders))
     return [whole.take(np.arange(r * n, (r + 1) * n)) for r in range(len(orders))]

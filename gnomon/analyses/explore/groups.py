@@ -10,6 +10,7 @@ from gnomon.analyses.explore._kit import Grouping, Looked, found, ran, relabel
 from gnomon.analyses.explore._names import GROUP, IDENTIFIER, WITHIN, has, prefix, token_table
 from gnomon.card import Card
 from gnomon.data.table import Data, codes
+from gnomon.values import Finding
 
 CARD = Card(
     name="Groups in columns and file names",
@@ -155,7 +156,7 @@ def _counter(parts: np.ndarray, place: int) -> bool:
     return units > 1 and pairs > 1.5 * len(np.unique(parts[:, place].astype(str)))
 
 
-def _finding(data: Data, name: str, grouping: Grouping) -> object:
+def _finding(data: Data, name: str, grouping: Grouping) -> Finding:
     where = f"the column '{name}'" if name in data.columns else "the file names"
     claim = f"{len(data):,} rows come from {grouping.count:,} units named in {where}; a unit is kept in one part"
     return found(data, "LOOK-GROUP", "note", claim, columns=(name,) if name in data.columns else (),

@@ -19,7 +19,7 @@ from gnomon.analyses.explore._leaks import (
 )
 from gnomon.card import Card
 from gnomon.data.table import Data, missing
-from gnomon.values import Action
+from gnomon.values import Action, Finding
 
 CARD = Card(
     name="Target leaks",
@@ -127,7 +127,7 @@ def _structural(name: str, values: np.ndarray, aim: Aim, skill: float) -> str:
 
 
 def _finding(data: Data, target: str, columns: dict, skill: dict[str, float], hit: Mapping[str, str], done: str
-             ) -> object | None:
+             ) -> Finding | None:
     if not hit:
         return None
     names = tuple(hit)

@@ -8,9 +8,16 @@ from typing import Any
 import numpy as np
 
 from gnomon.analyses.validate._auc import area, covariance, is_binary_auc
-from gnomon.analyses.validate._bootstrap import jackknife_error, left_out, mean_test, pseudo_values
+from gnomon.analyses.validate._bootstrap import (
+    SkewedT,
+    jackknife_error,
+    left_out,
+    mean_test,
+    pseudo_values,
+    skewed_t,
+)
 from gnomon.analyses.validate._scores import mean_loss, weighted
-from gnomon.analyses.validate._units import FEW_GROUPS, NO_INTERVAL, NO_P, scorable
+from gnomon.analyses.validate._units import FEW_GROUPS, NO_INTERVAL, NO_P, scorable, unit_sums
 from gnomon.card import Card
 from gnomon.rng import stream
 from gnomon.tasks._task import Stats
@@ -161,8 +168,37 @@ def _resampled(pair: _Pair, value: float, level: float, seed: int) -> Found:
     if pair.g < NO_P:
         return *_t(value, gaps, level), None, "jackknife over units, t"
     rng = stream(seed, "compare", pair.task.metric.name)
-    return (*mean_test(pseudo_values(value, gaps), level, rng),
-            "group sign-flip and Hall's t" if pair.grouped else "sign-flip and Hall's t")
+    each, ratio = _of_losses(pair, value) or (pseudo_values(value, gaps), None)
+    low, high, p = mean_test(each, level, rng)
+    if ratio is not None:  # errors: their ratio, less skew than their difference, must agree
+        test, spread = ratio
+        ends = 2 * spread * np.sinh(np.array(test.limits(level)) / 2)
+        low, high, p = min(low, float(ends[0])), max(high, float(ends[1])), max(p, test.p())
+    return low, high, p, "group sign-flip and Hall's t" if pair.grouped else "sign-flip and Hall's t"
+
+
+def _of_losses(pair: _Pair, value: float) -> tuple[np.ndarray, tuple[SkewedT, float] | None] | None:
+    """For a score that is a mean loss, or its root: each unit's part in the difference of the mean losses (of which the
+    root's difference is a fixed share), so that sign flips stay exact; and the test of the log of the losses' ratio, with
+    the geometric mean that turns a log ratio r into the difference 2 g sinh(r / 2). None for other scores."""
+    losses = mean_loss(pair.task, pair.a), mean_loss(pair.task, pair.b)
+    if losses[0] is None or losses[1] is None:
+        return None
+    sums = unit_sums(np.stack([np.ones(len(pair.codes)), *losses], axis=1), pair.codes, pair.g)  # type: ignore[list-item]
+    total = sums.sum(0)
+    rest = total - sums
+    ours, theirs = total[1:] / total[0]
+    without = rest[:, 1:] / rest[:, :1]
+    root = abs(np.sqrt(theirs) - np.sqrt(ours) - value) < abs(theirs - ours - value)
+    share = 1 / max(np.sqrt(ours) + np.sqrt(theirs), 1e-300) if root else 1.0
+    if abs((theirs - ours) * share - value) > 1e-9 * max(1.0, abs(value)):
+        return None
+    each = share * pseudo_values(theirs - ours, without[:, 1] - without[:, 0])
+    if min(ours, theirs, without.min()) <= 0:
+        return each, None
+    power = 0.5 if root else 1.0
+    logs = power * pseudo_values(np.log(theirs / ours), np.log(without[:, 1] / without[:, 0]))
+    return each, (skewed_t(logs), float((ours * theirs) ** (power / 2)))
 
 
 def _t(value: float, gaps: np.ndarray, level: float) -> tuple[float, float]:

@@ -49,6 +49,7 @@ def read_delimited(path: Path, *, seed: int = 0, max_rows: int | None = None) ->
         )
     else:
         table, sampled = _read(path, layout), ""
+        _closed(path, layout, table)
         position = np.arange(table.num_rows)
     columns = {name: table.column(i) for i, name in enumerate(layout.names) if name != "(nothing)"}
     return _with(Raw(columns, position, (str(path),), sampled=sampled), path, found)
@@ -105,6 +106,23 @@ def _read(path: Path, layout: Layout) -> Any:
         raise InputError(
             "E-UNREADABLE", f"{path} cannot be read to its end: {error}", do="copy the file again"
         ) from None
+
+
+def _closed(path: Path, layout: Layout, table: Any) -> None:
+    """A quotation mark that is never closed swallows the rest of the file into one value: refused, naming its row."""
+    if not layout.quoted or not table.num_rows:
+        return
+    last = [str(v[0].as_py() or "") for v in table.slice(table.num_rows - 1).columns]
+    if not any("\n" in v for v in last):
+        return
+    with open_bytes(path) as file:
+        marks = sum(block.count(b'"') for block in iter(lambda: file.read(1 << 24), b""))
+    if marks % 2:
+        raise InputError(
+            "E-QUOTE",
+            f"{path}: the quotation mark opened in row {table.num_rows - 1} is never closed and swallows what follows",
+            do="close the quotation mark in that row, or double it if it belongs to the text",
+        )
 
 
 def _explained(path: Path, layout: Layout, message: str, ragged: bool) -> InputError:
@@ -201,6 +219,8 @@ def smallest_keys(batches: Iterator[Any], seed: int, max_rows: int | None, size:
         if len(keys) > 1.5 * most:
             keys, places, kept = _prune(keys, places, kept, most)
             limit = keys.max()
+    if total == 0:
+        raise InputError("E-FILE-EMPTY", "the file has a header but no rows", do="give a file with at least a few rows")
     keys, places, kept = _prune(keys, places, kept, most)
     return pa.concat_tables(kept), places, total
 

@@ -5,6 +5,7 @@ import pytest
 from attribution_fakes import Formula, table, values
 
 from gnomon.analyses.attribute._inputs import groups_of, parts_of
+from gnomon.analyses.attribute._inside import mover
 from gnomon.analyses.attribute._intervals import jackknife, left_out, mean_over_units
 from gnomon.analyses.attribute.permutation_importance import permutation_importance
 from gnomon.tasks.regress import regress
@@ -103,3 +104,17 @@ def test_the_jackknife_of_a_mean_is_the_t_interval_and_few_units_get_none():
     value, low, high = jackknife(lambda rows: sample[rows].mean(), units, left_out(units, 0))
     assert (value, low, high) == pytest.approx(mean_over_units(sample, units))
     assert mean_over_units(sample, np.arange(30) % 2)[1] is None
+
+
+def test_a_structured_column_is_shuffled_by_moving_the_others_the_opposite_way():
+    rng = np.random.default_rng(6)
+    texts = np.array([str(k) for k in range(40)])
+    data = table({"text:t": texts, "a": rng.normal(size=40), "category:k": rng.choice(list("ab"), 40),
+                  "y": np.zeros(40)})
+    learned = Formula(lambda d, r: values(d, r, "t")[0].astype(float) + values(d, r, "a")[0])
+    order = rng.permutation(40)
+    move = mover(learned, data, np.arange(40))
+    assert np.allclose(move(parts_of(data, ("t",)), order).value, order + data.columns["a"].values)
+    alone = table({"text:t": texts, "y": np.zeros(40)})
+    single = mover(Formula(lambda d, r: values(d, r, "t")[0].astype(float)), alone, np.arange(40))
+    assert (single(parts_of(alone), order).value == order).all()
