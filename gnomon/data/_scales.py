@@ -21,7 +21,9 @@ class Scale:
 
     def __call__(self, raw: np.ndarray) -> np.ndarray:
         """(n, d) with NaN to (n, d) float32 without."""
-        z = np.nan_to_num((raw - self.arrays["centre"]) * self.arrays["factor"], nan=0.0, posinf=1e6, neginf=-1e6)
+        with np.errstate(over="ignore", invalid="ignore"):
+            z = (raw - self.arrays["centre"]) * self.arrays["factor"]
+        z = np.nan_to_num(z, nan=0.0).clip(-1e6, 1e6)
         return (z / np.sqrt(1 + (z / BEND) ** 2)).astype(np.float32)
 
 

@@ -137,7 +137,7 @@ def molecule_picture(smiles: str, *, weights: Sequence[float] | None = None) -> 
     labels = [label(atom, points) for atom in mol.GetAtoms()]
     lines, wedges = bonds(mol, points, [entry is not None for entry in labels])
     written = [entry for entry in labels if entry is not None]
-    ends = [x + reach * (7 * len(text) - 4) for x, _, text, anchor, _ in written
+    ends = [x + reach * 7 * len(text) for x, _, text, anchor, _ in written
             for reach in ((1,) if anchor == "s" else (-1,) if anchor == "e" else ())]
     left = min([0.0, *(end - 3 for end in ends)])
     right = max([float(points[:, 0].max()) + 14, *(end + 3 for end in ends)])

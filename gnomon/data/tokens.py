@@ -16,7 +16,7 @@ import re
 import zlib
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -40,7 +40,8 @@ class Vocabulary:
 
     alphabet: symbol of code i + 1 (code 0 is padding; alphabet[0] stands for the unknown).
     detail: "DNA", "RNA", "protein", "characters", "SMILES" or "text".
-    longest: no row gets more tokens than this; of longer ones DNA and RNA keep the middle, all others the beginning.
+    longest: tokens of the longest training row. limit: no row gets more than this; of longer ones DNA and RNA keep the
+    middle, all others the beginning.
     aligned: all training rows had the length `length`, and position matters.
     positions: the positions kept (0-based in the string), empty for all.
     buckets: how many codes at the end of the alphabet stand for rare words by their ending.
@@ -49,6 +50,7 @@ class Vocabulary:
     alphabet: tuple[str, ...]
     detail: str
     longest: int
+    limit: int = 1024
     aligned: bool = False
     length: int = 0
     positions: tuple[int, ...] = ()
@@ -66,7 +68,7 @@ class Vocabulary:
         values, offsets = _never_empty(values, offsets)
         if self.aligned:
             return self._at_positions(values, offsets)
-        return _cropped(values, offsets, self.longest, middle=self.detail in ("DNA", "RNA"))
+        return _cropped(values, offsets, self.limit, middle=self.detail in ("DNA", "RNA"))
 
     def state(self) -> dict[str, Any]:
         """JSON-able."""
@@ -142,12 +144,12 @@ def fit_tokens(strings: Iterable[str | None], detail: str = "", *, longest: int 
     else:
         symbols = (w for s in present for w in (SMILES.findall(s.strip()) if detail == "SMILES" else s))
         alphabet = (UNKNOWN, *_frequent(symbols, words, at_least))
-    plain = Vocabulary(alphabet, detail, longest, buckets=buckets if detail == "text" else 0)
+    plain = Vocabulary(alphabet, detail, longest, longest, buckets=buckets if detail == "text" else 0)
     values, offsets = plain._codes(present)
     lengths = np.diff(offsets)
     if detail in ("DNA", "RNA", "protein", "characters") and _is_aligned(values, lengths, len(alphabet) + 1, longest):
         return _aligned(plain, values, int(lengths[0]))
-    return Vocabulary(alphabet, detail, int(min(max(lengths.max(initial=1), 1), longest)), buckets=plain.buckets)
+    return replace(plain, longest=int(min(max(lengths.max(initial=1), 1), longest)))
 
 
 def token_batch(values: np.ndarray, offsets: np.ndarray, rows: np.ndarray, device: str = "cpu") -> Tokens:
@@ -218,5 +220,4 @@ def _aligned(plain: Vocabulary, values: np.ndarray, length: int) -> Vocabulary:
     varying = np.flatnonzero((grid != grid[0]).any(axis=0))
     few = 0 < len(varying) <= length // 2
     positions = tuple(int(p) for p in varying) if few else ()
-    return Vocabulary(plain.alphabet, plain.detail, len(positions) or length, aligned=True, length=length,
-                      positions=positions)
+    return replace(plain, longest=len(positions) or length, aligned=True, length=length, positions=positions)

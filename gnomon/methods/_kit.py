@@ -24,8 +24,8 @@ LENGTHS_ALIKE = 16  # batches among which rows are sorted by length
 
 
 def batch_rows(n: int) -> int:
-    """Rows a step by the number of training rows: about 30 steps an epoch where there is enough, 32 to 256 rows."""
-    return int(min(max(2 ** round(math.log2(max(n, 1) / 30)), 32), 256, max(n, 1)))
+    """Rows a step by the number of training rows: about 100 steps an epoch where there is enough, 32 to 256 rows."""
+    return int(min(max(2 ** round(math.log2(max(n, 1) / 100)), 32), 256, max(n, 1)))
 
 
 class RowBatches:
@@ -63,7 +63,7 @@ class RowBatches:
         order = dice.permutation(len(self.rows))
         if self.lengths is None or self.per_epoch < 2:
             return order
-        stretch = self.batch * LENGTHS_ALIKE
+        stretch = self.batch * min(LENGTHS_ALIKE, max(self.per_epoch // 4, 1))  # few batches: chance must still mix them
         whole = order[:self.per_epoch * self.batch]
         pieces = [whole[i:i + stretch] for i in range(0, len(whole), stretch)]
         pieces = [p[np.argsort(self.lengths[p], kind="stable")] for p in pieces]

@@ -44,7 +44,7 @@ class Player:
     """One that descends. loss: batch -> named terms whose sum is minimised; only `module`'s parameters move.
 
     optimiser: module -> torch Optimizer. schedule: step -> factor on its rates. every: plays in each so many-th step.
-    clip: largest gradient norm. explodes: a loss so many times the first reading is undone, and the rate halved.
+    clip: largest gradient norm. explodes: a loss so many times that of the first step is undone, and the rate halved.
     """
 
     name: str
@@ -237,7 +237,7 @@ class _Run:
                    for name in dict.fromkeys(names)}
         for player in self.players:
             loss = sum(v for n, v in reading.items() if n.startswith(f"{player.name}.") and not n.endswith(".norm"))
-            first_loss = self.first.setdefault(player.name, loss)
+            first_loss = self.first.setdefault(player.name, _first(player.name, names, values))
             if loss > player.explodes * max(abs(first_loss), 1e-3):
                 self._go_back(f"the loss of '{player.name}' exploded from {first_loss:.3g} to {loss:.3g}", slower=True)
                 return None
@@ -254,10 +254,15 @@ class _Run:
         self._restore(self.good[0], self.good[1], players_only=True)  # type: ignore[index]
 
         def healthy(piece: Any) -> bool:
-            with torch.no_grad(), autocast(self.desk):
+            with torch.no_grad(), autocast(self.desk):  # rows by themselves: no norm over the batch
                 return all(bool(torch.isfinite(sum(p.loss(piece).values()))) for p in self.players)  # type: ignore[arg-type]
 
+        modes = [(m, m.training) for p in self.players for m in p.module.modules()]
+        for player in self.players:
+            player.module.eval()
         gone = self.batches.mask(batch, healthy)
+        for module, training in modes:
+            module.training = training
         if gone:
             self._go_back(f"{gone} training row{'s' * (gone > 1)} gave a loss that is not a number; left out", slower=False)
         else:
@@ -322,6 +327,15 @@ class _Run:
             return  # between readings trouble may be waiting unseen; the next reading is a few steps away
         write_checkpoint(self.path, self.state(), self.stamp)
         self.saved_at = time.monotonic()
+
+
+def _first(player: str, names: Sequence[str], values: Sequence[float]) -> float:
+    """A player's loss in the first step among these."""
+    seen: dict[str, float] = {}
+    for name, value in zip(names, values, strict=True):
+        if name.startswith(f"{player}.") and not name.endswith(".norm"):
+            seen.setdefault(name, value)
+    return sum(seen.values())
 
 
 def autocast(desk: Desk) -> Any:

@@ -20,11 +20,12 @@ from gnomon.methods._loop import Player, descend
 if TYPE_CHECKING:
     from torch import nn
 
-LOWEST, HIGHEST = 1e-5, 1.0
-ALLOWED = (5e-4, 5e-3)  # what AdamW with a warm-up and a clip is known to bear; the test chooses inside it
+LOWEST, HIGHEST = 1e-4, 0.5
+ALLOWED = (5e-4, 6e-3)  # what AdamW with a warm-up and a clip is known to bear; the test chooses inside it
 BROKEN = 2.0  # a smoothed loss so many times its least ends the test
 SAFETY = 6.0  # the least loss is met near the edge: this far below it is safe
-TEST_SHARE, FEWEST, MOST = 0.06, 30, 80  # steps of the test: this share of the run's, within bounds
+TEST_SHARE, FEWEST, MOST = 0.06, 32, 80  # steps of the test: this share of the run's, within bounds
+CYCLE = 4  # batches that take turns; a mean over one turn has no noise from which batch it was
 
 
 @dataclass(frozen=True)
@@ -43,24 +44,46 @@ def chosen_rate(module: nn.Module, loss_of: Callable[[nn.Module], Any], batches:
 
 def range_test(module: nn.Module, loss_of: Callable[[nn.Module], Any], batches: Any, seed: int, desk: Desk,
                weight_decay: float = 0.0) -> RangeTest:
-    """Train a copy while the rate rises from 1e-5 to 1; the module itself is left alone. Same seed, same rate."""
+    """Train a copy while the rate rises from 1e-4 to 0.5; the module itself is left alone. Same seed, same rate."""
     steps = int(min(max(desk.steps * TEST_SHARE, FEWEST), MOST))
     trial = copy.deepcopy(module).train()
     ratio = math.log(HIGHEST / LOWEST) / (steps - 1)
     player = Player("range", trial, loss_of(trial), kit.adamw(LOWEST, weight_decay), lambda k: math.exp(ratio * k),
                     clip=1.0, explodes=math.inf)
     short = replace(desk, steps=steps, folder=None, say=lambda _: None)
-    rates, losses, smooth, weight = [], [], 0.0, 0.0
-    for step in descend([player], batches, seed=seed, desk=short, read_every=1):
+    rates, raw, losses = [], [], []
+    for step in descend([player], _Few(batches), seed=seed, desk=short, read_every=1):
         if step.reading is None:
             break
-        loss = sum(v for name, v in step.reading.items() if not name.endswith(".norm"))
-        smooth, weight = 0.8 * smooth + 0.2 * loss, 0.8 * weight + 0.2
-        rates.append(LOWEST * math.exp(ratio * (step.number - 1)))
-        losses.append(smooth / weight)
-        if losses[-1] > BROKEN * min(losses) and len(losses) > 5:
-            break
+        raw.append(sum(v for name, v in step.reading.items() if not name.endswith(".norm")))
+        if len(raw) >= CYCLE:
+            rates.append(LOWEST * math.exp(ratio * (step.number - 1 - CYCLE / 2)))
+            losses.append(float(np.mean(raw[-CYCLE:])))
+            if losses[-1] > BROKEN * min(losses):
+                break
     return RangeTest(np.array(rates), np.array(losses), pick_rate(np.array(rates), np.array(losses)))
+
+
+class _Few:
+    """The first few batches, again and again."""
+
+    def __init__(self, batches: Any):
+        self.batches = batches
+
+    def draw(self, step: int) -> Any:
+        return self.batches.draw(step % CYCLE)
+
+    def split(self, batch: Any, parts: int) -> Any:
+        return self.batches.split(batch, parts)
+
+    def mask(self, batch: Any, healthy: Callable[[Any], bool]) -> int:
+        return 0
+
+    def state(self) -> dict[str, Any]:
+        return {}
+
+    def restore(self, state: Any) -> None:
+        pass
 
 
 def pick_rate(rates: np.ndarray, losses: np.ndarray) -> float:

@@ -39,8 +39,12 @@ def ran(report: Mapping[str, Any]) -> list[Card]:
         recipe = candidate.get("recipe") or {}
         if candidate.get("valid"):
             names |= {str(recipe.get(k, "")) for k in ("task", "model", "method")}
-            names |= {str(part) for view in (recipe.get("options") or {}).values() if isinstance(view, str)
-                      for part in view.split("+")}
+            names |= {
+                str(part)
+                for view in (recipe.get("options") or {}).values()
+                if isinstance(view, str)
+                for part in view.split("+")
+            }
     names |= {str(e.get("technique", "")) for e in report.get("explanations") or ()}
     names |= {str(t.get("task", "")) for t in (report.get("task") or {}).get("targets") or ()}
     if (report.get("split") or {}).get("optimism"):
@@ -57,10 +61,15 @@ def bibtex(paper: str, card: Card) -> str:
     """`Guo et al. 2017, arXiv:1706.04599` as an entry. Cards hold no titles: the note carries the card's own line."""
     found = YEAR.search(paper)
     year = found.group(1) if found else ""
-    names = paper[:found.start()].strip(" ,(") if found else paper
+    names = paper[: found.start()].strip(" ,(") if found else paper
     authors = re.sub(r"\s+et al\.?", " and others", re.sub(r"\s*(?:&|,)\s*", " and ", names)).strip()
     first = re.sub(r"[^a-z]", "", (authors.split() or ["anonymous"])[0].lower()) or "anonymous"
-    fields = {"author": authors, "year": year, "note": paper.replace("&", r"\&").replace("%", r"\%"), "keywords": card.name}
+    fields = {
+        "author": authors,
+        "year": year,
+        "note": paper.replace("&", r"\&").replace("%", r"\%"),
+        "keywords": card.name,
+    }
     if m := ARXIV.search(paper):
         fields |= {"eprint": m.group(1), "archiveprefix": "arXiv"}
     if m := DOI.search(paper):

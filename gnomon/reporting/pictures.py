@@ -1,4 +1,4 @@
-"""Pictures (gnomon/data/draw.py) as markup. A picture that is not what it should be is left out: it may be a stranger's."""
+"""Pictures (gnomon/data/draw.py) as markup. One that is not what it should be is left out: it may be a stranger's."""
 
 from __future__ import annotations
 
@@ -36,13 +36,22 @@ def _molecule(p: Mapping[str, Any]) -> dict[str, Any] | None:
 
 
 def _sequence(p: Mapping[str, Any]) -> dict[str, Any]:
-    return {"k": "s", "text": str(p["text"])[:400], "start": int(p["start"]), "length": int(p["length"]),
-            "w": [float(w) for w in p.get("w", ())]}
+    return {
+        "k": "s",
+        "text": str(p["text"])[:400],
+        "start": int(p["start"]),
+        "length": int(p["length"]),
+        "w": [float(w) for w in p.get("w", ())],
+    }
 
 
 def _text(p: Mapping[str, Any]) -> dict[str, Any]:
-    return {"k": "t", "words": [str(w)[:80] for w in p["words"]][:100], "more": int(p.get("more", 0)),
-            "w": [float(w) for w in p.get("w", ())]}
+    return {
+        "k": "t",
+        "words": [str(w)[:80] for w in p["words"]][:100],
+        "more": int(p.get("more", 0)),
+        "w": [float(w) for w in p.get("w", ())],
+    }
 
 
 def _row(p: Mapping[str, Any]) -> dict[str, Any]:
@@ -69,12 +78,19 @@ def drawn(picture: Mapping[str, Any] | None, alt: str = "") -> Markup:
 def molecule(p: Mapping[str, Any], alt: str = "") -> Markup:
     """A structure drawing in the page's own colours."""
     x, y, w, h = p["box"]
-    glow = "".join(f'<circle class="{"up" if g > 0 else "down"}" cx="{a:g}" cy="{b:g}" r="7.5" opacity="{min(1, abs(g)):.2f}"/>'
-                   for a, b, g in p["g"])
-    text = "".join(f'<text class="e{e}" x="{a:g}" y="{b + 4:g}" text-anchor="{anchor}">{escape(t)}</text>'
-                   for a, b, t, anchor, e in p["t"])
-    return Markup(f'<svg class="mol" width="{1.25 * w:g}" height="{1.25 * h:g}" viewBox="{x:g} {y:g} {w:g} {h:g}" role="img" aria-label="{escape(alt or "molecule")}">'
-                  f'{glow}<path d="{p["d"]}"/><path class="wedge" d="{p["f"]}"/>{text}</svg>')
+    glow = "".join(
+        f'<circle class="{"up" if g > 0 else "down"}" cx="{a:g}" cy="{b:g}" r="7.5" opacity="{min(1, abs(g)):.2f}"/>'
+        for a, b, g in p["g"]
+    )
+    text = "".join(
+        f'<text class="e{e}" x="{a:g}" y="{b + 4:g}" text-anchor="{anchor}">{escape(t)}</text>'
+        for a, b, t, anchor, e in p["t"]
+    )
+    return Markup(
+        f'<svg class="mol" width="{1.25 * w:g}" height="{1.25 * h:g}" viewBox="{x:g} {y:g} {w:g} {h:g}" '
+        f'role="img" aria-label="{escape(alt or "molecule")}">'
+        f'{glow}<path d="{p["d"]}"/><path class="wedge" d="{p["f"]}"/>{text}</svg>'
+    )
 
 
 def sequence(p: Mapping[str, Any]) -> Markup:

@@ -10,10 +10,19 @@ from typing import Any
 METRICS: Mapping[str, tuple[str, str]] = {
     "rmse": ("RMSE", "Typical size of an error, in the target's own unit; large errors count more. Lower is better."),
     "mae": ("mean absolute error", "Average size of an error, in the target's own unit. Lower is better."),
-    "r2": ("R squared", "Share of the target's variation that is predicted: 1 is perfect, 0 is no better than the mean."),
+    "r2": (
+        "R squared",
+        "Share of the target's variation that is predicted: 1 is perfect, 0 is no better than the mean.",
+    ),
     "spearman": ("Spearman correlation", "How well the predicted order matches the true order: 1 same, 0 unrelated."),
-    "pearson": ("Pearson correlation", "How closely predictions follow the truth along a line: 1 exactly, 0 not at all."),
-    "roc_auc": ("AUC", "Chance that a random positive is ranked above a random negative: 0.5 is guessing, 1 is perfect."),
+    "pearson": (
+        "Pearson correlation",
+        "How closely predictions follow the truth along a line: 1 exactly, 0 not at all.",
+    ),
+    "roc_auc": (
+        "AUC",
+        "Chance that a random positive is ranked above a random negative: 0.5 is guessing, 1 is perfect.",
+    ),
     "accuracy": ("accuracy", "Share of predictions that are right."),
     "balanced_accuracy": ("balanced accuracy", "Share right within each class, averaged over the classes."),
     "macro_f1": ("macro F1", "Balance of found and falsely named, averaged over the classes: 1 is perfect."),
@@ -41,18 +50,28 @@ GRADES: Mapping[str, tuple[str, str]] = {
 }
 ESTIMATORS: Mapping[str, tuple[str, str]] = {
     "holdout": ("held-out rows", "Scored on rows this model never saw."),
-    "repeated_cv": ("cross-validation", "Each row is scored by models that were fitted without it, averaged over repeats."),
+    "repeated_cv": (
+        "cross-validation",
+        "Each row is scored by models that were fitted without it, averaged over repeats.",
+    ),
     "nested_cv": ("nested cross-validation", "Choosing and tuning are repeated inside every fold."),
     "bbc_cv": ("corrected cross-validation", "Cross-validated, and corrected for having picked the best of several."),
 }
 ROLES: Mapping[str, str] = {
-    "input": "The models may use it.", "target": "What is predicted.", "group": "Rows with equal values stay together.",
-    "time": "Orders the rows.", "identifier": "Names a row; never used to predict.", "weight": "How much a row counts.",
-    "split": "States which part a row belongs to.", "ignore": "Left out.",
+    "input": "The models may use it.",
+    "target": "What is predicted.",
+    "group": "Rows with equal values stay together.",
+    "time": "Orders the rows.",
+    "identifier": "Names a row; never used to predict.",
+    "weight": "How much a row counts.",
+    "split": "States which part a row belongs to.",
+    "ignore": "Left out.",
 }
 BACK_TO: Mapping[str, tuple[str, str]] = {
-    "collect": ("Collect", "Go back to collecting data."), "label": ("Label", "Go back to the labels."),
-    "preprocess": ("Prepare", "Go back to preparing the columns."), "model": ("Model", "Go back to the choice of model."),
+    "collect": ("Collect", "Go back to collecting data."),
+    "label": ("Label", "Go back to the labels."),
+    "preprocess": ("Prepare", "Go back to preparing the columns."),
+    "model": ("Model", "Go back to the choice of model."),
     "method": ("Method", "Go back to how it is trained or used."),
 }
 INTERVAL = "A range made so that, over many repeats of the study, {level:.0%} of such ranges hold the true value."
@@ -86,7 +105,8 @@ def number(value: Any, digits: int = 3, decimals: int | None = None) -> str:
         text = f"{value:,.{places}f}"
         text = text.rstrip("0").rstrip(".") if "." in text else text
     else:
-        text = f"{value:.{digits - 1}e}"
+        mantissa, _, power = f"{value:.{digits - 1}e}".partition("e")
+        text = f"{mantissa.rstrip('0').rstrip('.') if '.' in mantissa else mantissa}e{int(power)}"
     return text.replace("-", MINUS)
 
 
@@ -129,6 +149,9 @@ def words(key: str) -> str:
 
 def plural(count: int, word: str) -> str:
     """`3 rows`, `1 row`."""
-    many = word[:-1] + "ies" if word.endswith("y") and word[-2:-1] not in "aeiou" else word + (
-        "es" if word.endswith(("s", "x", "ch", "sh")) else "s")
+    many = (
+        word[:-1] + "ies"
+        if word.endswith("y") and word[-2:-1] not in "aeiou"
+        else word + ("es" if word.endswith(("s", "x", "ch", "sh")) else "s")
+    )
     return f"{number(count)} {word if count == 1 else many}"

@@ -16,7 +16,7 @@ STANDARD_SECONDS = 0.16  # the standard fit on the machine of the laws
 LAWS = {
     "ridge": (0.01, 1.0, 0.9, 0.02), "logistic": (0.05, 1.0, 0.7, 0.05), "lasso": (0.05, 1.0, 1.0, 0.05),
     "forest": (0.35, 1.05, 0.45, 0.2), "boosting": (1.2, 0.6, 0.45, 0.4), "support_vectors": (0.25, 1.9, 0.3, 0.1),
-    "gaussian_process": (4.0, 2.7, 0.1, 0.3), "explainable_boosting": (1.5, 0.7, 1.0, 0.5),
+    "gaussian_process": (14.0, 2.0, 0.15, 1.0), "explainable_boosting": (1.5, 0.7, 1.0, 0.5),
 }
 WIDTHS = {"morgan": 1200, "descriptors": 200, "morgan+descriptors": 1400, "kmers": 600, "onehot": 400,
           "onehot+composition": 420, "tfidf": 400, "hog": 300, "pixels": 400, "texture": 60}

@@ -38,7 +38,7 @@ def map_exhibit(gallery: Gallery, points: Any, task: Any, parts: Parts, judged: 
                         "codes": codes.tolist(), "rest": ""})
     colours += _missed(judged, rows)
     order = stream(seed, "map pictures").permutation(len(rows))
-    drawn = dict(zip(order.tolist(), (gallery.add(rows[i]) for i in order), strict=True)) if gallery.open else {}
+    drawn = dict(zip(order.tolist(), (gallery.add(int(rows[i])) for i in order), strict=True)) if gallery.open else {}
     return {"layouts": [_layout(entry, keep) for entry in layouts], "of": len(data), "colours": colours,
             "pictures": [drawn.get(i, -1) for i in range(len(rows))],
             "labels": _labels(data, task, rows, sealed) if gallery.open else None,

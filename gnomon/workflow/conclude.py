@@ -103,19 +103,20 @@ def _explained(bench: Bench, seen: Seen, verdict: Verdict, plan: Plan) -> Any:
         return Nothing(checks=(Check("WHY-WITHHELD", False, "no model is recommended: there is nothing to explain"),))
     if len(bench.parts.test):
         learned, rows = delivered(best), bench.parts.test
-    else:  # under cross-validation: the first fold's models on the first fold's rows
-        learned, rows = _first_fold(best), bench.parts.folds[0].valid
+    else:  # under cross-validation: one fold's models on that fold's rows, the fold with the most units
+        k = int(np.argmax([len(np.unique(bench.parts.units[f.valid])) for f in bench.parts.folds]))
+        learned, rows = _of_fold(best, k), bench.parts.folds[k].valid
     strongest = max(best.members, key=lambda m: m[0])[1]
     seconds = max(4.0, EXPLAIN_SHARE * plan.budget)
     return explain(learned, bench.task, bench.data, rows, bench.parts.units, seconds=seconds, seed=bench.seed,
                    fit_again=_refit(bench, strongest), recipe=best.recipe.hash)
 
 
-def _first_fold(best: Candidate) -> Any:
+def _of_fold(best: Candidate, k: int) -> Any:
     from gnomon.methods._learned import load_learned
     from gnomon.workflow.run import weighed
 
-    return weighed([(w, [load_learned(p) for p in run.folders if p.name == "fold0"]) for w, run in best.members])
+    return weighed([(w, [load_learned(p) for p in run.folders if p.name == f"fold{k}"]) for w, run in best.members])
 
 
 def _refit(bench: Bench, run: Run) -> Callable[[int], Any]:

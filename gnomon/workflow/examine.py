@@ -25,8 +25,9 @@ from gnomon.workflow.options import Options
 from gnomon.workflow.run import Bench
 from gnomon.workflow.verdict import Verdict, predict_rows
 
-OPTIMISM_ROWS, OPTIMISM_AXES, OPTIMISM_TREES = 1500, 40, 30
-MATRIX_ROWS = 4000
+OPTIMISM_ROWS, OPTIMISM_AXES, OPTIMISM_TREES = 1000, 30, 30
+MATRIX_ROWS = 3000
+CHECK_VIEW = "descriptors+composition+kmers+tfidf+texture"  # narrow features of each kind: enough to see what is unlike
 GUARANTEED = ("random", "stratified", "group", "cold")  # policies that leave units exchangeable (EVIDENCE 14)
 MOST_GROUPS = 20  # values of a column up to which it is a sub-group column
 
@@ -119,7 +120,7 @@ def _claims(bench: Bench, notes: Notes, verdict: Verdict, units: np.ndarray, can
 def _matrix(data: Data, rows: np.ndarray, seed: int) -> tuple[View, np.ndarray, np.ndarray]:
     """(view, the rows sampled, their dense matrix) for checks that need plain numbers."""
     some = np.sort(stream(seed, "matrix").permutation(rows)[:MATRIX_ROWS])
-    view = fit_view(data, some, data.inputs, "standard", dense=True, seed=seed)
+    view = fit_view(data, some, data.inputs, CHECK_VIEW, dense=True, seed=seed)
     return view, some, np.asarray(view.transform(data, some), dtype=np.float32)
 
 
@@ -148,7 +149,7 @@ def _optimism(bench: Bench, notes: Notes, table: Any) -> dict[str, Any] | None:
     if name == "time":
         when = bench.data.columns[bench.parts.policy.split(":", 1)[1]].take(rows[some]).astype("float64")
     make = lambda: load("forest")({}, bench.task.out, trees=OPTIMISM_TREES).set_params(  # noqa: E731
-        random_state=bench.seed, n_jobs=bench.desk.threads)
+        random_state=bench.seed, n_jobs=1)
     gap = notes.run("VALID-OPTIMISM", "", lambda: optimism(
         bench.task, _axes(x[some], OPTIMISM_AXES, bench.seed), bench.task.truth(bench.data, rows[some]),
         bench.parts.units[rows[some]], make=make, model="a small forest", seed=bench.seed, time=when))
@@ -223,8 +224,7 @@ def _distances(bench: Bench, notes: Notes, table: Any, verdict: Verdict) -> dict
         test = bench.parts.test[:MATRIX_ROWS]
         other = np.asarray(view.transform(bench.data, test), dtype=np.float32)
         found = notes.run("VALID-SHIFT", "an area of 0.6 for telling the parts apart", lambda: shift(
-            _axes_pair(x, other, bench.seed)[0], _axes_pair(x, other, bench.seed)[1], bench.parts.units[rows],
-            bench.parts.units[test], seed=bench.seed))
+            *_axes_pair(x, other, bench.seed), bench.parts.units[rows], bench.parts.units[test], seed=bench.seed))
         grouped = bench.parts.policy.split(":")[0] not in ("random", "stratified")
         notes.add(shift_finding(found, (), grouped=grouped))
     caught = notes.run("VALID-OOD", "planted shifts, with their share found", lambda: detection(rule, x, seed=bench.seed))

@@ -84,9 +84,11 @@ def build_exhibits(data: Data, task: Any, parts: Parts, rows: np.ndarray, predic
 
 def _judged(data: Data, task: Any, rows: np.ndarray, prediction: Prediction | None) -> list[dict[str, Any]]:
     """Per target: its rows with a known truth, the truth, the prediction and the size of the error."""
-    out = []
-    for i, t in enumerate(tasks_of(task) if prediction is not None else ()):
-        part = prediction.parts[i] if prediction.parts else prediction  # type: ignore[union-attr]
+    out: list[dict[str, Any]] = []
+    if prediction is None:
+        return out
+    for i, t in enumerate(tasks_of(task)):
+        part = prediction.parts[i] if prediction.parts else prediction
         truth = np.asarray(t.truth(data, rows), dtype=float)
         value = np.asarray(part.value, dtype=float)
         known = np.flatnonzero(np.isfinite(truth) & np.isfinite(value) & ((truth >= 0) | (t.name != "classify")))

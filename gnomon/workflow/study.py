@@ -24,6 +24,7 @@ from gnomon.workflow.plan import Plan, draft, facts_of, frozen_steps
 from gnomon.workflow.run import Bench, Run, execute, file_hash, parts_of, peak_mb
 
 END_SHARE, END_SECONDS = 0.12, 6.0  # of the budget, and at least: kept for verdict, explanation and report
+SIMPLE_SHARE = 0.45  # of that at most for simple models, where deep ones may follow
 PLAN_SHARE = 0.9  # of what is left after looking may be planned; the rest absorbs a slow moment
 
 
@@ -178,7 +179,8 @@ def make_plan(bench: Bench, options: Options, ledger: Ledger, keep: Plan | None 
             recipe.model, recipe.options.get("view", ""), facts.rows, facts.columns, facts.folds, outputs)
     spent = ledger.spent() + time.perf_counter() - started
     end = max(END_SECONDS, END_SHARE * options.budget)
-    simple, dropped = _affordable(simple, seconds, (options.budget - spent - end) * 0.6)
+    share = SIMPLE_SHARE if any(r.family == "deep" for r in recipes) else 1.0
+    simple, dropped = _affordable(simple, seconds, (options.budget - spent - end) * share)
     rest = (options.budget - spent - end - sum(seconds[r.hash] for r in simple)) * PLAN_SHARE
     deep, seeds, cost, cut = frozen_steps(recipes, bench.data, bench.parts, rest, lambda r: deep_speed(bench, r)) \
         if rest > 0 else ([], {}, {}, [(r.model, "no budget left: --budget") for r in recipes if r.family == "deep"])

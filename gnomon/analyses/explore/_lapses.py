@@ -39,7 +39,7 @@ def out_of_fold(view: np.ndarray, aim: Aim, folds: np.ndarray, seed: int) -> np.
             linear = LogisticRegression(C=0.3, max_iter=200)
             trees = ExtraTreesClassifier(100, min_samples_leaf=2, max_features="sqrt", random_state=0)
         else:
-            linear, trees = Ridge(1.0), ExtraTreesRegressor(100, min_samples_leaf=2, max_features=0.5, random_state=0)
+            linear, trees = Ridge(1.0), ExtraTreesRegressor(60, min_samples_leaf=2, max_features=0.33, random_state=0)
         for model in (linear, trees):
             model.fit(view[fit], aim.values[fit])
             if aim.classes:

@@ -9,7 +9,7 @@ import numpy as np
 
 from gnomon.analyses.explore._aim import Aim, folds_of
 from gnomon.analyses.explore._kit import found, words
-from gnomon.analyses.explore._names import AFTER, EMPTY, PREDICTED, has, shared_words
+from gnomon.analyses.explore._names import AFTER, EMPTY, PREDICTED, has, prefix, shared_words
 from gnomon.analyses.explore._views import quick_view
 from gnomon.data.table import Data
 
@@ -44,13 +44,13 @@ def encoded(values: np.ndarray, aim: Aim) -> str:
         table = np.zeros((len(levels), len(aim.classes)))
         np.add.at(table, (codes, y), 1)
         same = table.max(axis=1).sum() == len(y) and table.max(axis=0).sum() == len(y)
-        return "it is the target in other codes" if same else ""
+        return "the target in other codes" if same else ""
     if values.dtype.kind != "f" or len(np.unique(x)) < 20:
         return ""
     if np.std(x) > 0 and np.std(y) > 0 and abs(np.corrcoef(x, y)[0, 1]) > 1 - 1e-9:
-        return "it is a copy of the target, perhaps rescaled"
+        return "a copy of the target, perhaps rescaled"
     if abs(rank_correlation(x, y)) > 0.99999:
-        return "it puts the rows in exactly the order of the target"
+        return "in exactly the order of the target"
     return ""
 
 
@@ -91,7 +91,7 @@ def sharp_cut(values: np.ndarray, aim: Aim) -> str:
         2 * (width - inner))
     if near.mean() < 0.9 or middle > 1.5 * flanks:
         return ""
-    return "one of the two is the other cut at a point"
+    return "the target cut at a point, or the target is a cut of it"
 
 
 def name_predicts(name: str, values: np.ndarray, aim: Aim, skill: float) -> str:
@@ -108,7 +108,7 @@ def name_predicts(name: str, values: np.ndarray, aim: Aim, skill: float) -> str:
         r = abs(rank_correlation(values, aim.values.astype(float))) if len(aim.classes) in (0, 2) else 0.0
     if max(r, skill**0.5) < 0.3:
         return ""
-    return f"its name says '{word}' and it goes with the target: a prediction of it"
+    return f"a prediction of it: the name says '{word}' and the values go with it"
 
 
 def after_names(names: Sequence[str]) -> list[str]:
@@ -152,11 +152,11 @@ def association(codes: np.ndarray, truth: np.ndarray) -> tuple[float, float]:
     np.add.at(table, (a, b), 1)
     if min(table.shape) < 2:
         return 0.0, 1.0
-    chi, p, _, _ = chi2_contingency(table, correction=False)
-    n, (r, k) = len(codes), table.shape
+    chi, p = (float(v) for v in chi2_contingency(table, correction=False)[:2])  # type: ignore[arg-type]
+    n, r, k = len(codes), len(table), table.shape[1]
     phi = max(0.0, chi / n - (r - 1) * (k - 1) / (n - 1))
     low = min(r - (r - 1) ** 2 / (n - 1), k - (k - 1) ** 2 / (n - 1)) - 1
-    return float(np.sqrt(phi / max(low, 1e-12))), float(p)
+    return float(np.sqrt(phi / max(low, 1e-12))), p
 
 
 def files_tell(data: Data, aim: Aim) -> list:
@@ -166,9 +166,21 @@ def files_tell(data: Data, aim: Aim) -> list:
     endings = np.array([data.items[i].rsplit(".", 1)[-1].lower() for i in aim.rows])
     strength, p = association(endings, aim.values)
     if strength < 0.3 or p > 1e-4:
-        return []
+        return _names_tell(data, aim)
     claim = f"The type of the file goes with '{aim.name}'; its traces in the pixels can tell the class"
     return [found(data, "LOOK-LEAK", "warn", claim, values={"cramers_v": strength}, source="file type")]
+
+
+def _names_tell(data: Data, aim: Aim) -> list:
+    """A note when the first letters of the file names (not their folders) tell the class: names are never inputs."""
+    first = np.array([prefix(data.items[i].rsplit("/", 1)[-1]) for i in aim.rows])
+    if not 2 <= len(np.unique(first)) <= 50:
+        return []
+    strength, p = association(first, aim.values)
+    if strength < 0.9 or p > 1e-4:
+        return []
+    claim = f"The names of the files tell '{aim.name}': no part of a name may become an input"
+    return [found(data, "LOOK-LEAK", "note", claim, values={"cramers_v": strength}, source="file name")]
 
 
 def row_order(data: Data, aim: Aim, columns: Mapping[str, tuple[str, np.ndarray]], gone: Mapping[str, str]

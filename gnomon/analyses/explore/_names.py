@@ -28,6 +28,8 @@ IDENTIFIER = ("id", "ids", "index", "idx", "uuid", "guid", "key", "no", "nr", "n
               "barcode", "record", "row", "unnamed", "cid", "code", "ref", "md5", "hash", "url", "path", "filename",
               "file", "name")
 TIME = ("date", "time", "timestamp", "year", "month", "day", "datetime", "when", "hour", "week")
+METADATA = ("ext", "extension", "format", "mode", "width", "height", "w", "h", "filetype", "filesize", "bytes", "dpi",
+            "resolution", "bits", "compression", "camera", "exif", "filename")
 EVENT_TIME = ("survival", "followup", "tte", "os", "dfs", "pfs", "rfs", "lifetime", "duration")
 EVENT = ("event", "status", "censored", "censor", "dead", "died", "death", "deceased", "relapse", "progression",
          "vital")

@@ -15,11 +15,12 @@ def limits(values: np.ndarray, expected: float) -> tuple[float, float, float, fl
     bad values on a side do not bend the line. Infinite where a side has too few values or no spread.
     """
     middle = float(np.median(values))
-    low, high = (_reach(side[side > 0], expected / 2) for side in (middle - values, values - middle))
+    low, high = (reach(side[side > 0], expected / 2) for side in (middle - values, values - middle))
     return middle - low, middle + high, middle - 2 * low, middle + 2 * high
 
 
-def _reach(side: np.ndarray, expected: float) -> float:
+def reach(side: np.ndarray, expected: float) -> float:
+    """The distance beyond which fewer than `expected` of these distances should lie; infinite below 40 of them."""
     if len(side) < 40:
         return np.inf
     a, b, c = np.percentile(side, [80, 90, 95])

@@ -9,7 +9,7 @@ import numpy as np
 from gnomon.analyses.explore._aim import Aim, aim_of
 from gnomon.analyses.explore._kit import Grouping, Looked, discoveries, found, join, not_run, ran
 from gnomon.analyses.explore._leaks import association
-from gnomon.analyses.explore._names import BATCH, has
+from gnomon.analyses.explore._names import BATCH, GROUP, has
 from gnomon.card import Card
 from gnomon.data.table import Data, codes
 
@@ -31,7 +31,7 @@ def confounding(data: Data, target: str, rows: np.ndarray, *, groups: Mapping[st
                 seconds: float = 15.0) -> Looked:
     """LOOK-CONFOUND for columns named as batches or with the role group, of few levels, that go with the target."""
     aim = aim_of(data, target, rows)
-    columns = {} if aim is None else _batches(data, aim, groups)
+    columns = {} if aim is None else _batches(data, aim)
     if aim is None or not columns:
         return Looked(checks=(not_run("LOOK-CONFOUND", "no column names a batch, a site or a group of few levels"),))
     aim = aim.sampled(int(20000 * seconds), seed, "confounding")
@@ -71,21 +71,19 @@ def strength(levels: np.ndarray, aim: Aim) -> tuple[float, float]:
     return float(np.sqrt(corrected)), float(fisher.sf(ratio, count - 1, n - count))
 
 
-def _batches(data: Data, aim: Aim, groups: Mapping[str, Grouping]) -> dict[str, np.ndarray]:
-    """Batch-like columns and file-name groups of few, well filled levels."""
+def _batches(data: Data, aim: Aim) -> dict[str, np.ndarray]:
+    """Batch-like columns, and groups that are no patients or the like, of few well filled levels."""
     out = {}
     for name, column in data.columns.items():
         role = data.roles[name].role
         if name == aim.name or column.spec.shape or role not in ("input", "group", "identifier", "ignore"):
             continue
-        if role != "group" and not (has(name, BATCH) and column.spec.kind in ("category", "number")):
+        plain = role == "group" and not has(name, GROUP)  # a patient is a unit, not a batch
+        if not plain and not (has(name, BATCH) and column.spec.kind in ("category", "number")):
             continue
         levels = codes(column)
         if _fits(levels[aim.rows]):
             out[name] = levels
-    for name, grouping in groups.items():
-        if grouping.kind == "group" and name not in out and _fits(grouping.codes[aim.rows]):
-            out[name] = grouping.codes
     return out
 
 

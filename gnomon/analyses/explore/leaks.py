@@ -17,6 +17,7 @@ from gnomon.analyses.explore._leaks import (
     row_order,
     sharp_cut,
 )
+from gnomon.analyses.explore._names import METADATA, has
 from gnomon.card import Card
 from gnomon.data.table import Data, missing
 from gnomon.values import Action, Finding
@@ -34,6 +35,7 @@ CARD = Card(
 )
 CODE = "LOOK-LEAK"
 ALMOST = 0.95  # share of the target one column must predict out of fold to be suspected on its own
+METADATA_TELLS = 0.3  # share of the target from which size, type or mode of the image files is warned of
 MOST = 60  # columns scored one by one; of more, those that go with the target most
 
 
@@ -58,10 +60,13 @@ def leaks(data: Data, target: str, rows: np.ndarray, *, groups: Mapping[str, Gro
         other = others_skill(data, aim, rest, seed)
         for name in strong:
             if 1 - skill[name] < (1 - other) / 3:
-                warned[name] = "predicts almost all of the target alone, far more than all other inputs together"
+                warned[name] = "alone it predicts almost all of the target, far more than all other inputs together"
+    if data.of_kind("image"):
+        warned.update({n: "a description of the file, whose traces can show in the pixels" for n, s in skill.items()
+                       if s >= METADATA_TELLS and has(n, METADATA) and n not in exclude and n not in warned})
     after = [n for n in after_names(data.inputs) if n not in exclude]
     if any(skill.get(n, 0.0) > 0.05 for n in after):
-        warned.update({n: "its name says it is recorded after the event" for n in after if n not in warned})
+        warned.update({n: "recorded after the event, by its name" for n in after if n not in warned})
     findings = [_finding(data, target, columns, skill, exclude, "set aside"),
                 _finding(data, target, columns, skill, warned, "kept; check when it is known")]
     findings += files_tell(data, aim)
@@ -122,7 +127,7 @@ def _structural(name: str, values: np.ndarray, aim: Aim, skill: float) -> str:
     if name.startswith("length: "):
         return ""
     if name.startswith("missing: "):
-        return "it is missing exactly according to the target" if skill >= 0.99 and len(aim) >= 50 else ""
+        return "missing exactly according to the target" if skill >= 0.99 and len(aim) >= 50 else ""
     return encoded(values, aim) or sharp_cut(values, aim) or name_predicts(name, values, aim, skill)
 
 
@@ -132,7 +137,8 @@ def _finding(data: Data, target: str, columns: dict, skill: dict[str, float], hi
         return None
     names = tuple(hit)
     verb = "gives" if len(names) == 1 else "give"
-    claim = f"{join(names)} {verb} '{target}' away: {next(iter(hit.values()))}; {done}"
+    reasons = "; ".join(dict.fromkeys(hit.values()))
+    claim = f"{join(names)} {verb} '{target}' away ({reasons}): {done}"
     best = {n: max((s for label, s in skill.items() if columns[label][0] == n or label == n), default=0.0)
             for n in names[:50]}
     plan = f"exclude = {list(names)}" if done == "set aside" else ""

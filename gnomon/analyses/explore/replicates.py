@@ -9,6 +9,7 @@ import numpy as np
 from gnomon.analyses.explore._aim import aim_of
 from gnomon.analyses.explore._hashes import repeated, row_keys
 from gnomon.analyses.explore._kit import Grouping, Looked, found, not_run, ran
+from gnomon.analyses.explore._tails import reach
 from gnomon.analyses.explore.identifiers import names_rows
 from gnomon.card import Card
 from gnomon.data.table import Data
@@ -23,7 +24,7 @@ CARD = Card(
     needs=("labels",),
     cost="seconds",
 )
-MANY = 20  # groups of unequal repeats from which on their own spread alone decides
+SOME, MANY = 20, 100  # unequal repeats from which on their own spread, and then its tail, alone decide
 FEW = 5  # groups of repeats below which the target's own spread is the yardstick
 
 
@@ -103,7 +104,12 @@ def _apart(codes: np.ndarray, values: np.ndarray, spread: float) -> tuple[np.nda
     moved = np.bincount(codes, away) > 0  # repeats with equal targets are copies: they say nothing about the spread
     real = sd if sd > 0 else float(1.4826 * np.median(away[moved[codes]])) if moved.any() else 0.0
     limit = 5 * max(real, 0.02 * spread) if moved.sum() >= FEW else spread
-    if moved.sum() < MANY:  # so few repeats may all be conflicts: then nothing but the target's own spread tells
+    # Many repeats: spreads differ between inputs, and only what lies beyond their own tail contradicts. Few repeats may
+    # all be conflicts: then nothing but the target's own spread tells.
+    if moved.sum() >= MANY:
+        limit = max(limit, reach(np.maximum.reduceat(away[np.argsort(codes, kind="stable")],
+                                                     np.concatenate([[0], np.cumsum(size)[:-1]]))[moved], 0.02))
+    elif moved.sum() < SOME:
         limit = min(limit, 1.2 * spread)
     far = away > limit
     return np.bincount(codes, far, minlength=len(size))[codes] > 0, sd

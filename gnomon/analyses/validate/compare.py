@@ -179,8 +179,8 @@ def _resampled(pair: _Pair, value: float, level: float, seed: int) -> Found:
 
 def _of_losses(pair: _Pair, value: float) -> tuple[np.ndarray, tuple[SkewedT, float] | None] | None:
     """For a score that is a mean loss, or its root: each unit's part in the difference of the mean losses (of which the
-    root's difference is a fixed share), so that sign flips stay exact; and the test of the log of the losses' ratio, with
-    the geometric mean that turns a log ratio r into the difference 2 g sinh(r / 2). None for other scores."""
+    root's difference is a fixed share), so that sign flips stay exact; and the test of the log of the losses' ratio,
+    with the geometric mean g that turns a log ratio r into the difference 2 g sinh(r / 2). None for other scores."""
     losses = mean_loss(pair.task, pair.a), mean_loss(pair.task, pair.b)
     if losses[0] is None or losses[1] is None:
         return None

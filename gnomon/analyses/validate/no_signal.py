@@ -27,7 +27,7 @@ CARD = Card(
     needs=("labels",),
     cost="seconds",
 )
-LEVEL = 0.05  # one-sided
+LEVEL = 0.025  # one-sided: as strict as a 95 % interval that must exclude the floor
 POWER = 0.84  # normal quantile of 80 % power
 SHUFFLES = 499
 
@@ -46,7 +46,7 @@ class NoSignal:
 
 def no_signal(task: Any, stats: Stats | Sequence[Stats], floor_stats: Stats, units: np.ndarray | None, *,
               seed: int = 0) -> NoSignal:
-    """Test the model's `stats` against the floor's on the same n rows, one-sided at 5 %.
+    """Test the model's `stats` against the floor's on the same n rows, one-sided at 2.5 %.
 
     One Stats: a sealed part; Mann-Whitney for a two-class AUC, otherwise sign flips, of groups where rows have them.
     A list of Stats: out-of-fold statistics of every candidate that selection could have chosen; the best score is

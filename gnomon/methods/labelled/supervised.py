@@ -150,11 +150,12 @@ def _badness(task: Any, loss: float, score: float) -> float:
 
 
 def readable(build: Callable[..., Any], data: Data) -> tuple[str, ...]:
-    """The input columns that this builder's card says it reads; all, where it has no card."""
+    """The input columns that this builder's card says it reads, with those of tables; all, where it has no card."""
     from gnomon.card import catalogue
 
     card = catalogue().get(describe_builder(build).get("key", ""))
-    return tuple(c for c in data.inputs if not (card and card.reads) or data.kind(c) in card.reads)
+    kinds = {*card.reads, "number", "category", "date"} if card and card.reads else None  # `fuse` joins tables in
+    return tuple(c for c in data.inputs if kinds is None or data.kind(c) in kinds)
 
 
 def steps_per_second(task: Any, build: Callable[..., nn.Module], data: Data, rows: np.ndarray, desk: Desk, *,

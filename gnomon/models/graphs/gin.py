@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 CARD = Card(
     name="Graph isomorphism network with edge features (GINE)",
     gist="atoms sum what their neighbours and bonds say and pass it through a small network, a few times",
-    use_when="one number or class a molecule; a second opinion beside directed message passing, and a good ensemble member",
+    use_when="one number or class a molecule; a second opinion, and ensemble member, beside directed message passing",
     avoid_when="fewer than about 200 molecules, or a forest on fingerprints already reaches the replicate spread",
     paper="Xu et al. 2019, arXiv:1810.00826; Hu et al. 2020, arXiv:1905.12265",
     survey=("G1",),

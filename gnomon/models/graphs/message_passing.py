@@ -22,7 +22,8 @@ CARD = Card(
     tasks=("classify", "regress", "several"),
     reads=("molecule",),
     gives=("gradient", "embed"),
-    tune={"hidden": (128, 200, 300), "depth": (2, 3, 4, 5), "dropout": (0.0, 0.1, 0.2), "readout": ("mean", "norm", "mean+sum")},
+    tune={"hidden": (128, 200, 300), "depth": (2, 3, 4, 5), "dropout": (0.0, 0.1, 0.2),
+          "readout": ("mean", "norm", "mean+sum")},
 )
 
 

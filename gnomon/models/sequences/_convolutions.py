@@ -9,6 +9,7 @@ from gnomon.data.kinds import Tokens
 from gnomon.data.table import Spec
 from gnomon.models.sequences._kit import (
     AttentionPool,
+    Bag,
     Complement,
     Symbols,
     biological,
@@ -59,16 +60,17 @@ class Trunk(nn.Module):
 
 
 class ConvolutionAttention(nn.Module):
-    """Tokens -> (B, width): the trunk, and beside it what suits the kind (a bag of words; a network on the alignment)."""
+    """Tokens -> (B, width): the trunk, and beside it what suits the kind (bag of words, network on the alignment)."""
 
     def __init__(self, spec: Spec, *, hidden: int, depth: int, kernel: int, stride: int, dropout: float, both: bool):
         super().__init__()
+        self.length = spec.shape[0]
         self.symbols = Symbols(spec, hidden)
         self.swap = Complement(spec.categories) if both else None
         self.trunk = Trunk(self.symbols.width, hidden, depth, kernel, stride, dropout)
         self.heavy = nn.Dropout(0.0 if self.symbols.one_hot else min(2 * dropout, 0.6))
         self.aligned = _aligned(spec, self.symbols.width, hidden, dropout) if is_aligned(spec) else None
-        self.bag = None if self.symbols.one_hot else Symbols(spec, 2 * hidden)
+        self.bag = None if self.symbols.one_hot else Bag(spec, 2 * hidden, dropout)
         self.width = self.trunk.width + (2 * hidden if self.aligned else 0) + (2 * hidden if self.bag else 0)
 
     def forward(self, tokens: Tokens) -> Tensor:
@@ -76,9 +78,9 @@ class ConvolutionAttention(nn.Module):
         vectors = self.symbols(ids)
         found = [self._strands(vectors, mask)]
         if self.aligned is not None:
-            found.append(self.aligned(vectors.flatten(1)))
+            found.append(self.aligned(vectors[:, :self.length].flatten(1)))
         if self.bag is not None:
-            found.append(self.heavy(masked_mean(self.bag(ids), mask)))
+            found.append(self.heavy(self.bag(ids, mask)))
         return torch.cat(found, dim=1)
 
     def _strands(self, vectors: Tensor, mask: Tensor) -> Tensor:

@@ -52,8 +52,30 @@ class Symbols(nn.Module):
         return self.table(ids)
 
 
+class Bag(nn.Module):
+    """GAIN * sum of word vectors / sqrt(how many): what a linear model on tf-idf sees (Joulin 2017, arXiv:1607.01759).
+
+    The gain makes the vectors learn that much faster than the rest, as words that occur in few rows must; dropout takes
+    whole words away.
+    """
+
+    GAIN = 40.0
+
+    def __init__(self, spec: Spec, width: int, dropout: float):
+        super().__init__()
+        self.table = nn.Embedding(len(spec.categories) + 1, width, padding_idx=0)
+        self.dropout = dropout
+        with torch.no_grad():
+            self.table.weight.mul_(0.1 / self.GAIN)
+
+    def forward(self, ids: Tensor, mask: Tensor) -> Tensor:
+        share = mask.to(self.table.weight.dtype)
+        share = self.GAIN * share / share.sum(dim=1, keepdim=True).clamp(min=1).sqrt()
+        return torch.einsum("bld,bl->bd", self.table(ids), F.dropout(share, self.dropout, self.training))
+
+
 class Complement(nn.Module):
-    """One-hot nucleotides (B, L, A) of one strand to those of the other, read the other way; padding stays at the end."""
+    """One-hot nucleotides (B, L, A) of one strand to those of the other, read its way; padding stays at the end."""
 
     def __init__(self, alphabet: tuple[str, ...]):
         super().__init__()
@@ -85,7 +107,7 @@ def masked_max(values: Tensor, mask: Tensor) -> Tensor:
 
 
 class AttentionPool(nn.Module):
-    """sum over l of softmax_l(w_h . x_l) v_h(x_l), per head h: learns which positions count (Bahdanau 2015, Ilse 2018)."""
+    """Per head h, sum over l of softmax_l(w_h . x_l) x_l: learns which positions count (Bahdanau 2015, Ilse 2018)."""
 
     def __init__(self, width: int, heads: int = 4):
         super().__init__()

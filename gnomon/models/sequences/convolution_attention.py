@@ -15,9 +15,9 @@ if TYPE_CHECKING:
 CARD = Card(
     name="Convolutional network with attention pooling",
     gist="a wide first convolution finds motifs, dilated ones see their surroundings, attention weighs the positions",
-    use_when="one number or class a sequence: DNA, RNA, protein, short texts; aligned variants; from some hundred rows on",
-    avoid_when="what counts are relations over hundreds of positions, or k-mer counts with a linear model already do it",
-    paper="Zhou & Troyanskaya 2015, doi:10.1038/nmeth.3547; Yu & Koltun 2016, arXiv:1511.07122; Bahdanau et al. 2015, arXiv:1409.0473",
+    use_when="one number or class a sequence: DNA, RNA, protein, text, aligned variants; some hundred rows or more",
+    avoid_when="what counts are relations over hundreds of positions, or k-mer counts with a linear model do",
+    paper="Zhou & Troyanskaya 2015, doi:10.1038/nmeth.3547; Bahdanau et al. 2015, arXiv:1409.0473",
     survey=("S4",),
     tasks=("classify", "regress", "several"),
     reads=("sequence", "text"),

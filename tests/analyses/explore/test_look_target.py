@@ -109,7 +109,18 @@ def test_row_order_and_file_types():
     items = tuple(f"{i}.{'png' if y == 'yes' else 'jpg'}" for i, y in enumerate(shuffled["y"]))
     assert "type of the file" in of(look(make(shuffled, items=items)), "LOOK-LEAK")[0].claim
     assert not of(look(make(shuffled, items=tuple(f"{i}.png" for i in range(600)))), "LOOK-LEAK")
+    named = tuple(f"{y}_{i}.png" for i, y in enumerate(shuffled["y"]))
+    assert "names of the files" in of(look(make(shuffled, items=named)), "LOOK-LEAK")[0].claim
 
+
+def test_metadata_of_the_image_files():
+    rng = np.random.default_rng(0)
+    y = rng.choice(["ill", "well"], 120)
+    pixels = rng.integers(0, 255, (120, 1, 8, 8)).astype(np.uint8)
+    width = np.where(rng.random(120) < 0.85, np.where(y == "ill", 800.0, 512.0), rng.choice([800.0, 512.0], 120))
+    data = make({"image": pixels, "orig_w": width, "orig_h": rng.choice([512.0, 640.0], 120), "y": y})
+    found = of(look(data), "LOOK-LEAK")
+    assert found[0].columns == ("orig_w",)
 
 def test_replicates_and_conflicts():
     frame = clean_table(300)
@@ -174,9 +185,10 @@ def test_confident_joint_agrees_with_cleanlab():
 def test_wrong_targets_of_a_regression():
     frame = clean_table()
     frame["y"] = frame["score"] * 3 + 0.1 * frame["height"] + np.random.default_rng(0).normal(0, 0.3, 600)
-    assert not of(look(make(frame)), "LOOK-LABEL")
+    assert "warn" not in {f.grade for f in of(look(make(frame)), "LOOK-LABEL")}
     frame.loc[[10, 20, 30], "y"] += 30
-    assert {10, 20, 30} <= set(of(look(make(frame)), "LOOK-LABEL")[0].rows)
+    found = of(look(make(frame)), "LOOK-LABEL")[0]
+    assert {10, 20, 30} <= set(found.rows) and len(found.rows) <= 5
 
 
 def test_gaps_that_depend_on_the_target():

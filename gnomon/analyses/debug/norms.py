@@ -1,0 +1,159 @@
+"""Gradients, activations and the course of the loss: what a run's own record says about how it went."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from gnomon.card import Card
+from gnomon.data.table import Data
+from gnomon.methods._log import read_log
+from gnomon.values import Finding, finding
+
+CARD = Card(
+    name="Gradient and activation norms",
+    gist="Reads a run's log and one batch: vanishing or exploding gradients, dead units, NaN met, under- and overfitting.",
+    use_when="After every run of a deep model, and first when it does badly.",
+    avoid_when="The model fits itself.",
+    paper="Glorot & Bengio 2010, AISTATS 9",
+    survey=("P5", "R6"),
+    needs=("gradient",),
+    cost="seconds",
+)
+VANISHED, EXPLODED = 1e-6, 1e3  # a layer's gradient norm over the norm of its weights
+DEAD = 0.9  # share of a layer's units that answer the same to every row
+OVERFIT = 1.25  # the stopping loss at the end over its least
+GAP = 3.0  # stopping loss over training loss, where the former has risen too
+UNDERFIT = 0.7  # training loss at the end over the loss of knowing nothing
+STILL_FALLING = 0.9  # training loss of the last tenth over that of the tenth before
+
+
+def norms(learned: Any, data: Data, rows: np.ndarray, folder: Path | None = None, *, naive: float | None = None
+          ) -> list[Finding]:
+    """Findings DEBUG-NAN, DEBUG-GRADIENT, DEBUG-OVERFIT, DEBUG-UNDERFIT about a Network and the run in `folder`.
+
+    rows: training rows of which one batch is looked at. naive: the loss of knowing nothing (in the log's own terms);
+    None = of the best constant on these rows.
+    """
+    from gnomon.methods._tiny import naive_loss
+
+    layers = layer_norms(learned, data, rows)
+    found = _of_layers(layers)
+    if folder is None:
+        return found
+    lines = read_log(folder)
+    if naive is None:
+        import torch
+
+        naive = naive_loss(learned.task, torch.from_numpy(np.ascontiguousarray(learned.task.truth(data, rows))))
+    return found + of_log(lines, naive)
+
+
+def layer_norms(learned: Any, data: Data, rows: np.ndarray, *, most: int = 256) -> list[dict[str, Any]]:
+    """For each layer with weights: name, weight norm, gradient norm, mean square of its output, share of dead units."""
+    import torch
+
+    from gnomon.methods import _kit as kit
+
+    module, desk = learned.module, learned.desk
+    rows = kit.labelled(learned.task, data, np.asarray(rows))[:most]
+    batch = learned.tensoriser.batch(data, rows, desk.device)
+    truth = kit.truth_tensor(learned.task, data, rows, desk.device)
+    outputs: dict[str, Any] = {}
+    layers = {name: m for name, m in module.named_modules()
+              if any(True for _ in m.parameters(recurse=False)) and not list(m.children())}
+    handles = [m.register_forward_hook(lambda _m, _i, out, name=name: outputs.__setitem__(name, out))
+               for name, m in layers.items()]
+    try:
+        module.eval()
+        module.zero_grad(set_to_none=True)
+        loss = sum(learned.task.loss(module(batch), truth, torch.ones(len(rows), device=desk.device)).values())
+        loss.backward()  # type: ignore[union-attr]
+    finally:
+        for handle in handles:
+            handle.remove()
+    table = [_layer(name, m, outputs.get(name)) for name, m in layers.items()]
+    module.zero_grad(set_to_none=True)
+    return table
+
+
+def _layer(name: str, module: Any, output: Any) -> dict[str, Any]:
+    import torch
+
+    weights = [w for w in module.parameters(recurse=False)]
+    gradients = [w.grad for w in weights if w.grad is not None]
+    size = lambda tensors: math.sqrt(sum(float(t.detach().float().pow(2).sum()) for t in tensors))  # noqa: E731
+    row = {"layer": name, "weight": size(weights), "gradient": size(gradients) if gradients else None,
+           "activation": None, "dead": None}
+    if isinstance(output, torch.Tensor) and output.is_floating_point() and output.ndim >= 2 and len(output) > 1:
+        flat = output.detach().float().movedim(1 if output.ndim == 4 else -1, -1).reshape(-1, output.shape[
+            1 if output.ndim == 4 else -1])
+        row |= {"activation": float(flat.pow(2).mean().sqrt()), "dead": float((flat.std(dim=0) < 1e-8).float().mean())}
+    return row
+
+
+def _of_layers(layers: Sequence[Mapping[str, Any]]) -> list[Finding]:
+    broken = [row["layer"] for row in layers
+              if any(v is not None and not math.isfinite(v) for v in (row["weight"], row["gradient"], row["activation"]))]
+    if broken:
+        return [finding("DEBUG-NAN", "warn", f"{len(broken)} layers hold or make values that are no numbers, first {broken[0]}",
+                        values={"layers": broken[:20]}, source="one batch")]
+    ratios = {row["layer"]: row["gradient"] / row["weight"] for row in layers
+              if row["gradient"] is not None and row["weight"] > 1e-8}
+    dead = [row["layer"] for row in layers if (row["dead"] or 0) > DEAD]
+    small = [name for name, ratio in ratios.items() if ratio < VANISHED]
+    large = [name for name, ratio in ratios.items() if ratio > EXPLODED]
+    values = {"layers": [dict(row) for row in layers][:60]}
+    if large:
+        claim = f"gradients explode in {len(large)} of {len(ratios)} layers, first {large[0]}"
+    elif ratios and len(small) > len(ratios) / 3:
+        claim = f"gradients vanish in {len(small)} of {len(ratios)} layers, first {small[0]}"
+    elif len(dead) > max(len(layers) / 3, 1):
+        claim = f"{len(dead)} of {len(layers)} layers answer the same to every row"
+    else:
+        return [finding("DEBUG-GRADIENT", "fine", f"gradients and activations of {len(layers)} layers are in order",
+                        values=values, source="one batch")]
+    return [finding("DEBUG-GRADIENT", "warn", claim, values=values, source="one batch")]
+
+
+def of_log(lines: Sequence[Mapping[str, float]], naive: float) -> list[Finding]:
+    """What the course of the losses says. naive: the training loss of knowing nothing."""
+    found = []
+    trouble = [int(line["step"]) for line in lines if "trouble" in line]
+    if trouble:
+        found.append(finding("DEBUG-NAN", "note", f"the loss was no number or exploded {len(trouble)} times; each time the run "
+                             f"went back and on more carefully, first at step {trouble[0]}",
+                             values={"steps": trouble[:20]}, source="log.csv"))
+    train = course(lines, "fit.")
+    stop = [(line["step"], line["stop.loss"]) for line in lines if "stop.loss" in line]
+    if len(train) < 4:
+        return found
+    last = float(np.mean([v for _, v in train[-max(len(train) // 10, 1):]]))
+    before = train[-2 * max(len(train) // 10, 1):-max(len(train) // 10, 1)]
+    numbers: dict[str, Any] = {"train_loss": last, "naive_loss": naive}
+    if len(stop) >= 4:
+        best_step, best = min(stop, key=lambda pair: pair[1])
+        final = float(np.mean([v for _, v in stop[-2:]]))
+        numbers |= {"stop_loss": final, "least_stop_loss": best, "at_step": best_step}
+        if final > OVERFIT * best and final > GAP * last:
+            found.append(finding("DEBUG-OVERFIT", "note", f"past step {best_step:.0f} the loss on held-out rows rose by "
+                                 f"{final / best - 1:.0%} while training went on falling; the weights of that step are kept",
+                                 values=numbers, source="log.csv"))
+            return found
+    if last > UNDERFIT * naive:
+        falling = bool(before) and last < STILL_FALLING * float(np.mean([v for _, v in before]))
+        more = "it was still falling: more steps would help" if falling else "more steps alone will not help"
+        found.append(finding("DEBUG-UNDERFIT", "note", f"training ended at {last / naive:.0%} of the loss of knowing nothing; "
+                             f"{more}", values={**numbers, "still_falling": falling}, source="log.csv"))
+    return found
+
+
+def course(lines: Sequence[Mapping[str, float]], start: str) -> list[tuple[float, float]]:
+    """(step, sum of the loss terms) of every reading of one player."""
+    terms = [(line["step"], [v for name, v in line.items() if name.startswith(start) and not name.endswith(".norm")])
+             for line in lines]
+    return [(step, sum(values)) for step, values in terms if values]

@@ -1,0 +1,123 @@
+"""The ladder of candidates: every score with its interval on one axis, by family."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from gnomon.reporting import figures, words
+from gnomon.reporting._report import estimate, higher_is_better, label_of, targets
+
+FAMILY_ORDER = ("floor", "simple", "deep", "ensemble")
+
+
+def ladder(report: Mapping[str, Any], headline: Mapping[str, Any] | None = None) -> dict[str, Any] | None:
+    """All candidates with a score on one axis, by family; and those without."""
+    everything = list(report.get("candidates") or ())
+    v = report.get("verdict") or {}
+    shown = [c for c in everything if (c.get("valid") or c.get("test") or {}).get("value") is not None]
+    if not shown:
+        return None
+    higher = higher_is_better(report)
+    shown.sort(key=lambda c: _place(c, higher))
+    ends = [e.get(k) for c in shown for e in (c.get("valid"), c.get("test")) if e for k in ("value", "low", "high")]
+    scale = figures.Scale(*figures.padded(reasonable(ends, shown)))
+    grid = figures.ticks(scale.low, scale.high, 6)
+    rows = [rung(c, v, scale, grid) for c in shown]
+    metric = words.metric_name((shown[0].get("valid") or shown[0].get("test") or {}).get("metric", ""))
+    groups: list[dict[str, Any]] = []
+    for c, row in zip(shown, rows, strict=True):
+        if not groups or groups[-1]["family"] != c.get("family"):
+            name, means = words.FAMILIES.get(c.get("family", ""), (c.get("family", ""), ""))
+            groups.append({"family": c.get("family"), "name": name, "means": means, "rows": []})
+        groups[-1]["rows"].append(row)
+    unit = next((t.get("unit") for t in targets(report) if t.get("unit")), "") if len(targets(report)) == 1 else ""
+    better = "higher is better" if higher else "lower is better"
+    return {
+        "groups": groups,
+        "axis": figures.axis_row(scale, grid, f"{metric}{f' ({unit})' if unit else ''}, {better}"),
+        "metric": metric,
+        "has_test": any(c.get("test") for c in shown),
+        "better": better,
+        "selected_of": sum(c.get("family") != "floor" for c in shown),
+        "cut": [{"label": label_of(c), "why": c.get("cut")} for c in everything if c.get("cut")],
+        "left_out": [
+            {"label": words.words(e.get("model", "")), "why": e.get("because", "")}
+            for e in report.get("left_out") or ()
+        ],
+        "by_target": by_target(shown),
+    }
+
+
+def _place(c: Mapping[str, Any], higher: bool) -> tuple[int, float]:
+    """Families in order, the worst of each first: the eye climbs."""
+    family = FAMILY_ORDER.index(c["family"]) if c.get("family") in FAMILY_ORDER else 1
+    value = float((c.get("valid") or c["test"])["value"])
+    return family, value if higher else -value
+
+
+def reasonable(ends: Sequence[float | None], shown: Sequence[Mapping[str, Any]]) -> list[float]:
+    """The ends without the wild ones: a model that blew up must not flatten all the others."""
+    values = sorted(float((c.get("valid") or c["test"])["value"]) for c in shown)
+    middle = values[len(values) // 2]
+    spread = max(abs(v - middle) for v in values[: max(2, (3 * len(values) + 3) // 4)]) or abs(middle) or 1.0
+    return [float(e) for e in ends if e is not None and abs(float(e) - middle) <= 4 * spread] or [float(values[0])]
+
+
+def rung(c: Mapping[str, Any], v: Mapping[str, Any], scale: figures.Scale, grid: Sequence[float]) -> dict[str, Any]:
+    """One candidate's row of the ladder."""
+    best = bool(v.get("recommended")) and (c.get("recipe") or {}).get("hash") == v.get("recommended")
+    valid, test = estimate(c.get("valid")), estimate(c.get("test"))
+    marks = []
+    if valid:
+        marks.append(
+            {"kind": "valid best" if best and not test else "valid", "title": said("validation", valid), **valid}
+        )
+    if test:
+        marks.append({"kind": "test best" if best else "test", "title": said("test", test), **test})
+    sd = c.get("seed_sd")
+    return {
+        "label": label_of(c),
+        "best": best,
+        "compared": (c.get("recipe") or {}).get("hash") == v.get("against"),
+        "valid": valid,
+        "test": test,
+        "plot": figures.interval_row(marks, scale, grid, 24 if len(marks) == 1 else 34),
+        "seeds": c.get("seeds"),
+        "seed_sd": words.number(sd, 2) if sd else "",
+        "seconds": words.duration(c.get("seconds")),
+        "memory": memory(c.get("peak_mb")),
+        "cut": c.get("cut"),
+        "because": (c.get("recipe") or {}).get("because") or "",
+        "method": words.words((c.get("recipe") or {}).get("method", "")),
+        "hash": (c.get("recipe") or {}).get("hash", ""),
+        "options": (c.get("recipe") or {}).get("options") or {},
+        "steps": (c.get("recipe") or {}).get("steps") or 0,
+    }
+
+
+def said(part: str, e: Mapping[str, Any]) -> str:
+    """A mark of the ladder in words."""
+    limits = f" [{e['low_text']}, {e['high_text']}]" if e["low_text"] else ""
+    return f"{part}: {e['metric_name']} {e['value_text']}{limits}"
+
+
+def memory(mb: float | None) -> str:
+    """Megabytes as people say them."""
+    return "" if not mb else f"{mb / 1000:.1f} GB" if mb >= 1000 else f"{mb:.0f} MB"
+
+
+def by_target(shown: Sequence[Mapping[str, Any]]) -> dict[str, Any] | None:
+    """Scores of each target, when there are several."""
+    scores = [((c.get("test") or c.get("valid") or {}).get("by_target") or {}, c) for c in shown]
+    names = list(dict.fromkeys(name for s, _ in scores for name in s))
+    if len(names) < 2:
+        return None
+    return {"names": names, "rows": [(label_of(c), [words.number(s.get(n)) for n in names]) for s, c in scores if s]}
+
+
+def small_ladder(report: Mapping[str, Any], wanted: Sequence[Any], score: Mapping[str, Any] | None) -> Any:
+    """Floor, comparison and recommended on one axis: the verdict at a glance."""
+    floor = next((c for c in report.get("candidates") or () if c.get("family") == "floor"), None)
+    chosen = {(c.get("recipe") or {}).get("hash"): c for c in (*wanted, floor) if c}
+    return ladder({**report, "candidates": list(chosen.values())}, headline=score) if len(chosen) > 1 else None
