@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import re
+import shlex
+import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -110,6 +112,8 @@ def _remember(folder: Folder, source: Any, options: Options) -> None:
     paths = [source] if isinstance(source, (str, Path)) else source if isinstance(source, (list, tuple)) else []
     seen = [relative(Path(str(p)), folder.path) for p in paths if isinstance(p, (str, Path))]
     versions = read_json(folder / "versions.json", {})
+    if len(sys.argv) > 1 and Path(sys.argv[0]).name in ("gnomon", "__main__.py"):
+        versions["command"] = shlex.join(["gnomon", *sys.argv[1:]])
     write_json(folder / "versions.json", {**versions, "source": seen, "options": asdict(options)})
 
 

@@ -245,6 +245,7 @@ def do_cards(args: argparse.Namespace) -> None:
 def main(argv: Sequence[str] | None = None) -> int:
     """0 done; 2 the input is at fault; 3 nothing could be trained; 130 stopped by the user, resumable."""
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # shared cores: spinning threads cost 3-5 times (measured)
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # a Cholesky of 277 rows: 148 ms with two contended threads
     os.environ.setdefault("HF_HUB_OFFLINE", "1")
     args = parser().parse_args(argv)
     action: Callable[[argparse.Namespace], None] = globals()[f"do_{'run' if args.verb == 'examine' else args.verb}"]

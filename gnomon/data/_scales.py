@@ -28,7 +28,7 @@ class Scale:
 
 
 def fit_scale(raw: np.ndarray) -> Scale:
-    """Median and quartile distance of each column; where the quartiles coincide, half the range; constant columns -> 0."""
+    """Median and quartile distance of each column; where quartiles coincide, half the range; constant columns -> 0."""
     with np.errstate(all="ignore"):
         import warnings
 
@@ -37,4 +37,4 @@ def fit_scale(raw: np.ndarray) -> Scale:
             low, first, centre, third, high = np.nanquantile(raw, [0, 0.25, 0.5, 0.75, 1], axis=0)
         width = np.where(third > first, third - first, (high - low) / 2)
         factor = np.where(width > 0, 1 / width, 0.0)
-    return Scale({"centre": np.nan_to_num(centre).astype(np.float64), "factor": np.nan_to_num(factor).astype(np.float64)})
+    return Scale({"centre": np.nan_to_num(centre).astype(float), "factor": np.nan_to_num(factor).astype(float)})

@@ -161,9 +161,9 @@ class Molecules:
 
     def load(self, data: Data, device: Any) -> _Graphs:
         found = _molecules(data, self.column)
-        tensors = [_to(a, device) for a in (found.nodes, found.edges, found.edge_features, found.node_offsets,
-                                            found.edge_offsets)]
-        return _Graphs(*tensors, np.diff(found.node_offsets), np.diff(found.edge_offsets))
+        return _Graphs(_to(found.nodes, device), _to(found.edges, device), _to(found.edge_features, device),
+                       _to(found.node_offsets, device), _to(found.edge_offsets, device),
+                       np.diff(found.node_offsets), np.diff(found.edge_offsets))
 
     def state(self) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
         return _state(self), {}
@@ -171,7 +171,7 @@ class Molecules:
 
 @dataclass(frozen=True)
 class Descriptors:
-    """A molecule column's computed properties as (n, d) float32, robustly scaled; those constant in training are out."""
+    """A molecule column's computed properties as (n, d) float32, robustly scaled; those constant in training left out."""
 
     column: str
     names: tuple[str, ...]
@@ -225,8 +225,8 @@ def fit_tokens(data: Data, rows: np.ndarray, column: str, longest: int) -> Seque
 def fit_image(data: Data, rows: np.ndarray, column: str) -> Image:
     spread = rows[np.linspace(0, len(rows) - 1, min(len(rows), MEASURED_IMAGES)).astype(int)]
     pixels = data.columns[column].take(spread)
-    mean = np.nanmean(pixels, axis=(0, 2, 3), dtype=np.float64)
-    sd = np.nanstd(pixels, axis=(0, 2, 3), dtype=np.float64)
+    mean = np.asarray(np.nanmean(pixels, axis=(0, 2, 3), dtype=np.float64))
+    sd = np.asarray(np.nanstd(pixels, axis=(0, 2, 3), dtype=np.float64))
     shape = tuple(int(s) for s in pixels.shape[1:])
     return Image(column, shape, mean.astype(np.float32), np.where(sd > 0, sd, 1).astype(np.float32))
 
@@ -302,7 +302,7 @@ def _with_gaps(scaled: np.ndarray, raw: np.ndarray, gaps: np.ndarray) -> np.ndar
 def _molecules(data: Data, column: str) -> Any:
     from gnomon.data.molecules import molecule_graphs
 
-    return molecule_graphs(strings(data.columns[column]))
+    return molecule_graphs(strings(data.columns[column]).tolist())
 
 
 def _to(array: np.ndarray, device: Any) -> Any:

@@ -1,4 +1,4 @@
-"""One file that holds a whole training state, written atomically: tensors as safetensors, the rest as JSON. No pickles."""
+"""One file that holds a whole training state, written atomically: tensors as safetensors, the rest as JSON."""
 
 from __future__ import annotations
 
@@ -55,7 +55,8 @@ def _tree(value: Any, name: str, tensors: dict[str, Any]) -> Any:
     if isinstance(value, Mapping):
         return {"map": [[k, _tree(v, f"{name}/{k}", tensors)] for k, v in value.items()]}
     if isinstance(value, (list, tuple)):
-        return {"list" if isinstance(value, list) else "tuple": [_tree(v, f"{name}/{i}", tensors) for i, v in enumerate(value)]}
+        kind = "list" if isinstance(value, list) else "tuple"
+        return {kind: [_tree(v, f"{name}/{i}", tensors) for i, v in enumerate(value)]}
     return {"=": value}
 
 

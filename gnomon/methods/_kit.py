@@ -1,4 +1,4 @@
-"""What supervised and its siblings share: batches of rows, the optimiser and its schedule, judging, keeping the best."""
+"""What supervised and its siblings share: batches of rows, optimiser and schedule, judging, keeping the best."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ class RowBatches:
         order = dice.permutation(len(self.rows))
         if self.lengths is None or self.per_epoch < 2:
             return order
-        stretch = self.batch * min(LENGTHS_ALIKE, max(self.per_epoch // 4, 1))  # few batches: chance must still mix them
+        stretch = self.batch * min(LENGTHS_ALIKE, max(self.per_epoch // 4, 1))  # few batches: still mix them
         whole = order[:self.per_epoch * self.batch]
         pieces = [whole[i:i + stretch] for i in range(0, len(whole), stretch)]
         pieces = [p[np.argsort(self.lengths[p], kind="stable")] for p in pieces]
@@ -129,7 +129,8 @@ def adamw(rate: float, weight_decay: float) -> Callable[[nn.Module], Optimizer]:
         for weight in module.parameters():
             if weight.requires_grad:
                 free = weight.ndim < 2 or id(weight) in tables or getattr(weight, "undecayed", False)
-                groups.setdefault((getattr(weight, "rate_factor", 1.0), 0.0 if free else weight_decay), []).append(weight)
+                kind = (getattr(weight, "rate_factor", 1.0), 0.0 if free else weight_decay)
+                groups.setdefault(kind, []).append(weight)
         listed = [{"params": p, "lr": rate * factor, "weight_decay": decay} for (factor, decay), p in groups.items()]
         fused = all(w.is_floating_point() and w.device.type in ("cpu", "cuda") for w in module.parameters())
         return torch.optim.AdamW(listed, lr=rate, betas=(0.9, 0.99), fused=fused)
@@ -224,6 +225,19 @@ class Best:
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         self.badness, self.step, self.weights = state["badness"], state["step"], dict(state["weights"])
+
+
+@dataclass
+class Known:
+    """Small plain facts that must survive with a run."""
+
+    facts: dict[str, Any]
+
+    def state_dict(self) -> Mapping[str, Any]:
+        return self.facts
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        self.facts = dict(state)
 
 
 def judge(task: Any, module: nn.Module, data: Data, rows: np.ndarray, tensors: Tensoriser, desk: Any

@@ -70,7 +70,7 @@ class Log:
             return
         if self.events is None:
             self.events = EventFileWriter(str(self.folder))
-        scalars = [Summary.Value(tag=name.replace(".", "/"), simple_value=float(value)) for name, value in values.items()]
+        scalars = [Summary.Value(tag=name.replace(".", "/"), simple_value=float(v)) for name, v in values.items()]
         self.events.add_event(Event(wall_time=time.time(), step=step, summary=Summary(value=scalars)))
 
 

@@ -222,7 +222,7 @@ class _Run:
         return self.on_cpu and not all(math.isfinite(v.item()) for name, v in found.items() if name.endswith(".norm"))
 
     def _read(self, batch: Any) -> Mapping[str, float] | None:
-        """Means since the last reading (one wait for the device). Trouble: back to the last good state, with a remedy."""
+        """Means since the last reading (one wait for the device). Trouble: back to the last good state."""
         import torch
 
         names = [name for row in self.unread for name in row]
@@ -255,7 +255,8 @@ class _Run:
 
         def healthy(piece: Any) -> bool:
             with torch.no_grad(), autocast(self.desk):  # rows by themselves: no norm over the batch
-                return all(bool(torch.isfinite(sum(p.loss(piece).values()))) for p in self.players)  # type: ignore[arg-type]
+                totals = [torch.as_tensor(sum(p.loss(piece).values())) for p in self.players]
+                return all(bool(torch.isfinite(total)) for total in totals)
 
         modes = [(m, m.training) for p in self.players for m in p.module.modules()]
         for player in self.players:
@@ -264,7 +265,8 @@ class _Run:
         for module, training in modes:
             module.training = training
         if gone:
-            self._go_back(f"{gone} training row{'s' * (gone > 1)} gave a loss that is not a number; left out", slower=False)
+            rows = f"{gone} training row{'s' * (gone > 1)}"
+            self._go_back(f"{rows} gave a loss that is not a number; left out", slower=False)
         else:
             self._go_back("a loss or gradient was not a number", slower=True)
 

@@ -24,17 +24,18 @@ if TYPE_CHECKING:
     from torch import nn
 
 FORMAT = 1
+DESK = Desk()
 
 
 @dataclass(frozen=True)
 class Network:
-    """A trained module with all it needs to predict. builder: {"key", "options"} or {"file", "hash", "function", ...}."""
+    """A trained module with all it needs to predict. builder: {"key", "options"} or {"file", "hash", "function"}."""
 
     task: Any
     module: nn.Module
     tensoriser: Tensoriser
     builder: Mapping[str, Any]
-    desk: Desk = Desk()
+    desk: Desk = DESK
     inputs: tuple[str, ...] = ()
 
     def predict(self, data: Data, rows: np.ndarray) -> Prediction:
@@ -54,13 +55,14 @@ class Network:
         return raw_outputs(self.module, data, rows, self.tensoriser, self.desk, embed=True)
 
     def save(self, folder: Path) -> None:
-        """learned.json, network.json, weights.safetensors in this folder; the training checkpoint there is done with."""
+        """learned.json, network.json, weights.safetensors in this folder; the checkpoint there is done with."""
         from safetensors.torch import save_file
 
         folder = Path(folder)
         folder.mkdir(parents=True, exist_ok=True)
         described, arrays = self.tensoriser.state()
-        weights = {f"weights/{k}": v.detach().to("cpu", copy=True).contiguous() for k, v in self.module.state_dict().items()}
+        state = self.module.state_dict()
+        weights = {f"weights/{k}": v.detach().to("cpu", copy=True).contiguous() for k, v in state.items()}
         weights |= {f"tensors/{k}": _tensor(v) for k, v in arrays.items()}
         save_file(weights, folder / "weights.safetensors")
         about = {"format": FORMAT, "builder": dict(self.builder), "task": task_state(self.task), "tensors": described,
@@ -71,7 +73,7 @@ class Network:
 
 
 def load_network(folder: Path, *, build: Callable[..., Any] | None = None, device: str = "cpu") -> Network:
-    """The Network saved in `folder`. `build`: the builder, where it was a user's own code (never run from the folder)."""
+    """The Network saved in `folder`. `build`: the builder, where it was a user's own code (never run from there)."""
     from safetensors.torch import load_file
 
     try:
@@ -123,8 +125,8 @@ def _users_own(described: Mapping[str, Any]) -> Callable[..., Any]:
             path = Path(described["file"])
             if hashlib.sha256(path.read_bytes()).hexdigest()[:16] == described["hash"]:
                 return functools.partial(getattr(module, described["function"]), **described["options"])
-    raise InputError("E-TRUST", f"this network was built by '{described['function']}' in '{described['file']}', which was "
-                     "not trusted, or has changed", do=f"read it; if you trust it: --trust-code {described['file']}")
+    raise InputError("E-TRUST", f"this network was built by '{described['function']}' in '{described['file']}', which "
+                     "was not trusted, or has changed", do=f"read it; if you trust it: --trust-code {described['file']}")
 
 
 def task_state(task: Any) -> dict[str, Any]:

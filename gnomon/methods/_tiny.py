@@ -41,7 +41,7 @@ class Tiny:
 
 def overfit(task: Any, build: Callable[..., nn.Module], data: Data, rows: np.ndarray, seed: int, desk: Desk, *,
             molecules: str = "graph", steps: int = STEPS) -> Tiny:
-    """Train on 32 rows with neither dropout, decay, augmentation nor schedule until a tenth of the naive loss is left."""
+    """Train on 32 rows without dropout, decay, augmentation and schedule until a tenth of the naive loss is left."""
     import torch
     from torch import nn
 
@@ -49,7 +49,8 @@ def overfit(task: Any, build: Callable[..., nn.Module], data: Data, rows: np.nda
 
     few = spread_rows(task, data, kit.labelled(task, data, np.asarray(rows)), seed)
     short = replace(desk, steps=steps, folder=None, precision="float32", say=lambda _: None)
-    made = prepare(task, build, data, Rows(few, few[:0]), seed, short, batch=len(few), augment="none", molecules=molecules)
+    made = prepare(task, build, data, Rows(few, few[:0]), seed, short, batch=len(few), augment="none",
+                   molecules=molecules)
     for module in made.module.modules():
         if isinstance(module, nn.modules.dropout._DropoutNd):
             module.p = 0.0

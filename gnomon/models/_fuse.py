@@ -25,18 +25,15 @@ def fuse(inputs: Mapping[str, Spec], out: Spec, encoders: Mapping[str, Callable[
     known = {"numbers": _numbers, "categories": _categories, **encoders}
     for name, spec in inputs.items():
         if spec.kind not in known:
-            raise InputError("E-MODEL-KIND", f"this model cannot read '{name}' ({spec.kind}); it reads {', '.join(known)}",
+            raise InputError("E-MODEL-KIND",
+                             f"this model cannot read '{name}' ({spec.kind}); it reads {', '.join(known)}",
                              do="leave the column out with --exclude, or choose a model for it with --only")
     if not inputs:
         raise InputError("E-MODEL-KIND", "a model needs at least one input", do="give a column the role 'input'")
-    return _fused_class()(list(inputs), [known[spec.kind](spec) for spec in inputs.values()], out.shape[0], hidden, dropout)
+    from gnomon.models._fused import Fused
 
-
-def _fused_class() -> type:
-    """Fused, defined when torch is there."""
-    from gnomon.models import _fused
-
-    return _fused.Fused
+    made = [known[spec.kind](spec) for spec in inputs.values()]
+    return Fused(list(inputs), made, out.shape[0], hidden, dropout)
 
 
 def _numbers(spec: Spec) -> Any:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
+from gnomon.card import catalogue
 from gnomon.reporting import words
 
 
@@ -48,3 +50,11 @@ def targets(report: Mapping[str, Any]) -> list[Mapping[str, Any]]:
 
 def higher_is_better(report: Mapping[str, Any]) -> bool:
     return bool(targets(report) and targets(report)[0].get("higher_is_better"))
+
+
+def spoken(text: str, report: Mapping[str, Any]) -> str:
+    """A sentence with our own keys as words (`support_vectors`, `rmse`); what is a column's name stays as it is."""
+    columns = {str(c.get("name")) for c in (report.get("data") or {}).get("columns") or ()}
+    keys = {key: words.words(key) for key in catalogue() if "_" in key}
+    keys |= {key: name for key, (name, _) in words.METRICS.items() if key != name}
+    return re.sub(r"\w+", lambda m: m[0] if m[0] in columns else keys.get(m[0], m[0]), text)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from gnomon.reporting import figures, words
@@ -11,10 +11,12 @@ from gnomon.reporting._report import estimate, higher_is_better, label_of, targe
 FAMILY_ORDER = ("floor", "simple", "deep", "ensemble")
 
 
-def ladder(report: Mapping[str, Any], headline: Mapping[str, Any] | None = None) -> dict[str, Any] | None:
-    """All candidates with a score on one axis, by family; and those without."""
-    everything = list(report.get("candidates") or ())
+def ladder(report: Mapping[str, Any], only: Collection[str] | None = None) -> dict[str, Any] | None:
+    """All candidates with a score (or `only` these hashes) on one axis, by family; and those without a score."""
     v = report.get("verdict") or {}
+    everything, corrected = with_headline(list(report.get("candidates") or ()), v)
+    chosen_from = sum(c.get("family") != "floor" and c.get("valid") is not None for c in everything)
+    everything = [c for c in everything if only is None or recipe_hash(c) in only]
     shown = [c for c in everything if (c.get("valid") or c.get("test") or {}).get("value") is not None]
     if not shown:
         return None
@@ -39,7 +41,8 @@ def ladder(report: Mapping[str, Any], headline: Mapping[str, Any] | None = None)
         "metric": metric,
         "has_test": any(c.get("test") for c in shown),
         "better": better,
-        "selected_of": sum(c.get("family") != "floor" for c in shown),
+        "corrected": corrected,
+        "selected_of": chosen_from,
         "cut": [{"label": label_of(c), "why": c.get("cut")} for c in everything if c.get("cut")],
         "left_out": [
             {"label": words.words(e.get("model", "")), "why": e.get("because", "")}
@@ -47,6 +50,19 @@ def ladder(report: Mapping[str, Any], headline: Mapping[str, Any] | None = None)
         ],
         "by_target": by_target(shown),
     }
+
+
+def recipe_hash(c: Mapping[str, Any]) -> str:
+    return str((c.get("recipe") or {}).get("hash", ""))
+
+
+def with_headline(candidates: list[dict[str, Any]], v: Mapping[str, Any]) -> tuple[list[dict[str, Any]], bool]:
+    """Without a sealed part, the headline (corrected for having picked the best) stands where the test score would."""
+    head = v.get("headline") or {}
+    if head.get("value") is None or head.get("estimator") == "holdout" or any(c.get("test") for c in candidates):
+        return candidates, False
+    scored = v.get("recommended") or v.get("chosen_on_validation")
+    return [{**c, "test": head} if recipe_hash(c) == scored else c for c in candidates], True
 
 
 def _place(c: Mapping[str, Any], higher: bool) -> tuple[int, float]:
@@ -57,11 +73,13 @@ def _place(c: Mapping[str, Any], higher: bool) -> tuple[int, float]:
 
 
 def reasonable(ends: Sequence[float | None], shown: Sequence[Mapping[str, Any]]) -> list[float]:
-    """The ends without the wild ones: a model that blew up must not flatten all the others."""
-    values = sorted(float((c.get("valid") or c["test"])["value"]) for c in shown)
-    middle = values[len(values) // 2]
-    spread = max(abs(v - middle) for v in values[: max(2, (3 * len(values) + 3) // 4)]) or abs(middle) or 1.0
-    return [float(e) for e in ends if e is not None and abs(float(e) - middle) <= 4 * spread] or [float(values[0])]
+    """The ends without the wild ones: a model that blew up must not flatten all the others. The floor always fits."""
+    values = [float((c.get("valid") or c["test"])["value"]) for c in shown]
+    middle = sorted(values)[len(values) // 2]
+    far = sorted(abs(v - middle) for v in values)
+    floor = max([abs(v - middle) for v, c in zip(values, shown, strict=True) if c.get("family") == "floor"] or [0.0])
+    reach = max(1.5 * floor, 4 * far[len(far) // 2]) or max(far) or abs(middle) or 1.0
+    return [float(e) for e in ends if e is not None and abs(float(e) - middle) <= reach]
 
 
 def rung(c: Mapping[str, Any], v: Mapping[str, Any], scale: figures.Scale, grid: Sequence[float]) -> dict[str, Any]:
@@ -116,8 +134,8 @@ def by_target(shown: Sequence[Mapping[str, Any]]) -> dict[str, Any] | None:
     return {"names": names, "rows": [(label_of(c), [words.number(s.get(n)) for n in names]) for s, c in scores if s]}
 
 
-def small_ladder(report: Mapping[str, Any], wanted: Sequence[Any], score: Mapping[str, Any] | None) -> Any:
+def small_ladder(report: Mapping[str, Any], wanted: Sequence[Any]) -> dict[str, Any] | None:
     """Floor, comparison and recommended on one axis: the verdict at a glance."""
     floor = next((c for c in report.get("candidates") or () if c.get("family") == "floor"), None)
-    chosen = {(c.get("recipe") or {}).get("hash"): c for c in (*wanted, floor) if c}
-    return ladder({**report, "candidates": list(chosen.values())}, headline=score) if len(chosen) > 1 else None
+    only = {recipe_hash(c) for c in (*wanted, floor) if c}
+    return ladder(report, only) if len(only) > 1 else None

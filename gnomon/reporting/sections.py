@@ -11,7 +11,7 @@ from pathlib import PurePosixPath
 from typing import Any
 
 from gnomon.reporting import figures, words
-from gnomon.reporting._report import by_hash, estimate, label_of, targets
+from gnomon.reporting._report import by_hash, estimate, label_of, spoken, targets
 from gnomon.reporting.ladder import small_ladder
 
 ROLE_ORDER = ("target", "input", "group", "time", "weight", "split", "identifier", "ignore")
@@ -24,7 +24,8 @@ def verdict(report: Mapping[str, Any], exhibits: Mapping[str, Any]) -> dict[str,
     v, split, data = report.get("verdict") or {}, report.get("split") or {}, report.get("data") or {}
     outcome = words.OUTCOMES.get(v.get("outcome", ""), ("No verdict", "No model was judged."))
     best, against = by_hash(report, v.get("recommended")), by_hash(report, v.get("against"))
-    scored = best or by_hash(report, v.get("chosen_on_validation"))
+    fixed = by_hash(report, v.get("chosen_on_validation"))
+    scored = best or fixed
     score = estimate(v.get("headline") or (scored and (scored.get("test") or scored.get("valid"))))
     openings = (report.get("ledger") or {}).get("test_openings") or 0
     d = v.get("difference") or {}
@@ -42,13 +43,14 @@ def verdict(report: Mapping[str, Any], exhibits: Mapping[str, Any]) -> dict[str,
     ]
     sealed = (split.get("sizes") or {}).get("test") or 0
     return {
-        "claim": v.get("claim") or "Nothing was judged in this study.",
+        "claim": spoken(v.get("claim") or "Nothing was judged in this study.", report),
         "outcome": outcome[0],
         "outcome_means": outcome[1],
         "recommended": label_of(best) if best else "",
         "family": words.FAMILIES.get((best or {}).get("family", ""), ("", "")),
         "scored": label_of(scored) if scored else "",
         "against": label_of(against) if against else "the floor",
+        "compared": "" if d.get("positive_means") == "recommended better" else label_of(fixed) if fixed else "",
         "score": score,
         "gap": gap,
         "pilot": bool(v.get("pilot")),
@@ -59,7 +61,7 @@ def verdict(report: Mapping[str, Any], exhibits: Mapping[str, Any]) -> dict[str,
         "findings": [finding(f) for f in findings[:FIRST_PAGE]],
         "more_findings": max(0, len(findings) - FIRST_PAGE),
         "rows": data.get("rows"),
-        "plot": small_ladder(report, [by_hash(report, v.get("recommended")), scored, against], score),
+        "plot": small_ladder(report, [best, fixed, against]),
     }
 
 
@@ -221,7 +223,7 @@ def advice(report: Mapping[str, Any]) -> list[dict[str, Any]]:
         )
         out.append(
             {
-                "say": say or note.rstrip(")"),
+                "say": spoken(say or note.rstrip(")"), report),
                 "note": note.rstrip(")") if say else "",
                 "command": command.strip(),
                 "stage": stage[0],

@@ -59,7 +59,7 @@ def advise(bench: Bench, findings: Sequence[Finding], verdict: Verdict, candidat
     steps: list[Advice] = []
     for f in sorted(findings, key=lambda f: WEIGHT[f.grade]):
         rule = RULES.get(f.code)
-        if rule is not None and f.grade != "fine" and not any(f.code in s.because for s in steps):
+        if rule is not None and f.grade != "fine" and f.action is None and not any(f.code in s.because for s in steps):
             steps.append(rule(f, folder_name))
     steps += _always(bench, verdict, candidates, plan, folder_name)
     seen: dict[str, Advice] = {}

@@ -13,7 +13,7 @@ import numpy as np
 from gnomon.errors import InputError
 from gnomon.values import plain
 from gnomon.workflow._folder import Folder, read_json, write_json
-from gnomon.workflow._plan_file import read_plan, roles_of
+from gnomon.workflow._plan_file import read_plan
 from gnomon.workflow._predictions import load_prediction
 from gnomon.workflow.options import Options
 from gnomon.workflow.run import deliver
@@ -26,6 +26,7 @@ def explain_again(folder: Folder, source: Any, options: Options, *, rows_of: Any
 
     from gnomon.analyses.attribute._explain import explain
     from gnomon.workflow.look import read_stage, whole_look
+    from gnomon.workflow.study import stated_in_plan
 
     made = read_json(folder / "delivered.json")
     if not made or not made["members"]:
@@ -35,7 +36,7 @@ def explain_again(folder: Folder, source: Any, options: Options, *, rows_of: Any
     recipe = made["members"][0]["recipe"]
     written = read_plan(folder / "plan.toml")
     if rows_of is None:
-        roles = roles_of(written, folder / "plan.toml") if written else {}
+        roles = stated_in_plan(folder, written)
         seen = whole_look(read_stage(source, options, roles, folder.path / "cache"), options, written)
         data, task, units = seen.data, seen.task, seen.parts.units
         rows = seen.parts.test if len(seen.parts.test) else seen.parts.folds[0].valid
@@ -119,7 +120,8 @@ def replay_study(folder: Folder, source: Any, options: Options, *, voice: Any) -
         raise InputError("E-STUDY-UNFINISHED", f"{folder.path} has no report yet", do=f"gnomon run {folder.path}")
     with tempfile.TemporaryDirectory(prefix="gnomon-replay-") as scratch:
         place = Folder(Path(scratch) / folder.path.name).open()
-        shutil.copy(folder / "plan.toml", place / "plan.toml")
+        for name in ("plan.toml", "data.json"):
+            shutil.copy(folder / name, place / name)
         write_json(place / "versions.json", read_json(folder / "versions.json"))
         after = study(source, place, options, voice)
     return judged(before, after)
@@ -157,6 +159,13 @@ def accept_finding(folder: Folder, code: str, because: str) -> None:
         raise InputError("E-BECAUSE", "a finding is accepted with a reason", do='--because "..."')
     accepted = read_json(folder / "accepted.json", {})
     write_json(folder / "accepted.json", {**accepted, code: because.strip()})
+    write_json(folder / "report.json", {**report, "findings": with_accepted(report["findings"], folder)})
+
+
+def with_accepted(findings: Sequence[dict[str, Any]], folder: Folder) -> list[dict[str, Any]]:
+    """Findings with the reason a person accepted them for, where one did."""
+    accepted = read_json(folder / "accepted.json", {})
+    return [{**f, "accepted": accepted[f["code"]]} if f["code"] in accepted else f for f in findings]
 
 
 def clean_study(folder: Folder) -> int:

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import json
+import os
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any
+
+import numpy as np
 
 from gnomon.analyses.validate.seeds import seeds as seed_spread
 from gnomon.rng import stream
@@ -14,6 +17,7 @@ from gnomon.values import Advice, Check, Finding, plain
 from gnomon.workflow._folder import FORMAT, write_json, write_text
 from gnomon.workflow._members import Candidate, judged
 from gnomon.workflow.advise import advise
+from gnomon.workflow.after import with_accepted
 from gnomon.workflow.examine import Examined, examine
 from gnomon.workflow.ledger import Ledger
 from gnomon.workflow.look import Seen
@@ -108,8 +112,13 @@ def _explained(bench: Bench, seen: Seen, verdict: Verdict, plan: Plan) -> Any:
         learned, rows = _of_fold(best, k), bench.parts.folds[k].valid
     strongest = max(best.members, key=lambda m: m[0])[1]
     seconds = max(4.0, EXPLAIN_SHARE * plan.budget)
-    return explain(learned, bench.task, bench.data, rows, bench.parts.units, seconds=seconds, seed=bench.seed,
-                   fit_again=_refit(bench, strongest), recipe=best.recipe.hash)
+    try:
+        return explain(learned, bench.task, bench.data, rows, bench.parts.units, seconds=seconds, seed=bench.seed,
+                       fit_again=_refit(bench, strongest), recipe=best.recipe.hash)
+    except Exception as error:  # a model without its explanation is still a model; the report says what is missing
+        if os.environ.get("GNOMON_DEBUG"):
+            raise
+        return Nothing(checks=(Check("WHY-WITHHELD", False, f"could not be run: {type(error).__name__}: {error}"),))
 
 
 def _of_fold(best: Candidate, k: int) -> Any:
@@ -148,8 +157,7 @@ def report_of(bench: Bench, seen: Seen, plan: Plan, cuts: Mapping[str, str], don
 
     data, parts, v = bench.data, bench.parts, done.verdict
     tasks = bench.task.tasks if bench.task.name == "several" else (bench.task,)
-    difference = {k: getattr(v.difference, k) for k in
-                  ("value", "low", "high", "level", "p", "test", "margin", "positive_means")}
+    other, difference = seen_from_recommended(v)
     cross = not len(parts.test)
     return plain({
         "format": FORMAT, "version": __version__, "status": "partial" if cuts else "complete",
@@ -164,11 +172,11 @@ def report_of(bench: Bench, seen: Seen, plan: Plan, cuts: Mapping[str, str], don
                             "test": len(parts.test)}, "folds": len(parts.folds), "unit": parts.unit,
                   "optimism": done.examined.optimism},
         "checks": [asdict(c) for c in done.checks],
-        "findings": [asdict(f) for f in done.findings],
+        "findings": with_accepted([asdict(f) for f in done.findings], bench.folder),
         "candidates": [_candidate(bench, c, v, cuts, cross) for c in done.candidates] + _cut(plan, done, cuts),
         "left_out": [{"model": m, "because": w} for m, w in plan.left_out],
         "verdict": {"recommended": v.recommended.recipe.hash if v.recommended else None, "kind": v.kind,
-                    "outcome": v.outcome, "claim": v.claim, "scope": parts.scope, "against": v.against.recipe.hash,
+                    "outcome": v.outcome, "claim": v.claim, "scope": parts.scope, "against": other.recipe.hash,
                     "chosen_on_validation": v.chosen.recipe.hash, "headline": asdict(v.headline) if v.headline else None,
                     "pilot": v.pilot, "difference": difference},
         "explanations": list(done.explanations),
@@ -176,6 +184,16 @@ def report_of(bench: Bench, seen: Seen, plan: Plan, cuts: Mapping[str, str], don
         "cost": {"seconds": round(ledger.spent(), 1), "budget_seconds": plan.budget, "peak_mb": peak_mb()},
         "ledger": {"test_openings": 0 if cross else v.openings},
     })
+
+
+def seen_from_recommended(v: Verdict) -> tuple[Candidate, dict[str, Any]]:
+    """What the recommended model was compared with, and the difference with its sign: positive means it is better."""
+    d = asdict(v.difference)
+    if v.recommended is None or v.recommended is v.chosen:
+        return v.against, d
+    turned = {"value": -v.difference.value, "low": None if d["high"] is None else -d["high"],
+              "high": None if d["low"] is None else -d["low"]}
+    return v.chosen, {**d, **turned}
 
 
 def _candidate(bench: Bench, c: Candidate, v: Verdict, cuts: Mapping[str, str], cross: bool) -> dict[str, Any]:
@@ -227,7 +245,7 @@ def save(bench: Bench, seen: Seen, done: Concluded, report: Mapping[str, Any], o
     exhibits = build_exhibits(bench.data, bench.task, bench.parts, done.verdict.rows, done.verdict.prediction,
                               pictures=done.pictures, map_points=_map(bench), runs=[f for c in done.candidates
                               for _, r in c.members if c.family == "deep" for f in r.folders],
-                              folder=folder.path, calibration=done.examined.calibration,
+                              folder=folder.path, calibration=done.examined.calibration, coverage=done.examined.coverage,
                               subgroups=done.examined.subgroups, show_rows=options.show_rows,
                               examples=options.examples, seed=bench.seed)
     write_json(folder / "exhibits.json", exhibits)

@@ -15,7 +15,7 @@ from gnomon.errors import GnomonError, TrainingError
 from gnomon.methods._desk import Desk, silent
 from gnomon.values import Recipe
 from gnomon.workflow._cost import simple_seconds
-from gnomon.workflow._folder import FORMAT, Folder, write_json, write_text
+from gnomon.workflow._folder import FORMAT, Folder, read_json, write_json, write_text
 from gnomon.workflow._plan_file import digest, plan_of, read_plan, roles_of, write_plan
 from gnomon.workflow.ledger import Ledger
 from gnomon.workflow.look import Seen, read_stage, whole_look
@@ -43,7 +43,7 @@ def study(source: Any, folder: Folder, options: Options, voice: Voice) -> dict[s
         write_json(folder / "versions.json", versions(options))
         ledger = Ledger(folder / "ledger.jsonl")
         written = read_plan(folder / "plan.toml")
-        roles = roles_of(written, folder / "plan.toml") if written else {}
+        roles = stated_in_plan(folder, written)
         seen = timed(ledger, "look", lambda: _look(source, folder, options, roles, written, voice))
         if options.explore:
             from gnomon.workflow.explore import explore_report
@@ -89,7 +89,7 @@ def _look(source: Any, folder: Folder, options: Options, roles: Mapping[str, str
     data = read_stage(source, options, roles, folder.path / "cache")
     voice.say("looking")
     seen = whole_look(data, options, written)
-    save_look(folder, seen)
+    save_look(folder, seen, roles)
     n = len(seen.data)
     kinds = ", ".join(dict.fromkeys(seen.data.kind(c) for c in seen.data.inputs))
     hot = [f for f in seen.findings if f.grade in ("warn", "block")]
@@ -101,7 +101,17 @@ def _look(source: Any, folder: Folder, options: Options, roles: Mapping[str, str
     return seen
 
 
-def save_look(folder: Folder, seen: Seen) -> None:
+def stated_in_plan(folder: Folder, written: Mapping[str, Any] | None) -> dict[str, str]:
+    """Roles a person wrote into plan.toml: those that differ from what the last look decided, now or earlier."""
+    before = read_json(folder / "data.json", {})
+    if not written or "roles" not in before:
+        return {}
+    now = roles_of(written, folder / "plan.toml")
+    changed = {name: role for name, role in now.items() if before["roles"].get(name, role) != role}
+    return {**{n: r for n, r in before.get("stated", {}).items() if now.get(n) == r}, **changed}
+
+
+def save_look(folder: Folder, seen: Seen, stated: Mapping[str, str]) -> None:
     """data.json, split.parquet and findings.jsonl."""
     import json
 
@@ -113,7 +123,8 @@ def save_look(folder: Folder, seen: Seen) -> None:
 
     data, parts = seen.data, seen.parts
     write_json(folder / "data.json", {"format": FORMAT, "hash": data.hash, "rows": len(data), "sampled": data.sampled,
-                                      "paths": data.paths, "schema": schema(data)})
+                                      "paths": data.paths, "schema": schema(data), "stated": dict(stated),
+                                      "roles": {n: r.role for n, r in data.roles.items()}})
     columns = {"row": np.arange(len(data)), "position": data.position, "unit": parts.units,
                "test": np.isin(np.arange(len(data)), parts.test)}
     for k, fold in enumerate(parts.folds):
@@ -303,7 +314,7 @@ def plan_only(source: Any, folder: Folder, options: Options, voice: Voice) -> Pl
         write_json(folder / "versions.json", versions(options))
         ledger = Ledger(folder / "ledger.jsonl")
         written = read_plan(folder / "plan.toml")
-        roles = roles_of(written, folder / "plan.toml") if written else {}
+        roles = stated_in_plan(folder, written)
         seen = timed(ledger, "look", lambda: _look(source, folder, options, roles, written, voice))
         bench = bench_of(seen, folder, options, voice)
         return timed(ledger, "plan", lambda: plan_stage(bench, seen, options, written, ledger, voice))

@@ -121,7 +121,7 @@ def _weighed(bench: Bench, candidates: Sequence[Candidate], three: tuple[Candida
 def _headline(bench: Bench, candidates: Sequence[Candidate], best: Candidate, tests: Mapping[str, Estimate],
               sealed: bool) -> Estimate:
     """The score on page 1: of the recommended model on sealed rows, or corrected for having picked it."""
-    if sealed:
+    if sealed or best is not fixed_on_validation(bench, candidates)[0]:
         return tests[best.recipe.hash]
     rows = best.members[0][1].rows
     able = [c.oof for c in candidates if c.family != "floor"]
@@ -172,6 +172,9 @@ def claim_of(bench: Bench, v: Verdict) -> str:
     if v.outcome == "equivalent":
         return (f"{pilot}{name} and {other} are equivalent on {where} within {d.margin:.3g} {metric}: "
                 f"the simpler, {v.recommended.recipe.label if v.recommended else other}, is recommended.")
+    if d.value <= 0 and v.against.family != "floor":
+        return (f"{pilot}{name}, chosen on validation, scores no better than {other} on {where} "
+                f"({metric} worse by {-d.value:.3g}): {other}, the simpler, is recommended.")
     more = f"; about {v.needed:,} {_plural(bench.parts.unit)} would settle it" if v.needed else ""
     return (f"{pilot}{name} scores better than {_floor_words(v.against, other)} by {gap} {metric} on {where}: "
             f"n too small to tell{more}. {v.recommended.recipe.label if v.recommended else other}, "

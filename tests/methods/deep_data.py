@@ -32,7 +32,8 @@ def labelled_table(n: int = 240, seed: int = 0) -> Data:
     """Two classes by the sign of the number above."""
     data = table(n, seed)
     y = data.columns["y"].values
-    columns = {**data.columns, "y": Dense((y > np.median(y)).astype(np.int32), Spec("category", categories=("no", "yes")))}
+    high = (y > np.median(y)).astype(np.int32)
+    columns = {**data.columns, "y": Dense(high, Spec("category", categories=("no", "yes")))}
     return data_of(columns, "y")
 
 

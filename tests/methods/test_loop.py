@@ -169,7 +169,8 @@ def test_two_players_do_not_leak_into_each_other():
     torch.manual_seed(0)
     maker, critic = nn.Linear(4, 4), nn.Linear(4, 1)
     still = Player("maker", maker, lambda b: {"none": maker(batches.x[b]).sum() * 0}, kit.adamw(1e-2, 0.0), every=2)
-    moves = Player("critic", critic, lambda b: {"some": critic(maker(batches.x[b])).pow(2).mean()}, kit.adamw(1e-2, 0.0))
+    moves = Player("critic", critic, lambda b: {"some": critic(maker(batches.x[b])).pow(2).mean()},
+                   kit.adamw(1e-2, 0.0))
     before = weights(maker).clone(), weights(critic).clone()
     names = set()
     for step in descend([still, moves], batches, seed=0, desk=Desk(steps=20), read_every=3):
@@ -191,7 +192,8 @@ def test_decay_spares_biases_norms_and_embeddings():
     module = nn.ModuleDict({"e": nn.Embedding(5, 3), "l": nn.Linear(3, 2), "n": nn.LayerNorm(2)})
     groups = {id(w): g["weight_decay"] for g in kit.adamw(1e-3, 0.1)(module).param_groups for w in g["params"]}
     assert groups[id(module["l"].weight)] == 0.1
-    assert {groups[id(w)] for w in (module["l"].bias, module["e"].weight, module["n"].weight, module["n"].bias)} == {0.0}
+    free = (module["l"].bias, module["e"].weight, module["n"].weight, module["n"].bias)
+    assert {groups[id(w)] for w in free} == {0.0}
 
 
 def test_the_schedule_rises_peaks_and_ends_at_nothing():

@@ -5,11 +5,11 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
+from deep_data import images, table
 
 from gnomon.data._scales import fit_scale
 from gnomon.data.table import Data, Dense, Mapped, Role, Spec
 from gnomon.data.tensors import fit_tensors, tensoriser_from
-from deep_data import images, table
 
 
 def mixed() -> Data:
@@ -18,7 +18,8 @@ def mixed() -> Data:
     strands = np.array(["ACGT" * k for k in range(1, 7)] * 5, dtype=object)
     days = np.datetime64("2020-01-01", "ns") + np.arange(30) * np.timedelta64(36, "h")
     columns = {"mass.g": Dense(dice.normal(size=30), Spec("number")),
-               "block": Dense(dice.normal(size=(30, 3)).astype(np.float32), Spec("number", shape=(3,)), ("p", "q", "r")),
+               "block": Dense(dice.normal(size=(30, 3)).astype(np.float32), Spec("number", shape=(3,)),
+                              ("p", "q", "r")),
                "site": Dense(dice.integers(-1, 4, 30).astype(np.int32), Spec("category", categories=tuple("wxyz"))),
                "when": Dense(days, Spec("date")), "smiles": Dense(words, Spec("molecule")),
                "dna": Dense(strands, Spec("sequence", detail="DNA"))}

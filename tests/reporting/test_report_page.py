@@ -64,7 +64,7 @@ def test_a_study_becomes_one_small_self_contained_page(studies, name):
         if key in ("src", "href", "action", "data"):
             assert value.startswith(("#", "data:")), f"{tag} {key}={value[:60]}"
     report, _ = read(studies[name])
-    claim = report["verdict"]["claim"]
+    claim = report["verdict"]["claim"].replace("rmse", "RMSE")
     assert claim[0].upper() + claim[1:] in " ".join(page.text)
     assert write_page(studies[name]).read_text(encoding="utf-8") == html
 
@@ -150,6 +150,7 @@ def test_a_study_without_a_sealed_part_shows_its_cross_validated_scores(studies)
     report["split"]["sizes"]["test"], report["split"]["folds"] = 0, 25
     text = " ".join(Tags(render(report, exhibits)).text)
     assert "corrected cross-validation" in text and "25 folds of whole units" in text and "sealed until" not in text
+    assert "corrected for having chosen the best" in text
 
 
 def test_status_is_said_plainly(studies):
@@ -278,12 +279,45 @@ def test_the_ladder_survives_a_model_that_blew_up(studies):
     assert max(spots) - min(spots) > 30
 
 
+def test_the_floor_is_on_the_ladder_even_when_the_models_are_close(studies):
+    from gnomon.reporting.ladder import ladder
+
+    report, _ = read(studies["concrete"])
+    for k, c in enumerate(report["candidates"]):
+        c["valid"] |= {"value": 2.2 if c["family"] == "floor" else 0.73 + 0.03 * k, "low": None, "high": None}
+        c["test"] = None
+    report["verdict"]["headline"] = None
+    floor = ladder(report)["groups"][0]["rows"][0]["plot"]
+    assert 0 <= float(re.search(r'<circle cx="([\d.]+)%', floor).group(1)) <= 100
+
+
+def test_the_gap_names_who_was_compared_when_the_simpler_is_recommended(studies):
+    report, exhibits = read(studies["concrete"])
+    report["verdict"]["chosen_on_validation"] = report["candidates"][1]["recipe"]["hash"]
+    report["verdict"] |= {
+        "recommended": report["candidates"][2]["recipe"]["hash"],
+        "outcome": "equivalent",
+        "against": report["candidates"][2]["recipe"]["hash"],
+    }
+    labels = [c["label"] for c in report["candidates"]]
+    text = re.sub(r"\s+", " ", " ".join(Tags(render(report, exhibits)).text))
+    assert f"{labels[1]} against {labels[2]}" in text
+
+
 def test_the_reason_of_a_plan_line_is_its_comment():
     assert plan_lines('policy = "group:a#b" # because # twice\nx = 1\n# head') == [
         ('policy = "group:a#b"', "because # twice"),
         ("x = 1", ""),
         ("", "head"),
     ]
+
+
+def test_our_keys_are_spoken_and_columns_are_not():
+    from gnomon.reporting._report import spoken
+
+    report = {"data": {"columns": [{"name": "gaussian_process"}]}}
+    assert spoken("explainable_boosting beats it: rmse 2", {}) == "explainable boosting beats it: RMSE 2"
+    assert spoken("gaussian_process and my_column", report) == "gaussian_process and my_column"
 
 
 def test_papers_become_bibtex(studies):

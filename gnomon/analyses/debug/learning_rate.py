@@ -15,7 +15,7 @@ from gnomon.methods._rate import RangeTest, range_test
 
 CARD = Card(
     name="Learning-rate range test",
-    gist="Lets the rate rise from 1e-4 to 0.5 over a few dozen steps; the loss shows where learning begins and where it breaks.",
+    gist="Lets the rate rise from 1e-4 to 0.5 over a few dozen steps; the loss shows where learning begins and breaks.",
     use_when="A new model or new data: the rate is the setting that matters most.",
     avoid_when="A rate is known to work for this model and batch size.",
     paper="Smith 2017, arXiv:1506.01186",

@@ -16,7 +16,7 @@ from gnomon.values import Finding, finding
 
 CARD = Card(
     name="Gradient and activation norms",
-    gist="Reads a run's log and one batch: vanishing or exploding gradients, dead units, NaN met, under- and overfitting.",
+    gist="Reads a run's log and one batch: vanishing, exploding gradients, dead units, NaN met, under- and overfitting.",
     use_when="After every run of a deep model, and first when it does badly.",
     avoid_when="The model fits itself.",
     paper="Glorot & Bengio 2010, AISTATS 9",
@@ -98,10 +98,10 @@ def _layer(name: str, module: Any, output: Any) -> dict[str, Any]:
 
 def _of_layers(layers: Sequence[Mapping[str, Any]]) -> list[Finding]:
     broken = [row["layer"] for row in layers
-              if any(v is not None and not math.isfinite(v) for v in (row["weight"], row["gradient"], row["activation"]))]
+              if any(not math.isfinite(row[what] or 0.0) for what in ("weight", "gradient", "activation"))]
     if broken:
-        return [finding("DEBUG-NAN", "warn", f"{len(broken)} layers hold or make values that are no numbers, first {broken[0]}",
-                        values={"layers": broken[:20]}, source="one batch")]
+        claim = f"{len(broken)} layers hold or make values that are no numbers, first {broken[0]}"
+        return [finding("DEBUG-NAN", "warn", claim, values={"layers": broken[:20]}, source="one batch")]
     ratios = {row["layer"]: row["gradient"] / row["weight"] for row in layers
               if row["gradient"] is not None and row["weight"] > 1e-8}
     dead = [row["layer"] for row in layers if (row["dead"] or 0) > DEAD]
@@ -125,9 +125,9 @@ def of_log(lines: Sequence[Mapping[str, float]], naive: float) -> list[Finding]:
     found = []
     trouble = [int(line["step"]) for line in lines if "trouble" in line]
     if trouble:
-        found.append(finding("DEBUG-NAN", "note", f"the loss was no number or exploded {len(trouble)} times; each time the run "
-                             f"went back and on more carefully, first at step {trouble[0]}",
-                             values={"steps": trouble[:20]}, source="log.csv"))
+        claim = (f"the loss was no number or exploded {len(trouble)} times; each time the run went back and on more "
+                 f"carefully, first at step {trouble[0]}")
+        found.append(finding("DEBUG-NAN", "note", claim, values={"steps": trouble[:20]}, source="log.csv"))
     train = course(lines, "fit.")
     stop = [(line["step"], line["stop.loss"]) for line in lines if "stop.loss" in line]
     if len(train) < 4:
@@ -140,15 +140,15 @@ def of_log(lines: Sequence[Mapping[str, float]], naive: float) -> list[Finding]:
         final = float(np.mean([v for _, v in stop[-2:]]))
         numbers |= {"stop_loss": final, "least_stop_loss": best, "at_step": best_step}
         if final > OVERFIT * best and final > GAP * last:
-            found.append(finding("DEBUG-OVERFIT", "note", f"past step {best_step:.0f} the loss on held-out rows rose by "
-                                 f"{final / best - 1:.0%} while training went on falling; the weights of that step are kept",
-                                 values=numbers, source="log.csv"))
+            claim = (f"past step {best_step:.0f} the loss on held-out rows rose by {final / best - 1:.0%} while training "
+                     "went on falling; the weights of that step are kept")
+            found.append(finding("DEBUG-OVERFIT", "note", claim, values=numbers, source="log.csv"))
             return found
     if last > UNDERFIT * naive:
         falling = bool(before) and last < STILL_FALLING * float(np.mean([v for _, v in before]))
         more = "it was still falling: more steps would help" if falling else "more steps alone will not help"
-        found.append(finding("DEBUG-UNDERFIT", "note", f"training ended at {last / naive:.0%} of the loss of knowing nothing; "
-                             f"{more}", values={**numbers, "still_falling": falling}, source="log.csv"))
+        claim = f"training ended at {last / naive:.0%} of the loss of knowing nothing; {more}"
+        found.append(finding("DEBUG-UNDERFIT", "note", claim, values={**numbers, "still_falling": falling}, source="log.csv"))
     return found
 
 

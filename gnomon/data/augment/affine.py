@@ -34,8 +34,8 @@ def affine(images: Tensor, *, shift: float = 0.08, scale: float = 0.08, turn_deg
            flip: tuple[bool, bool] = (False, False)) -> Tensor:
     """(B, C, H, W) float to the same, on its device, outside filled by reflection.
 
-    shift: at most this share of the side, each way. scale: by a factor within 1 +- scale. turn_degrees: at most, each way.
-    flip: mirror left-right, top-bottom, each with probability one half.
+    shift: at most this share of the side, each way. scale: by a factor within 1 +- scale. turn_degrees: at most, each
+    way. flip: mirror left-right, top-bottom, each with probability one half.
     """
     import torch
     from torch.nn.functional import affine_grid, grid_sample
@@ -59,7 +59,8 @@ def preset(how: str) -> Callable[[Tensor], Tensor]:
     from gnomon.errors import InputError
 
     if how not in PRESETS:
-        raise InputError("E-PLAN-OPTION", f"augment = '{how}' is not known", do=f"choose none, auto, {', '.join(PRESETS)}")
+        raise InputError("E-PLAN-OPTION", f"augment = '{how}' is not known",
+                         do=f"choose none, auto, {', '.join(PRESETS)}")
     return partial(affine, **PRESETS[how])
 
 

@@ -28,6 +28,7 @@ CARD = Card(
     needs=("fit", "labels"),
     cost="seconds",
 )
+ONE_THREAD_BELOW = 3000  # rows; threads of a linear algebra library only get in each other's way on small matrices
 TREES = ("sklearn.ensemble.", "sklearn.tree.", "lightgbm.", "xgboost.", "interpret.")
 
 
@@ -133,6 +134,7 @@ def _quietly(estimator: Any, matrix: Any, truth: np.ndarray, options: dict[str, 
     from sklearn.exceptions import ConvergenceWarning
     from threadpoolctl import threadpool_limits
 
-    with threadpool_limits(desk.threads), warnings.catch_warnings():
+    blas = 1 if len(truth) < ONE_THREAD_BELOW else desk.threads
+    with threadpool_limits({"blas": blas, "openmp": desk.threads}), warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)
         return estimator.fit(matrix, truth, **options)

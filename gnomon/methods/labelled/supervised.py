@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -15,11 +16,12 @@ from gnomon.data.table import Data
 from gnomon.data.tensors import Tensoriser, fit_tensors
 from gnomon.errors import InputError
 from gnomon.methods import _kit as kit
+from gnomon.methods._checkpoint import read_checkpoint
 from gnomon.methods._desk import Desk
 from gnomon.methods._kit import batch_rows
 from gnomon.methods._log import Log
-from gnomon.methods._loop import Player, descend, seed_dice
-from gnomon.methods._network import Network, describe_builder, precision_pays
+from gnomon.methods._loop import CHECKPOINT, Player, descend, seed_dice
+from gnomon.methods._network import Network, describe_builder, precision_pays, task_state
 from gnomon.rng import key
 
 if TYPE_CHECKING:
@@ -27,7 +29,7 @@ if TYPE_CHECKING:
 
 CARD = Card(
     name="Supervised learning",
-    gist="Descend the task's loss by AdamW with warm-up and a cosine schedule; keep the weights that did best on rows held back.",
+    gist="Descends the task's loss by AdamW, warm-up and cosine; keeps the weights that did best on rows held back.",
     use_when="Rows have labels, and there are at least a few hundred of them.",
     avoid_when="Labels are few beside many unlabelled rows, or the model fits itself.",
     paper="Loshchilov & Hutter 2019, arXiv:1711.05101",
@@ -47,20 +49,18 @@ def supervised(task: Any, build: Callable[..., nn.Module], data: Data, rows: Row
                molecules: str = "graph") -> Network:
     """Train `build(specs, task.out)` for desk.steps steps on rows.fit; rows.stop choose among its states.
 
-    rate: of AdamW; None = by a short range test, the same for the same seed. batch: rows a step; None = by their number.
+    rate: of AdamW; None = by a short range test, the same for the same seed. batch: rows a step; None = by their
+    number.
     augment: images only: "none", "shift", "flip", "turn" (see data/augment), or "auto": what the training images bear.
     molecules: read as "graph" or as "tokens" of their SMILES. With desk.folder the run resumes from its checkpoint.
     Raises E-LABELS-NONE, E-INPUTS-NONE, E-MODEL-KIND; TrainingError E-DIVERGED, E-MEMORY.
     """
     with _threads(desk.threads):
         made = prepare(task, build, data, rows, seed, desk, batch=batch, augment=augment, molecules=molecules)
+        stamp = f"{key(seed, data.hash, task_state(task), describe_builder(build), made.inputs, made.module, made.desk.steps,
+                       rows.fit.tolist(), rows.stop.tolist(), rate, weight_decay, made.batches.batch, augment):x}"
         log = Log(desk.folder)
-        if rate is None:
-            from gnomon.methods._rate import chosen_rate
-
-            rate = chosen_rate(made.module, made.loss_of, made.batches, seed, made.desk, weight_decay)
-        stamp = f"{key(seed, data.hash, task, describe_builder(build), rows.fit.tolist(), rows.stop.tolist(), rate, weight_decay, made.batches.batch, made.desk.steps, augment, molecules, str(made.module)):x}"
-        _train(task, data, rows, seed, made, log, stamp, rate, weight_decay)
+        _train(task, data, rows, seed, made, log, stamp, _rate(made, seed, rate, weight_decay, stamp), weight_decay)
         log.close()
     made.module.eval()
     return Network(task, made.module, made.tensors, describe_builder(build), made.desk, made.inputs)
@@ -122,15 +122,16 @@ def loss_maker(task: Any, changes: dict[str, Any]) -> Callable[[nn.Module], Call
 
 def _train(task: Any, data: Data, rows: Rows, seed: int, made: Made, log: Log, stamp: str, rate: float,
            weight_decay: float) -> None:
-    """The usual rhythm: step, now and then look at the stopping rows, keep the best, stop when nothing is to be hoped."""
+    """The usual rhythm: step, now and then look at the stopping rows, keep the best, stop when there is no hope."""
     module, desk = made.module, made.desk
     stop = kit.labelled(task, data, rows.stop) if len(rows.stop) else rows.stop
     looks = set(kit.judging_steps(desk.steps, made.batches.per_epoch))
-    best = kit.Best(module)
+    best, known = kit.Best(module), kit.Known({"rate": rate})
     player = Player("fit", module, made.loss_of(module), kit.adamw(rate, weight_decay), kit.warm_cosine(desk.steps),
                     clip=CLIP)
     module.train()
-    for step in descend([player], made.batches, {"best": best}, seed=seed, desk=desk, stamp=stamp, log=log):
+    for step in descend([player], made.batches, {"best": best, "known": known}, seed=seed, desk=desk, stamp=stamp,
+                        log=log):
         if step.number not in looks or not len(stop):
             continue
         loss, score = kit.judge(task, module, data, stop, made.tensors, desk)
@@ -140,6 +141,20 @@ def _train(task: Any, data: Data, rows: Rows, seed: int, made: Made, log: Log, s
         if step.number - best.step > desk.steps / 3 and _badness(task, loss, score) > RISEN * best.badness:
             break
     best.put_back()
+
+
+def _rate(made: Made, seed: int, rate: float | None, weight_decay: float, stamp: str) -> float:
+    """The rate as given, else as the checkpoint knows it, else by the range test."""
+    if rate is not None:
+        return rate
+    found = None
+    if made.desk.folder is not None:
+        found = read_checkpoint(Path(made.desk.folder) / CHECKPOINT, stamp)
+    if found is not None:
+        return float(found["keep"]["known"]["rate"])
+    from gnomon.methods._rate import chosen_rate
+
+    return chosen_rate(made.module, made.loss_of, made.batches, seed, made.desk, weight_decay)
 
 
 def _badness(task: Any, loss: float, score: float) -> float:
@@ -160,7 +175,7 @@ def readable(build: Callable[..., Any], data: Data) -> tuple[str, ...]:
 
 def steps_per_second(task: Any, build: Callable[..., nn.Module], data: Data, rows: np.ndarray, desk: Desk, *,
                      batch: int | None = None, augment: str = "auto", molecules: str = "graph") -> float:
-    """Optimiser steps a second on this machine with real rows, looking at the stopping rows included. About a second."""
+    """Optimiser steps a second here with real rows, looks at the stopping rows included. Takes about a second."""
     import torch
 
     rows = np.asarray(rows)
@@ -172,7 +187,8 @@ def steps_per_second(task: Any, build: Callable[..., nn.Module], data: Data, row
         times = []
         for _ in descend([player], made.batches, seed=0, desk=made.desk, read_every=1):
             times.append(time.perf_counter())
-            if len(times) > 12 and times[-1] - times[3] > 0.7 or len(times) > 3 and times[-1] - times[3] > 4:
+            lasted = times[-1] - times[min(3, len(times) - 1)]
+            if (len(times) > 12 and lasted > 0.7) or lasted > 4:
                 break
         if torch.cuda.is_available():
             torch.cuda.synchronize()
@@ -181,7 +197,7 @@ def steps_per_second(task: Any, build: Callable[..., nn.Module], data: Data, row
 
 
 def _fitting(desk: Desk, specs: Any, n: int, batch: int | None) -> Desk:
-    """The desk with its steps filled in, and bfloat16 only where it pays: convolutions and attention, on able machines."""
+    """The desk with its steps filled in, and bfloat16 only where it pays: convolutions, attention, able machines."""
     steps = desk.steps or max(100, EPOCHS * n // (batch or batch_rows(n)))
     wide = any(spec.kind in ("image", "tokens") for spec in specs.values()) or str(desk.device).startswith("cuda")
     precision = desk.precision if wide and precision_pays(desk.device) else "float32"

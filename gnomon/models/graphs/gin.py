@@ -12,6 +12,8 @@ from gnomon.data.table import Spec
 if TYPE_CHECKING:
     from torch import nn
 
+    from gnomon.models.graphs._kit import Readout
+
 CARD = Card(
     name="Graph isomorphism network with edge features (GINE)",
     gist="atoms sum what their neighbours and bonds say and pass it through a small network, a few times",
@@ -41,7 +43,7 @@ def gin(inputs: Mapping[str, Spec], out: Spec, *, hidden: int = 128, depth: int 
     return fuse(inputs, out, {"graph": encoder}, hidden=hidden, dropout=dropout)
 
 
-def _encoder(spec: Spec, *, hidden: int, depth: int, dropout: float, readout: str) -> nn.Module:
+def _encoder(spec: Spec, *, hidden: int, depth: int, dropout: float, readout: Readout) -> nn.Module:
     from gnomon.models.graphs._gine import Gine
 
     return Gine(*spec.shape, hidden=hidden, depth=depth, dropout=dropout, readout=readout)

@@ -12,6 +12,8 @@ from gnomon.data.table import Spec
 if TYPE_CHECKING:
     from torch import nn
 
+    from gnomon.models.graphs._kit import Readout
+
 CARD = Card(
     name="Directed message passing (D-MPNN)",
     gist="hidden states live on directed bonds, so messages do not echo; summed over atoms, joined with descriptors",
@@ -22,12 +24,12 @@ CARD = Card(
     tasks=("classify", "regress", "several"),
     reads=("molecule",),
     gives=("gradient", "embed"),
-    tune={"hidden": (128, 200, 300), "depth": (2, 3, 4, 5), "dropout": (0.0, 0.1, 0.2),
+    tune={"hidden": (96, 128, 200, 300), "depth": (2, 3, 4, 5), "dropout": (0.0, 0.1, 0.2),
           "readout": ("mean", "norm", "mean+sum")},
 )
 
 
-def message_passing(inputs: Mapping[str, Spec], out: Spec, *, hidden: int = 200, depth: int = 3, dropout: float = 0.0,
+def message_passing(inputs: Mapping[str, Spec], out: Spec, *, hidden: int = 128, depth: int = 3, dropout: float = 0.1,
                     readout: Literal["mean", "sum", "norm", "mean+sum"] = "mean+sum") -> nn.Module:
     """A network over any inputs of which at least one is a molecule; each molecule column has its own passes.
 
@@ -45,7 +47,7 @@ def message_passing(inputs: Mapping[str, Spec], out: Spec, *, hidden: int = 200,
     return fuse(inputs, out, {"graph": encoder}, hidden=hidden, dropout=dropout)
 
 
-def _encoder(spec: Spec, *, hidden: int, depth: int, dropout: float, readout: str) -> nn.Module:
+def _encoder(spec: Spec, *, hidden: int, depth: int, dropout: float, readout: Readout) -> nn.Module:
     from gnomon.models.graphs._directed import DirectedMessages
 
     return DirectedMessages(*spec.shape, hidden=hidden, depth=depth, dropout=dropout, readout=readout)

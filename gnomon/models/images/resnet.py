@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 CARD = Card(
     name="Residual network",
-    gist="Convolutions in residual blocks, each stage at half the resolution; depth and stem follow from the image's size.",
+    gist="Convolutions in residual blocks, each stage at half the resolution; depth and stem follow the image's size.",
     use_when="Images of any number of channels, a few hundred or more; tables beside them are joined in.",
     avoid_when="There are a few dozen images: simple features and a linear model say as much.",
     paper="He et al. 2016, arXiv:1512.03385",
@@ -45,7 +45,7 @@ def resnet(inputs: Mapping[str, Spec], out: Spec, *, width: int = 32, blocks: in
         depth = blocks or (1 if stem == "small" else 2)
         return Residual(spec.shape[0], [width * 2**i for i in range(stages)], depth, stem, side)
 
-    return fuse(inputs, out, {"image": image}, dropout=dropout)
+    return fuse(inputs, out, {"image": image}, hidden=4 * width if len(inputs) > 1 else 0, dropout=dropout)
 
 
 def shape_for(shape: tuple[int, ...], side: int) -> tuple[str, int]:

@@ -51,7 +51,13 @@ def _encoder(spec: Spec, *, hidden: int, depth: int, dropout: float, kernel: int
     from gnomon.models.sequences._kit import biological
 
     usual = {"DNA": 11, "RNA": 11, "protein": 7}.get(biological(spec), 3)
-    stride = 4 if biological(spec) and spec.shape[0] >= (100 if usual == 11 else 300) else 1
+    stride = _stride(biological(spec), spec.shape[0])
     odd = min(kernel or usual, spec.shape[0]) // 2 * 2 + 1  # so that the output is as long as the input
     return ConvolutionAttention(spec, hidden=hidden, depth=depth, kernel=odd, stride=stride, dropout=dropout,
                                 both=both_strands(spec, strands))
+
+
+def _stride(kind: str, longest: int) -> int:
+    """Positions that become one after the first convolution: time, at little loss where motifs may stand anywhere."""
+    far = {"DNA": (40, 100), "RNA": (40, 100), "protein": (300, 600)}.get(kind)
+    return 1 if far is None else 1 if longest < far[0] else 2 if longest < far[1] else 4

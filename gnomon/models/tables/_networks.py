@@ -52,7 +52,8 @@ class Ensemble(nn.Module):
         self.numbers = nn.ModuleList(Numbers(size, embedded) for size in numbers.values())
         self.tables = nn.ModuleList(embedding(size) for sizes in categories.values() for size in sizes)
         width = sum(n.out for n in self.numbers) + sum(t.embedding_dim for t in self.tables)
-        self.layers = nn.ModuleList(Shared(width if i == 0 else hidden, hidden, members, first=i == 0) for i in range(layers))
+        widths = [width, *[hidden] * (layers - 1)]
+        self.layers = nn.ModuleList(Shared(w, hidden, members, first=i == 0) for i, w in enumerate(widths))
         self.dropout = nn.Dropout(dropout)
         self.heads = nn.Parameter(torch.empty(members, hidden, outputs).uniform_(-1, 1) / math.sqrt(hidden))
         self.offsets = nn.Parameter(torch.zeros(members, outputs))
@@ -82,7 +83,7 @@ class Ensemble(nn.Module):
 
 
 class Shared(nn.Module):
-    """(M, B, in) to (M, B, out): one weight matrix, with input scales, output scales and biases of each member's own."""
+    """(M, B, in) to (M, B, out): one weight matrix; input scales, output scales and biases are each member's own."""
 
     def __init__(self, inputs: int, outputs: int, members: int, *, first: bool):
         super().__init__()

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 CARD = Card(
     name="TabM",
-    gist="Many perceptrons that share most of their weights, over numbers embedded as learned waves and categories as vectors.",
+    gist="Many perceptrons that share most weights, over numbers embedded as learned waves and categories as vectors.",
     use_when="A table of numbers and categories with a few hundred rows or more, and trees are the model to beat.",
     avoid_when="There are far more columns than rows: a linear model says as much and says why.",
     paper="Gorishniy, Kotelnikov & Babenko 2025, arXiv:2410.24210",
@@ -28,7 +28,7 @@ CARD = Card(
 
 
 def tabm(inputs: Mapping[str, Spec], out: Spec, *, members: int = 16, hidden: int = 128, layers: int = 3,
-         embedded: int = 8, dropout: float = 0.1) -> nn.Module:
+         embedded: int = 8, dropout: float = 0.0) -> nn.Module:
     """forward(dict of (B, d) floats and (B, c) codes) -> raw (B, out.shape[0]); in training (B, members, K).
 
     members: perceptrons in one; cost grows with them. embedded: learned periodic features of each number (0 = none).
