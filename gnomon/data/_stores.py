@@ -1,20 +1,18 @@
-"""How each kind of column becomes a tensor: fitted encoders (frozen, saved as JSON and arrays) and loaded stores.
+"""How each kind of column becomes a tensor: fitted encoders, frozen, saved as JSON and arrays.
 
-An encoder offers `spec`, `sources`, `names`, `load(data, device) -> store` and `state()`; a store holds all rows and
-offers `batch(rows, index)`: rows as numpy for counting, index as a tensor on the device for gathering.
+An encoder offers `spec`, `sources`, `names`, `load(data, device) -> store` (see `_resident`) and `state()`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
-from functools import cached_property
 from typing import Any
 
 import numpy as np
 
+from gnomon.data._resident import GraphRows, ImageRows, Rows, TokenRows, resident
 from gnomon.data._scales import Scale, fit_scale
-from gnomon.data.kinds import Graphs, Tokens
 from gnomon.data.table import Data, Dense, Spec, strings
 
 RESIDENT_BYTES = 2 << 30  # images up to this size live as one tensor on the device; larger ones come batch by batch
@@ -38,8 +36,8 @@ class Numbers:
     def spec(self) -> Spec:
         return Spec("numbers", shape=(len(self.names),))
 
-    def load(self, data: Data, device: Any) -> _Rows:
-        return _Rows.of(self.encode(data), device)
+    def load(self, data: Data, device: Any) -> Rows:
+        return Rows.of(self.encode(data), device)
 
     def encode(self, data: Data) -> np.ndarray:
         raw, _, _ = raw_numbers(data, self.columns)
@@ -69,13 +67,13 @@ class Categories:
 
     names = sources
 
-    def load(self, data: Data, device: Any) -> _Rows:
+    def load(self, data: Data, device: Any) -> Rows:
         out = np.zeros((len(data), len(self.columns)), dtype=np.int64)
         for j, name in enumerate(self.columns):
             codes = data.columns[name].take(np.arange(len(data)))
             table = np.concatenate([self.lookup[self.starts[j]:self.starts[j + 1]], [0]])
             out[:, j] = table[np.clip(codes, -1, len(table) - 1)]
-        return _Rows.of(out, device)
+        return Rows.of(out, device)
 
     def state(self) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
         return _state(self), {"lookup": self.lookup, "starts": self.starts}
@@ -99,9 +97,9 @@ class Sequences:
 
     names = sources
 
-    def load(self, data: Data, device: Any) -> _Tokens:
+    def load(self, data: Data, device: Any) -> TokenRows:
         values, offsets = self.vocabulary.encode(strings(data.columns[self.column]))
-        return _Tokens(_to(values, device), _to(offsets, device), offsets)
+        return TokenRows(resident(values, device), resident(offsets, device), offsets)
 
     def state(self) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
         return {"kind": "tokens", "column": self.column, "vocabulary": self.vocabulary.state()}, {}
@@ -127,7 +125,7 @@ class Image:
 
     names = sources
 
-    def load(self, data: Data, device: Any) -> _Images:
+    def load(self, data: Data, device: Any) -> ImageRows:
         import torch
 
         column = data.columns[self.column]
@@ -135,7 +133,7 @@ class Image:
         held = None
         if isinstance(column, Dense) and column.values.dtype == np.uint8 and column.nbytes <= RESIDENT_BYTES:
             held = torch.from_numpy(np.ascontiguousarray(column.values)).to(device)
-        return _Images(column, held, mean, 1 / sd)
+        return ImageRows(column, held, mean, 1 / sd)
 
     def state(self) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
         return _state(self), {"mean": self.mean, "sd": self.sd}
@@ -159,11 +157,12 @@ class Molecules:
 
     names = sources
 
-    def load(self, data: Data, device: Any) -> _Graphs:
+    def load(self, data: Data, device: Any) -> GraphRows:
         found = _molecules(data, self.column)
-        return _Graphs(_to(found.nodes, device), _to(found.edges, device), _to(found.edge_features, device),
-                       _to(found.node_offsets, device), _to(found.edge_offsets, device),
-                       np.diff(found.node_offsets), np.diff(found.edge_offsets))
+        nodes, edges, bonds = (resident(a, device) for a in (found.nodes, found.edges, found.edge_features))
+        node_offsets, edge_offsets = (resident(a, device) for a in (found.node_offsets, found.edge_offsets))
+        return GraphRows(nodes, edges, bonds, node_offsets, edge_offsets, np.diff(found.node_offsets),
+                         np.diff(found.edge_offsets))
 
     def state(self) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
         return _state(self), {}
@@ -171,7 +170,7 @@ class Molecules:
 
 @dataclass(frozen=True)
 class Descriptors:
-    """A molecule column's computed properties as (n, d) float32, robustly scaled; those constant in training left out."""
+    """A molecule column's computed properties as (n, d) float32, robustly scaled; those constant in training go."""
 
     column: str
     names: tuple[str, ...]
@@ -187,8 +186,8 @@ class Descriptors:
     def sources(self) -> tuple[str, ...]:
         return (self.column,) * len(self.names)
 
-    def load(self, data: Data, device: Any) -> _Rows:
-        return _Rows.of(self.scale(_molecules(data, self.column).descriptors[:, self.kept]), device)
+    def load(self, data: Data, device: Any) -> Rows:
+        return Rows.of(self.scale(_molecules(data, self.column).descriptors[:, self.kept]), device)
 
     def state(self) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
         return _state(self), {"kept": self.kept, **self.scale.arrays}
@@ -303,98 +302,3 @@ def _molecules(data: Data, column: str) -> Any:
     from gnomon.data.molecules import molecule_graphs
 
     return molecule_graphs(strings(data.columns[column]).tolist())
-
-
-def _to(array: np.ndarray, device: Any) -> Any:
-    import torch
-
-    return torch.from_numpy(np.ascontiguousarray(array)).to(device)
-
-
-@dataclass(frozen=True)
-class _Rows:
-    """A matrix on the device; a batch is a choice of its rows."""
-
-    values: Any
-
-    @staticmethod
-    def of(array: np.ndarray, device: Any) -> _Rows:
-        return _Rows(_to(array, device))
-
-    def batch(self, rows: np.ndarray, index: Any) -> Any:
-        return self.values.index_select(0, index)
-
-
-@dataclass(frozen=True)
-class _Tokens:
-    """Codes end to end on the device; lengths on the host, so that padding needs no wait for the device."""
-
-    values: Any
-    offsets: Any
-    cuts: np.ndarray
-
-    @cached_property
-    def lengths(self) -> np.ndarray:
-        return np.diff(self.cuts)
-
-    def batch(self, rows: np.ndarray, index: Any) -> Tokens:
-        import torch
-
-        longest = int(self.lengths[rows].max(initial=1))
-        place = torch.arange(longest, device=index.device)
-        start = self.offsets.index_select(0, index)
-        mask = place[None] < (self.offsets.index_select(0, index + 1) - start)[:, None]
-        where = (start[:, None] + place[None]).clamp_(max=max(len(self.values) - 1, 0))
-        return Tokens(self.values[where].long() * mask, mask)
-
-
-@dataclass(frozen=True)
-class _Graphs:
-    """Atoms and bonds end to end on the device; counts on the host."""
-
-    nodes: Any
-    edges: Any
-    edge_features: Any
-    node_offsets: Any
-    edge_offsets: Any
-    node_counts: np.ndarray
-    edge_counts: np.ndarray
-
-    def batch(self, rows: np.ndarray, index: Any) -> Graphs:
-        node_rows, owner, begins = _spans(self.node_offsets, index, int(self.node_counts[rows].sum()))
-        edge_rows, edge_owner, _ = _spans(self.edge_offsets, index, int(self.edge_counts[rows].sum()))
-        edges = self.edges.index_select(1, edge_rows) + begins.index_select(0, edge_owner)
-        return Graphs(self.nodes.index_select(0, node_rows), edges, self.edge_features.index_select(0, edge_rows),
-                      owner, len(rows))
-
-
-def _spans(offsets: Any, index: Any, total: int) -> tuple[Any, Any, Any]:
-    """(places of all members of the chosen rows, the row of each in the batch, where each row begins in the batch)."""
-    import torch
-
-    start = offsets.index_select(0, index)
-    counts = offsets.index_select(0, index + 1) - start
-    begins = counts.cumsum(0) - counts
-    owner = torch.repeat_interleave(torch.arange(len(index), device=index.device), counts, output_size=total)
-    places = torch.arange(total, device=index.device) + (start - begins).index_select(0, owner)
-    return places, owner, begins
-
-
-@dataclass(frozen=True)
-class _Images:
-    """Bytes on the device where they fit, else read batch by batch; standardised a batch at a time."""
-
-    column: Any
-    held: Any
-    mean: Any
-    inverse_sd: Any
-
-    def batch(self, rows: np.ndarray, index: Any) -> Any:
-        import torch
-
-        if self.held is not None:
-            pixels = self.held.index_select(0, index)
-        else:
-            pixels = torch.from_numpy(np.ascontiguousarray(self.column.take(rows), dtype=np.float32)).to(index.device)
-        pixels = pixels.to(torch.float32).sub_(self.mean).mul_(self.inverse_sd)
-        return pixels.to(memory_format=torch.channels_last)

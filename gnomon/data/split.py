@@ -20,6 +20,7 @@ from gnomon.rng import stream
 
 CROSS_VALIDATE_BELOW = 1000  # units: no sealed part below this (EVIDENCE 7)
 HOLDOUT_FROM = 4000  # units: one validation part instead of folds from this on
+HOLDOUT_COSTLY = 1000  # the same for images and texts, where training every model five times is dear
 PILOT_BELOW = 50  # units: leave one unit out, no claims of superiority
 FOLDS = 5
 POLICIES = ("random", "stratified", "group", "time", "scaffold", "cluster", "cold", "column", "rows")
@@ -118,7 +119,7 @@ def split_rows(data: Data, policy: Policy, groups: Mapping[str, object], labels:
         share = max(0.1, min(0.2, 150 / count))
         sealed = _pick(units, usable, labels, share, rng, large_to_train=policy.name in ("scaffold", "cluster"))
     develop = np.setdiff1d(usable, sealed)
-    folds = _folds(units, develop, labels, policy, seed, repeats)
+    folds = _folds(data, units, develop, labels, policy, seed, repeats)
     scope, assumes = _words(policy, unit)
     return Parts(folds, sealed, units, unit, str(policy), policy.because, scope, assumes,
                  "holdout" if len(sealed) else "repeated_cv")
@@ -194,12 +195,13 @@ def _top_up(filled: np.ndarray, more: int, rng: np.random.Generator) -> np.ndarr
     return rng.permutation(filled_parts)
 
 
-def _folds(units: np.ndarray, develop: np.ndarray, labels: np.ndarray | None, policy: Policy, seed: int,
+def _folds(data: Data, units: np.ndarray, develop: np.ndarray, labels: np.ndarray | None, policy: Policy, seed: int,
            repeats: int) -> tuple[Fold, ...]:
     """One fold (holdout) for many units, else K folds times `repeats`."""
     count = len(np.unique(units[develop]))
-    if count >= HOLDOUT_FROM:
-        valid = _pick(units, develop, labels, 0.1, stream(seed, "valid", str(policy)))
+    if count >= (HOLDOUT_COSTLY if data.of_kind("image", "text") else HOLDOUT_FROM):
+        share = max(0.1, min(0.2, 400 / count))
+        valid = _pick(units, develop, labels, share, stream(seed, "valid", str(policy)))
         return (Fold(np.setdiff1d(develop, valid), valid),)
     k = count if count <= PILOT_BELOW else min(FOLDS, count)
     folds = []
@@ -238,7 +240,7 @@ def _given(data: Data, policy: Policy, ties: list[np.ndarray], labels: np.ndarra
                          do="check the values of the split column or file")
     units = join_units(np.arange(len(data)), *ties)
     inside = replace(policy, name="stratified" if labels is not None else "random")
-    folds: tuple[Fold, ...] = (Fold(train, valid),) if len(valid) else _folds(units, train, labels, inside, seed, 1)
+    folds: tuple[Fold, ...] = (Fold(train, valid),) if len(valid) else _folds(data, units, train, labels, inside, seed, 1)
     scope, assumes = _words(policy, "row")
     return Parts(folds, test, units, "row", str(policy), policy.because, scope, assumes,
                  "holdout" if len(test) else "repeated_cv")

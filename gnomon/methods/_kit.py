@@ -188,7 +188,7 @@ def raw_outputs(module: nn.Module, data: Data, rows: np.ndarray, tensors: Tensor
     """(n, K) raw outputs (or (n, d) embeddings) in evaluation mode, in pieces; the module's mode is left as it was."""
     import torch
 
-    from gnomon.methods._loop import autocast
+    from gnomon.methods._device import autocast
 
     rows, training, out = np.asarray(rows), module.training, []
     module.eval()

@@ -11,7 +11,6 @@ import itertools
 import math
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
@@ -21,6 +20,7 @@ import numpy as np
 from gnomon.errors import TrainingError
 from gnomon.methods._checkpoint import copied, read_checkpoint, write_checkpoint
 from gnomon.methods._desk import Desk
+from gnomon.methods._device import autocast, out_of_memory, own_dice, seed_dice
 from gnomon.rng import key
 
 if TYPE_CHECKING:
@@ -98,7 +98,7 @@ def descend(players: Sequence[Player], batches: Batches, keep: Mapping[str, Keep
     """
     run = _Run(players, batches, keep or {}, seed, desk, stamp, log, read_every or max(5, min(25, desk.steps // 40)))
     run.resume()
-    with _own_dice(desk.device):
+    with own_dice(desk.device):
         while run.step < desk.steps:
             reading = run.take()
             yield Step(run.step, reading)
@@ -338,42 +338,3 @@ def _first(player: str, names: Sequence[str], values: Sequence[float]) -> float:
         if name.startswith(f"{player}.") and not name.endswith(".norm"):
             seen.setdefault(name, value)
     return sum(seen.values())
-
-
-def autocast(desk: Desk) -> Any:
-    """bfloat16 arithmetic where the desk asks for it; costs nothing otherwise."""
-    if desk.precision != "bfloat16":
-        return nullcontext()
-    import torch
-
-    return torch.autocast(torch.device(desk.device).type, dtype=torch.bfloat16)
-
-
-def seed_dice(device: str, seed: int) -> None:
-    """Seed the generators a step may use: a hundred times cheaper than torch.manual_seed, which asks every backend."""
-    import torch
-
-    torch.default_generator.manual_seed(seed % 2**63)
-    if str(device).startswith("cuda"):
-        torch.cuda.default_generators[torch.device(device).index or 0].manual_seed(seed % 2**63)
-
-
-@contextmanager
-def _own_dice(device: str) -> Iterator[None]:
-    """Put the process's random state back as it was."""
-    import torch
-
-    on_gpu = str(device).startswith("cuda")
-    before = torch.get_rng_state(), torch.cuda.get_rng_state(device) if on_gpu else None
-    try:
-        yield
-    finally:
-        torch.set_rng_state(before[0])
-        if before[1] is not None:
-            torch.cuda.set_rng_state(before[1], device)
-
-
-def out_of_memory(error: BaseException) -> bool:
-    """Whether this error says that memory ran out, on a GPU or a CPU."""
-    text = str(error).lower()
-    return isinstance(error, MemoryError) or "out of memory" in text or "can't allocate memory" in text

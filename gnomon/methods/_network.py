@@ -126,7 +126,7 @@ def _users_own(described: Mapping[str, Any]) -> Callable[..., Any]:
             if hashlib.sha256(path.read_bytes()).hexdigest()[:16] == described["hash"]:
                 return functools.partial(getattr(module, described["function"]), **described["options"])
     raise InputError("E-TRUST", f"this network was built by '{described['function']}' in '{described['file']}', which "
-                     "was not trusted, or has changed", do=f"read it; if you trust it: --trust-code {described['file']}")
+                     "was not trusted, or has changed", do="read it; if you trust it: --trust-code FILE")
 
 
 def task_state(task: Any) -> dict[str, Any]:

@@ -13,6 +13,7 @@ from typing import Any
 from gnomon.card import Card, catalogue
 from gnomon.data.parts import Parts
 from gnomon.data.table import Data
+from gnomon.errors import GnomonError
 from gnomon.values import Recipe
 
 RICH = ("molecule", "image", "sequence", "text")
@@ -184,7 +185,11 @@ def frozen_steps(recipes: Sequence[Recipe], data: Data, parts: Parts, seconds: f
     deep = [r for r in recipes if r.family == "deep"]
     rest, folds = seconds, len(parts.folds)
     for place, recipe in enumerate(deep):
-        per_second, batch = speed(recipe)
+        try:
+            per_second, batch = speed(recipe)
+        except GnomonError as error:
+            left.append((recipe.model, f"cannot be trained on these data: {error.message}"))
+            continue
         rows = max(len(fold.train) for fold in parts.folds)
         useful = max(FEWEST_STEPS, round(EPOCHS[facts_kind] * rows / batch))
         share = rest * (0.65 if place + 1 < len(deep) else 0.95)

@@ -23,7 +23,7 @@ from gnomon.workflow.options import Options, device_of, threads_of
 from gnomon.workflow.plan import Plan, draft, facts_of, frozen_steps
 from gnomon.workflow.run import Bench, Run, execute, file_hash, parts_of, peak_mb
 
-END_SHARE, END_SECONDS = 0.12, 6.0  # of the budget, and at least: kept for verdict, explanation and report
+END_SHARE, END_SECONDS = 0.18, 12.0  # of the budget, and at least: kept for verdict, explanation and report
 SIMPLE_SHARE = 0.45  # of that at most for simple models, where deep ones may follow
 PLAN_SHARE = 0.9  # of what is left after looking may be planned; the rest absorbs a slow moment
 

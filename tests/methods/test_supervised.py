@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
+import sys
 from functools import partial
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -83,6 +87,39 @@ def test_a_killed_study_run_resumes_to_the_same_predictions(tmp_path):
     assert said[0].startswith("resumed at step")
     steps = [line["step"] for line in read_log(tmp_path / "broken")]
     assert steps == sorted(steps)
+
+
+KILLED = """
+import os, sys
+from functools import partial
+from pathlib import Path
+sys.path.insert(0, sys.argv[2])
+from deep_data import rows_of, table, task_of
+from gnomon.methods._desk import Desk
+from gnomon.methods.labelled.supervised import supervised
+from gnomon.models.tables.tabm import tabm
+
+data = table(160)
+die = lambda line: os._exit(9) if line.startswith("step 40 ") else None
+supervised(task_of(data), partial(tabm, members=2, hidden=16, layers=2, dropout=0.2), data, rows_of(data)[0], 3,
+           Desk(steps=80, threads=1, folder=Path(sys.argv[1]), checkpoint_seconds=0.0, say=die))
+"""
+
+
+def test_a_run_killed_in_another_process_resumes_too(tmp_path):
+    """Nothing in the stamp or the checkpoint may depend on the process; the rate found by the range test is kept."""
+    command = [sys.executable, "-c", KILLED, str(tmp_path), str(Path(__file__).parent)]
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(p for p in sys.path if p)}
+    assert subprocess.run(command, env=environment).returncode == 9
+    data = table(160)
+    rows, test = rows_of(data)
+    build = partial(tabm, members=2, hidden=16, layers=2, dropout=0.2)
+    said: list[str] = []
+    desk = Desk(steps=80, threads=1, folder=tmp_path, checkpoint_seconds=0.0, say=said.append)
+    resumed = supervised(task_of(data), build, data, rows, 3, desk).predict(data, test).value
+    assert said[0].startswith("resumed at step 3")
+    whole = supervised(task_of(data), build, data, rows, 3, Desk(steps=80, threads=1)).predict(data, test).value
+    assert np.array_equal(resumed, whole)
 
 
 @pytest.mark.parametrize("make", [table, labelled_table, images])

@@ -15,6 +15,7 @@ from gnomon.analyses.attribute._question import Question
 from gnomon.data.table import Data
 
 SCALAR = ("number", "category", "date")
+REFITTED = 1  # copies where each must be fitted anew on text, images, molecules or sequences, which is dear
 RANDOMISED = 3  # randomised copies that are explained; with few pieces a row, more (their correlations are coarse)
 RANDOMISED_SCALAR = 5
 ENOUGH, RELABELLED = 50, 400  # held-out rows from which on labels are dealt out anew among them; at most so many
@@ -83,7 +84,8 @@ class Case:
             return [replace(self.learned, module=shaken(self.learned.module, s)) for s in seeds], "weights"
         if self.is_fitted and (len(self.reference) >= ENOUGH or self.fit_again is None):
             rows = self.reference[:: -(-len(self.reference) // RELABELLED)]
-            return [relabelled(self.learned, self.task, self.data, rows, s) for s in seeds], "labels"
+            few = seeds if len(seeds) > RANDOMISED else seeds[:REFITTED]
+            return [relabelled(self.learned, self.task, self.data, rows, s) for s in few], "labels"
         if self.fit_again is not None:
             again = [strongest(self.fit_again(s))[0] for s in seeds[:RANDOMISED]]
             return [a for a in again if _kind_of(a) == _kind_of(self.learned)], "labels"

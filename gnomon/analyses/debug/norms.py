@@ -16,7 +16,7 @@ from gnomon.values import Finding, finding
 
 CARD = Card(
     name="Gradient and activation norms",
-    gist="Reads a run's log and one batch: vanishing, exploding gradients, dead units, NaN met, under- and overfitting.",
+    gist="Reads a run's log and one batch: vanishing, exploding gradients, dead units, NaN, under- and overfitting.",
     use_when="After every run of a deep model, and first when it does badly.",
     avoid_when="The model fits itself.",
     paper="Glorot & Bengio 2010, AISTATS 9",
@@ -140,15 +140,16 @@ def of_log(lines: Sequence[Mapping[str, float]], naive: float) -> list[Finding]:
         final = float(np.mean([v for _, v in stop[-2:]]))
         numbers |= {"stop_loss": final, "least_stop_loss": best, "at_step": best_step}
         if final > OVERFIT * best and final > GAP * last:
-            claim = (f"past step {best_step:.0f} the loss on held-out rows rose by {final / best - 1:.0%} while training "
-                     "went on falling; the weights of that step are kept")
+            claim = (f"past step {best_step:.0f} the loss on held-out rows rose by {final / best - 1:.0%} while "
+                     "training went on falling; the weights of that step are kept")
             found.append(finding("DEBUG-OVERFIT", "note", claim, values=numbers, source="log.csv"))
             return found
     if last > UNDERFIT * naive:
         falling = bool(before) and last < STILL_FALLING * float(np.mean([v for _, v in before]))
         more = "it was still falling: more steps would help" if falling else "more steps alone will not help"
         claim = f"training ended at {last / naive:.0%} of the loss of knowing nothing; {more}"
-        found.append(finding("DEBUG-UNDERFIT", "note", claim, values={**numbers, "still_falling": falling}, source="log.csv"))
+        numbers |= {"still_falling": falling}
+        found.append(finding("DEBUG-UNDERFIT", "note", claim, values=numbers, source="log.csv"))
     return found
 
 

@@ -24,8 +24,8 @@ CARD = Card(
     reads=("image",),
     cost="seconds",
 )
-PRESETS = {"shift": {"flip": (False, False)}, "flip": {"flip": (True, False)},
-           "turn": {"flip": (True, True), "turn_degrees": 180.0}}
+PRESETS = {"shift": {"scale": 0.0, "turn_degrees": 0.0}, "flip": {"scale": 0.0, "turn_degrees": 0.0, "flip": (True, False)},
+           "turn": {"turn_degrees": 180.0, "flip": (True, True)}}
 SYMMETRIC = 0.15  # mean images that differ from their mirror by less than this share of a pixel's spread are symmetric
 LOOKED_AT = 4096
 
@@ -35,7 +35,8 @@ def affine(images: Tensor, *, shift: float = 0.08, scale: float = 0.08, turn_deg
     """(B, C, H, W) float to the same, on its device, outside filled by reflection.
 
     shift: at most this share of the side, each way. scale: by a factor within 1 +- scale. turn_degrees: at most, each
-    way. flip: mirror left-right, top-bottom, each with probability one half.
+    way. flip: mirror left-right, top-bottom, each with probability one half. Without scaling and turning, shifts are by
+    whole pixels, so that nothing is blurred.
     """
     import torch
     from torch.nn.functional import affine_grid, grid_sample
@@ -47,8 +48,11 @@ def affine(images: Tensor, *, shift: float = 0.08, scale: float = 0.08, turn_deg
     down = torch.where(dice[5] < 0, -1.0, 1.0) if flip[1] else torch.ones_like(angle)
     ratio = images.shape[2] / images.shape[3]  # turning an oblong image must not shear it
     cos, sin = torch.cos(angle) * size, torch.sin(angle) * size
-    theta = torch.stack([torch.stack([cos * across, -sin * down * ratio, dice[2] * 2 * shift], 1),
-                         torch.stack([sin * across / ratio, cos * down, dice[3] * 2 * shift], 1)], 1)
+    aside, up = dice[2] * shift, dice[3] * shift
+    if not scale and not turn_degrees:
+        aside, up = ((s * side).round() / side for s, side in ((aside, images.shape[3]), (up, images.shape[2])))
+    theta = torch.stack([torch.stack([cos * across, -sin * down * ratio, 2 * aside], 1),
+                         torch.stack([sin * across / ratio, cos * down, 2 * up], 1)], 1)
     grid = affine_grid(theta, list(images.shape), align_corners=False)
     moved = grid_sample(images, grid.to(images.dtype), mode="bilinear", padding_mode="reflection", align_corners=False)
     return moved.contiguous(memory_format=torch.channels_last)

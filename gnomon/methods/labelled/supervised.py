@@ -18,9 +18,10 @@ from gnomon.errors import InputError
 from gnomon.methods import _kit as kit
 from gnomon.methods._checkpoint import read_checkpoint
 from gnomon.methods._desk import Desk
+from gnomon.methods._device import seed_dice
 from gnomon.methods._kit import batch_rows
 from gnomon.methods._log import Log
-from gnomon.methods._loop import CHECKPOINT, Player, descend, seed_dice
+from gnomon.methods._loop import CHECKPOINT, Player, descend
 from gnomon.methods._network import Network, describe_builder, precision_pays, task_state
 from gnomon.rng import key
 
@@ -57,8 +58,10 @@ def supervised(task: Any, build: Callable[..., nn.Module], data: Data, rows: Row
     """
     with _threads(desk.threads):
         made = prepare(task, build, data, rows, seed, desk, batch=batch, augment=augment, molecules=molecules)
-        stamp = f"{key(seed, data.hash, task_state(task), describe_builder(build), made.inputs, made.module, made.desk.steps,
-                       rows.fit.tolist(), rows.stop.tolist(), rate, weight_decay, made.batches.batch, augment):x}"
+        about = (data.hash, task_state(task), describe_builder(build), made.inputs, made.module, made.desk.steps,
+                 made.desk.precision, rows.fit.tolist(), rows.stop.tolist(), rate, weight_decay,
+                 made.batches.batch, augment)
+        stamp = f"{key(seed, *about):x}"
         log = Log(desk.folder)
         _train(task, data, rows, seed, made, log, stamp, _rate(made, seed, rate, weight_decay, stamp), weight_decay)
         log.close()
@@ -87,7 +90,7 @@ def prepare(task: Any, build: Callable[..., nn.Module], data: Data, rows: Rows, 
     if not len(fit):
         raise InputError("E-LABELS-NONE", f"none of {len(rows.fit)} training rows has a value of '{task.target}'",
                          do="name the target column with --target")
-    inputs = readable(build, data)
+    inputs = readable(build, data, molecules)
     tensors = fit_tensors(data, fit, inputs, molecules=molecules)
     specs = tensors.specs
     desk = _fitting(desk, specs, len(fit), batch)
@@ -164,12 +167,14 @@ def _badness(task: Any, loss: float, score: float) -> float:
     return loss
 
 
-def readable(build: Callable[..., Any], data: Data) -> tuple[str, ...]:
+def readable(build: Callable[..., Any], data: Data, molecules: str = "graph") -> tuple[str, ...]:
     """The input columns that this builder's card says it reads, with those of tables; all, where it has no card."""
     from gnomon.card import catalogue
 
     card = catalogue().get(describe_builder(build).get("key", ""))
     kinds = {*card.reads, "number", "category", "date"} if card and card.reads else None  # `fuse` joins tables in
+    if kinds and molecules == "tokens" and "sequence" in kinds:
+        kinds.add("molecule")
     return tuple(c for c in data.inputs if kinds is None or data.kind(c) in kinds)
 
 

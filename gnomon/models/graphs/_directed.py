@@ -15,7 +15,8 @@ class DirectedMessages(nn.Module):
     def __init__(self, node_features: int, edge_features: int, *, hidden: int, depth: int, dropout: float,
                  readout: Readout):
         super().__init__()
-        self.depth, self.readout = depth, readout
+        self.depth = depth
+        self.readout: Readout = readout
         self.width = 2 * hidden if readout == "mean+sum" else hidden
         self.from_node = nn.Linear(node_features, hidden)
         self.from_edge = nn.Linear(edge_features, hidden, bias=False)

@@ -29,7 +29,7 @@ class Gine(nn.Module):
     def __init__(self, node_features: int, edge_features: int, *, hidden: int, depth: int, dropout: float,
                  readout: Readout):
         super().__init__()
-        self.readout = readout
+        self.readout: Readout = readout
         self.width = 2 * hidden if readout == "mean+sum" else hidden
         self.start = nn.Linear(node_features, hidden)
         self.layers = nn.ModuleList(Layer(edge_features, hidden, dropout) for _ in range(depth))
