@@ -32,7 +32,7 @@ from gnomon.methods._log import Log
 from gnomon.methods._loop import Player, descend
 
 RESULT = Path(__file__).parent / "results" / "loop_overhead.json"
-CASES = {"mlp": (300, 15), "resnet18": (6, 7), "gin": (80, 11)}  # steps a round, rounds
+CASES = {"mlp": (1000, 15), "resnet18": (6, 7), "gin": (80, 11)}  # steps a round, rounds
 CLIP = 1.0
 
 

@@ -69,6 +69,7 @@ ERRORS: Mapping[str, tuple[str, str]] = {
     "E-COLUMNS-MISSING": ("New data lack columns the model needs.", "Give the columns, or train without them."),
     "E-COMPARE": ("The studies cannot be compared row by row.", "Study the same file with the same split."),
     "E-CORRUPT": ("Too many items are broken, or none is left.", "Repair the input: the message names the items."),
+    "E-DEADLINE": ("The budget ended while a model trained; it is left out whole.", "A larger --budget goes on from its checkpoint."),
     "E-DEVICE": ("The device asked for is not here.", "Use --device cpu."),
     "E-DISK": ("Writing failed.", "Check the disk."),
     "E-DISK-FULL": ("The disk is full.", "Free space; type the command again: nothing finished is lost."),

@@ -249,4 +249,5 @@ def _answer(piece: tuple[str | None, ...], answer: Path, code: int) -> dict[str,
 
 def _serve(asked: str, answer: str) -> None:
     """A worker: SMILES one a line in, arrays out."""
-    np.savez(answer, **_featurise(Path(asked).read_text(encoding="utf-8").split("\n")))
+    arrays: dict[str, Any] = _featurise(Path(asked).read_text(encoding="utf-8").split("\n"))
+    np.savez(answer, **arrays)

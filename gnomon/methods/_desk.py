@@ -15,7 +15,8 @@ def silent(_: str) -> None:
 class Desk:
     """device: "cpu", "cuda", "cuda:1". precision: "float32" or "bfloat16" (autocast).
     steps: optimiser steps to take. folder: where checkpoints, log.csv and TensorBoard events go; None = nowhere.
-    threads: CPU threads to use. checkpoint_seconds: at most so long between checkpoints. say: shows progress."""
+    threads: CPU threads to use. deadline: by time.monotonic(); past it a run is given up whole, never shortened: its
+    checkpoint stays, so that a larger budget goes on from there. checkpoint_seconds: at most so long between checkpoints. say: shows progress."""
 
     device: str = "cpu"
     precision: str = "float32"
@@ -23,4 +24,5 @@ class Desk:
     folder: Path | None = None
     threads: int = 2
     checkpoint_seconds: float = 20.0
+    deadline: float | None = None
     say: Callable[[str], None] = silent

@@ -9,36 +9,54 @@ from pathlib import Path
 from typing import Any
 
 FILE = "log.csv"
+EVERY_SECONDS = 1.0
 
 
 class Log:
-    """One line a reading: step, seconds since the start, then named numbers. New names widen the table."""
+    """One line a reading: step, seconds since the start, then named numbers. New names widen the table.
+
+    Lines are written about once a second, so that a fast loop does not wait for the disk.
+    """
 
     def __init__(self, folder: Path | None):
         self.folder = None if folder is None else Path(folder)
         self.started = time.monotonic()
         self.columns: list[str] = []
         self.events: Any = None
+        self.waiting: list[tuple[float, int, dict[str, float]]] = []
+        self.flushed = -EVERY_SECONDS
 
     def write(self, step: int, values: Mapping[str, float]) -> None:
-        """Append a line, and the numbers as events."""
+        """Note a line; every second what was noted goes to the file, and to TensorBoard."""
         if self.folder is None:
             return
+        now = time.monotonic()
+        self.waiting.append((now, step, dict(values)))
+        if now - self.flushed >= EVERY_SECONDS:
+            self.flush()
+
+    def flush(self) -> None:
+        """Write what is waiting."""
+        if self.folder is None or not self.waiting:
+            return
         self.folder.mkdir(parents=True, exist_ok=True)
-        row = {"step": step, "seconds": round(time.monotonic() - self.started, 3),
-               **{name: f"{value:.6g}" for name, value in values.items()}}
-        if not set(row) <= set(self.columns):
-            rows = read_log(self.folder) if self.columns else []
-            self.columns += [name for name in row if name not in self.columns]
-            self._rewrite(rows)
+        rows = [{"step": step, "seconds": round(now - self.started, 3), **{n: f"{v:.6g}" for n, v in values.items()}}
+                for now, step, values in self.waiting]
+        new = [name for name in dict.fromkeys(n for row in rows for n in row) if name not in self.columns]
+        if new:
+            before = read_log(self.folder) if self.columns else []
+            self.columns += new
+            self._rewrite(before)
         with (self.folder / FILE).open("a", newline="", encoding="utf-8") as file:
-            csv.DictWriter(file, self.columns).writerow(row)
-        self._event(step, values)
+            csv.DictWriter(file, self.columns).writerows(rows)
+        self._to_tensorboard()
+        self.waiting, self.flushed = [], time.monotonic()
 
     def rewind(self, step: int) -> None:
         """Forget lines after `step`: the run goes on from there."""
         if self.folder is None:
             return
+        self.waiting = []
         rows = [row for row in read_log(self.folder) if row["step"] <= step] if step else []
         self.columns = list(dict.fromkeys(name for row in rows for name in row))
         if rows:
@@ -50,6 +68,7 @@ class Log:
                 old.unlink()
 
     def close(self) -> None:
+        self.flush()
         if self.events is not None:
             self.events.close()
             self.events = None
@@ -60,8 +79,8 @@ class Log:
             writer.writeheader()
             writer.writerows(rows)
 
-    def _event(self, step: int, values: Mapping[str, float]) -> None:
-        """TensorBoard's own writer, where it is installed."""
+    def _to_tensorboard(self) -> None:
+        """By TensorBoard's own writer, where it is installed."""
         try:
             from tensorboard.compat.proto.event_pb2 import Event
             from tensorboard.compat.proto.summary_pb2 import Summary
@@ -70,8 +89,10 @@ class Log:
             return
         if self.events is None:
             self.events = EventFileWriter(str(self.folder))
-        scalars = [Summary.Value(tag=name.replace(".", "/"), simple_value=float(v)) for name, v in values.items()]
-        self.events.add_event(Event(wall_time=time.time(), step=step, summary=Summary(value=scalars)))
+        late = time.time() - time.monotonic()
+        for now, step, values in self.waiting:
+            scalars = [Summary.Value(tag=n.replace(".", "/"), simple_value=float(v)) for n, v in values.items()]
+            self.events.add_event(Event(wall_time=now + late, step=step, summary=Summary(value=scalars)))
 
 
 def read_log(folder: Path) -> list[dict[str, float]]:

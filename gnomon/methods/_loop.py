@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 
 MOST_REMEDIES = 8  # a run that needs more than this is not worth going on with
 MOST_PARTS = 64
+SNAPSHOTS = 2  # readings between two states kept to go back to
 CHECKPOINT = "checkpoint.safetensors"
 
 
@@ -142,7 +143,8 @@ class _Run:
                 found[f"{player.name}.norm"] = norm
         self.unread.append(found)
         self.step += 1
-        if self.step % self.read_every and self.step < self.desk.steps and not self._bad_now(found):
+        wanted = self.step % self.read_every == 0 or self.step == self.desk.steps or self._save_due()
+        if not wanted and not self._bad_now(found):
             return None
         return self._read(batch)
 
@@ -241,7 +243,8 @@ class _Run:
             if loss > player.explodes * max(abs(first_loss), 1e-3):
                 self._go_back(f"the loss of '{player.name}' exploded from {first_loss:.3g} to {loss:.3g}", slower=True)
                 return None
-        self.good = None  # taken anew when the next step begins: what the caller does now belongs to it
+        if self.step % (SNAPSHOTS * self.read_every) == 0 or self.step == self.desk.steps or self._save_due():
+            self.good = None  # taken anew when the next step begins: what the caller does now belongs to it
         if self.log is not None:
             self.log.write(self.step, {"rate": self.optimisers[0].param_groups[0]["lr"], **reading})
         return reading
@@ -322,11 +325,14 @@ class _Run:
         if self.log is not None:
             self.log.rewind(self.step)
 
+    def _save_due(self) -> bool:
+        return self.path is not None and time.monotonic() - self.saved_at >= self.desk.checkpoint_seconds
+
     def save_if_due(self, *, final: bool = False) -> None:
-        if self.path is None or (not final and time.monotonic() - self.saved_at < self.desk.checkpoint_seconds):
-            return
-        if self.unread and not final:
-            return  # between readings trouble may be waiting unseen; the next reading is a few steps away
+        if self.path is None or not (final or (self._save_due() and self.good is None)):
+            return  # what was not read may hold trouble; a reading comes at once when saving is due
+        if self.log is not None:
+            self.log.flush()
         write_checkpoint(self.path, self.state(), self.stamp)
         self.saved_at = time.monotonic()
 

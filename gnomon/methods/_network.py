@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 FORMAT = 1
 DESK = Desk()
+RUN_HERE: dict[tuple[str, str], Callable[..., Any]] = {}  # users' own builders this process ran: (file hash, name)
 
 
 @dataclass(frozen=True)
@@ -105,7 +106,8 @@ def describe_builder(build: Callable[..., Any]) -> dict[str, Any]:
 
     source = inspect.getsourcefile(build)
     digest = hashlib.sha256(Path(source).read_bytes()).hexdigest()[:16] if source and Path(source).exists() else ""
-    return {"file": str(source or ""), "hash": digest, "function": name, "options": options}
+    RUN_HERE[digest, name] = build
+    return {"file": Path(source or "").name, "hash": digest, "function": name, "options": options}
 
 
 def _builder(described: Mapping[str, Any]) -> Callable[..., Any]:
@@ -116,17 +118,12 @@ def _builder(described: Mapping[str, Any]) -> Callable[..., Any]:
 
 
 def _users_own(described: Mapping[str, Any]) -> Callable[..., Any]:
-    """A user's builder, only where this process has trusted and imported that very file already."""
-    import hashlib
-    import sys
-
-    for module in list(sys.modules.values()):
-        if getattr(module, "__file__", None) == described["file"] and hasattr(module, described["function"]):
-            path = Path(described["file"])
-            if hashlib.sha256(path.read_bytes()).hexdigest()[:16] == described["hash"]:
-                return functools.partial(getattr(module, described["function"]), **described["options"])
-    raise InputError("E-TRUST", f"this network was built by '{described['function']}' in '{described['file']}', which "
-                     "was not trusted, or has changed", do="read it; if you trust it: --trust-code FILE")
+    """A user's builder, only where this process has run it, as trusted code, from the very same file."""
+    build = RUN_HERE.get((described["hash"], described["function"]))
+    if build is None:
+        raise InputError("E-TRUST", f"this network was built by '{described['function']}' in '{described['file']}', "
+                         "which was not trusted, or has changed", do="read it; if you trust it: --trust-code FILE")
+    return functools.partial(build, **described["options"])
 
 
 def task_state(task: Any) -> dict[str, Any]:

@@ -1,7 +1,7 @@
 """What a simple candidate will cost, in seconds on this machine: a law by model, times a measured speed.
 
-The laws were fitted to runs on two cores of an AMD EPYC (benchmarks/simple_costs.py repeats them); the speed is how long
-one standard fit takes here and now against there.
+The laws were fitted to CPU seconds of single fits on an AMD EPYC (`benchmarks/simple_costs.py` repeats them); the speed is
+how long one standard fit takes here and now against there.
 """
 
 from __future__ import annotations
@@ -12,15 +12,19 @@ from functools import cache
 import numpy as np
 
 STANDARD_SECONDS = 0.16  # the standard fit on the machine of the laws
-# model: (seconds at 1,000 rows x 10 features, power of rows, power of features, seconds a fit costs at least)
+# model: (CPU seconds at 1,000 rows x 10 features, power of rows, power of features, least), by task where it matters
 LAWS = {
-    "ridge": (0.01, 1.0, 0.9, 0.02), "logistic": (0.05, 1.0, 0.7, 0.05), "lasso": (0.05, 1.0, 1.0, 0.05),
-    "forest": (0.35, 1.05, 0.45, 0.2), "boosting": (1.2, 0.6, 0.45, 0.4), "support_vectors": (0.25, 1.9, 0.3, 0.1),
-    "gaussian_process": (14.0, 2.0, 0.15, 1.0), "explainable_boosting": (1.5, 0.7, 1.0, 0.5),
+    "ridge": (0.01, 1.0, 0.9, 0.02), "logistic": (0.012, 1.0, 0.9, 0.03), "lasso": (0.05, 1.0, 0.9, 0.05),
+    "forest": (1.0, 1.05, 0.9, 0.1), "forest classify": (0.55, 1.05, 0.4, 0.1), "boosting": (2.0, 0.5, 0.35, 0.4),
+    "support_vectors": (1.2, 1.0, 0.3, 0.1), "gaussian_process": (3.0, 2.0, 0.1, 0.3),
+    "explainable_boosting": (0.7, 0.5, 1.0, 0.3),
 }
-WIDTHS = {"morgan": 1200, "descriptors": 200, "morgan+descriptors": 1400, "kmers": 600, "onehot": 400,
-          "onehot+composition": 420, "tfidf": 400, "hog": 300, "pixels": 400, "texture": 60}
+WIDTHS = {"morgan": 1200, "descriptors": 200, "kmers": 600, "onehot": 300, "composition": 30, "tfidf": 4000, "hog": 300,
+          "pixels": 400, "texture": 60}
+STANDARD = {"molecule": 1400, "sequence": 900, "text": 4000, "image": 1000, "number": 0}  # the same for "standard"
+FOREST_READS = 250  # features a regression forest looks at in a split, at most
 OTHER = (1.0, 1.0, 0.5, 0.2)  # a user's own estimator: unknown, so guessed
+PARALLEL = ("forest", "boosting")
 
 
 @cache
@@ -34,12 +38,17 @@ def speed() -> float:
     model.fit(x[:50], x[:50, 0])  # the library is loaded and warm
     started = time.perf_counter()
     model.fit(x, x[:, 0] * x[:, 1])
-    return (time.perf_counter() - started) / STANDARD_SECONDS
+    return max(0.5, (time.perf_counter() - started) / STANDARD_SECONDS)
 
 
-def simple_seconds(model: str, view: str, rows: int, columns: int, folds: int, outputs: int = 1) -> float:
-    """Predicted seconds of fitting one simple model on all folds. outputs: targets, or classes beyond two."""
-    at, by_rows, by_columns, least = LAWS.get(model, OTHER)
-    width = WIDTHS.get(view, 0) + max(1, columns)
+def simple_seconds(model: str, view: str, main: str, task: str, rows: int, columns: int, *, outputs: int = 1,
+                   threads: int = 1) -> float:
+    """Predicted seconds of fitting one simple model once. main: the data's main kind. outputs: targets or classes - 1."""
+    at, by_rows, by_columns, least = LAWS.get(f"{model} {task}", LAWS.get(model, OTHER))
+    width = STANDARD[main] if view == "standard" else sum(WIDTHS.get(key, 0) for key in view.split("+"))
+    width += max(1, columns)
+    if model == "forest":
+        width = min(width, FOREST_READS)
     each = at * (rows / 1000) ** by_rows * (width / 10) ** by_columns
-    return float(folds * (least + each * (1 + 0.3 * (outputs - 1))) * speed())
+    each *= 1 + (0.1 if model == "logistic" else 0.0 if model == "forest" and task == "classify" else 0.5) * (outputs - 1)
+    return float((least + each / (threads**0.8 if model in PARALLEL else 1)) * speed())

@@ -28,6 +28,7 @@ def write_plan(path: Path, plan: Plan, data: Data, split: Mapping[str, str], act
         doc.add(tomlkit.comment(line))
     doc.add("budget_seconds", tomlkit.item(round(plan.budget, 1)))
     doc.add("memory_mb", _line(round(plan.memory_mb), "measured on this machine"))
+    doc.add("threads", _line(plan.threads, "CPU threads for training: the fastest in a trial; other programs' load counts"))
     doc.add("made_for", tomlkit.item(plain(plan.made_for)))
     columns = tomlkit.table()
     for name in data.columns:
@@ -107,7 +108,7 @@ def plan_of(body: Mapping[str, Any], path: Path, task: str) -> Plan:
         seconds[recipe.hash] = float(entry.get("seconds", 0.0))
     left = tuple((str(k), str(v)) for k, v in dict(body.get("left_out", {})).items())
     return Plan(tuple(recipes), seeds, seconds, left, float(body.get("memory_mb", 0.0)),
-                float(body.get("budget_seconds", 600.0)), dict(body.get("made_for", {})))
+                float(body.get("budget_seconds", 600.0)), int(body.get("threads", 0)), dict(body.get("made_for", {})))
 
 
 def roles_of(body: Mapping[str, Any], path: Path) -> dict[str, str]:

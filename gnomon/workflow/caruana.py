@@ -31,7 +31,7 @@ def caruana(task: Any, truth: np.ndarray, predictions: Sequence[Prediction], *, 
     """Weights (k,), summing to 1, of the k candidates' predictions of the same n rows.
 
     Starts from the best single candidate; each round adds the one that lowers the loss of the average most, and the
-    best round wins. Smooth losses (log loss, squared error) decide, for ranks and shares are too coarse to climb.
+    best round wins. Smooth losses (AUC, log loss, squared error) decide, for shares are too coarse to climb.
     """
     loss = _smooth_loss(task)
     alone = [loss(p, truth) for p in predictions]
@@ -75,6 +75,8 @@ def _smooth_loss(task: Any) -> Any:
             return float(np.nanmean(each))
 
         return joint
+    if task.metric.name == "roc_auc":
+        return lambda prediction, truth: 1 - task.score(task.measure(prediction, truth))
     metric = CLASSIFY["log_loss"] if task.name == "classify" else REGRESS["mae" if task.metric.name == "mae" else "rmse"]
     return lambda prediction, truth: metric.score(task.measure(prediction, truth))
 

@@ -7,7 +7,7 @@ and measured speed turns the budget into steps. The clock is read here and never
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from gnomon.card import Card, catalogue
@@ -17,7 +17,8 @@ from gnomon.errors import GnomonError
 from gnomon.values import Recipe
 
 RICH = ("molecule", "image", "sequence", "text")
-EPOCHS = {"number": 60, "category": 60, "date": 60, "molecule": 70, "sequence": 30, "text": 12, "image": 25}
+EPOCHS = {"number": 60, "molecule": 50, "sequence": 15, "text": 12, "image": 30}  # useful passes over the rows
+EPOCHS_CLASSES = {"molecule": 25, "sequence": 10}  # where classes are learned sooner than numbers
 FEWEST_STEPS = 100  # fewer optimiser steps than this teach nothing worth judging
 MOST_SEEDS = 3
 DEEP_NEEDS_ROWS = 100
@@ -51,6 +52,7 @@ class Plan:
     left_out: tuple[tuple[str, str], ...] = ()
     memory_mb: float = 0.0
     budget: float = 600.0
+    threads: int = 0  # CPU threads for training, chosen by measurement; 0 = all the desk has
     made_for: Mapping[str, Any] = field(default_factory=dict)
 
 
@@ -98,19 +100,27 @@ def simple_ladder(facts: Facts) -> list[tuple[str, str, str]]:
     return by_kind[facts.main]
 
 
-def deep_ladder(facts: Facts) -> list[tuple[str, str]]:
-    """(model, why) of the deep models for the data's main kind, most promising first."""
+def deep_ladder(facts: Facts) -> list[tuple[str, dict[str, Any], str]]:
+    """(model, options, why) of the deep models for the data's main kind, most promising first."""
+    careful = {"dropout": 0.2} if facts.task == "classify" else {}
+    small = {"hidden": 48, "depth": 1, "dropout": 0.3, "batch": 32} if facts.rows < 5000 else {}
     return {
-        "molecule": [("message_passing", "learns on the bonds themselves, with descriptors joined in"),
-                     ("gin", "a second graph network, for diversity")],
-        "sequence": [("convolution_attention", "motifs, and which of them matter"),
-                     ("transformer", "every position may look at every other")],
-        "text": [("convolution_attention", "phrases, and which of them matter"),
-                 ("transformer", "every word may look at every other")],
-        "image": [("resnet", "a residual network, sized to the images and the budget")],
-        "number": [("tabm", "an ensemble of MLPs in one, with embedded numbers"),
-                   ("mlp", "a modern MLP with embedded numbers and categories")],
+        "molecule": [("message_passing", careful, "learns on the bonds themselves, with descriptors joined in"),
+                     ("gin", careful, "a second graph network, for diversity")],
+        "sequence": [("convolution_attention", {}, "motifs, and which of them matter"),
+                     ("transformer", {}, "every position may look at every other")],
+        "text": [("convolution_attention", small, "phrases, and which of them matter"),
+                 ("transformer", {}, "every word may look at every other")],
+        "image": [("resnet", {}, "a residual network, sized to the images and the budget")],
+        "number": [("tabm", {}, "an ensemble of MLPs in one, with embedded numbers"),
+                   ("mlp", {}, "a modern MLP with embedded numbers and categories")],
     }[facts.main]
+
+
+def useful_steps(facts: Facts, batch: int) -> int:
+    """Steps beyond which nothing more is learned, by experience with each kind."""
+    epochs = EPOCHS_CLASSES.get(facts.main) if facts.task == "classify" else None
+    return max(FEWEST_STEPS, round((epochs or EPOCHS[facts.main]) * facts.rows / batch))
 
 
 def too_much(model: str, facts: Facts) -> str:
@@ -122,7 +132,7 @@ def too_much(model: str, facts: Facts) -> str:
         "explainable_boosting": (n * max(d, 1) > 400_000 or d > 100 or facts.folds * n > 40_000 or facts.classes > 2,
                                  f"{n:,} rows x {d:,} columns: too slow for what it adds here"),
         "lasso": (d < 10 or facts.task != "regress", "few columns, or classes: the other linear model says the same"),
-        "boosting": (n < 60 or facts.classes > 2 and n * facts.classes > 30_000, f"{n:,} training rows, {facts.classes} classes: too few for boosted trees, or too slow"),
+        "boosting": (n < 60 or (facts.classes > 2 and n * facts.classes > 30_000), f"{n:,} training rows, {facts.classes} classes: too few for boosted trees, or too slow"),
         "forest": (n < 20, f"{n} training rows: too few for a forest"),
     }
     bad, why = limits.get(model, (False, ""))
@@ -145,7 +155,7 @@ def draft(data: Data, parts: Parts, task: Any, *, only: Sequence[str] = (), skip
     recipes = [Recipe(task.name, "floor", "naive", because="what knowing nothing scores", family="floor")]
     left: list[tuple[str, str]] = []
     wanted = [(m, {"view": v}, why, "simple") for m, v, why in simple_ladder(facts)]
-    wanted += [(m, {}, why, "deep") for m, why in deep_ladder(facts)]
+    wanted += [(m, options, why, "deep") for m, options, why in deep_ladder(facts)]
     for model, options, why, family in wanted:
         no = _refusal(model, facts, cards, task, only, skip, family)
         if no:
@@ -172,44 +182,60 @@ def _refusal(model: str, facts: Facts, cards: Mapping[str, Card], task: Any, onl
     return too_much(model, facts)
 
 
-def frozen_steps(recipes: Sequence[Recipe], data: Data, parts: Parts, seconds: float,
-                 speed: Callable[[Recipe], tuple[float, int]]) -> tuple[list[Recipe], dict[str, int], dict[str, float],
-                                                                     list[tuple[str, str]]]:
+@dataclass(frozen=True)
+class Pace:
+    """One deep candidate on this machine: steps a second, rows a step, steps worth taking and the fewest that teach."""
+
+    recipe: Recipe
+    per_second: float
+    batch: int
+    useful: int
+    fewest: int
+
+
+def frozen_steps(recipes: Sequence[Recipe], facts: Facts, seconds: float, speed: Callable[[Recipe], tuple[float, int]]
+                 ) -> tuple[list[Recipe], dict[str, int], dict[str, float], list[tuple[str, str]]]:
     """Deep candidates with their steps a fold, seeds and predicted seconds, within `seconds` altogether.
 
     speed(recipe) -> (optimiser steps a second, rows a step), measured on this machine. The first candidate is served
-    first: it gets what it can use (an epoch limit by kind), then the next, then more seeds.
+    first, then the next if the least it needs is left, then more seeds.
     """
-    kept, seeds, cost, left = [], {}, {}, []
-    facts_kind = next((k for k in RICH if k in {data.kind(c) for c in data.inputs}), "number")
-    deep = [r for r in recipes if r.family == "deep"]
-    rest, folds = seconds, len(parts.folds)
-    for place, recipe in enumerate(deep):
+    paces, left = _paces([r for r in recipes if r.family == "deep"], facts, speed)
+    kept: list[Recipe] = []
+    seeds, cost, rest = {}, {}, seconds
+    for place, pace in enumerate(paces):
+        others = [p.fewest * facts.folds / p.per_second for p in paces[place + 1:]]
+        share = rest * (0.65 if others and min(others) < 0.3 * rest else 0.97)
+        affordable = int(share / facts.folds * pace.per_second)
+        steps = _rounded(min(pace.useful, affordable))
+        if steps < pace.fewest:
+            left.append((pace.recipe.model, f"{max(rest, 0):.0f} s left would buy {affordable} steps a fold, "
+                                            f"{pace.fewest} are the least that teach: --budget"))
+            continue
+        planned = replace(pace.recipe, steps=steps)
+        kept.append(planned)
+        seeds[planned.hash], cost[planned.hash] = 1, steps * facts.folds / pace.per_second
+        rest -= cost[planned.hash]
+    for planned in kept:  # what is left buys further seeds, the best-placed candidate first
+        each = cost[planned.hash]
+        while seeds[planned.hash] < MOST_SEEDS and rest > each * 1.05:
+            rest, seeds[planned.hash] = rest - each, seeds[planned.hash] + 1
+            cost[planned.hash] += each
+    return kept, seeds, cost, left
+
+
+def _paces(deep: Sequence[Recipe], facts: Facts, speed: Callable[[Recipe], tuple[float, int]]
+           ) -> tuple[list[Pace], list[tuple[str, str]]]:
+    paces, left = [], []
+    for recipe in deep:
         try:
             per_second, batch = speed(recipe)
         except GnomonError as error:
             left.append((recipe.model, f"cannot be trained on these data: {error.message}"))
             continue
-        rows = max(len(fold.train) for fold in parts.folds)
-        useful = max(FEWEST_STEPS, round(EPOCHS[facts_kind] * rows / batch))
-        share = rest * (0.65 if place + 1 < len(deep) else 0.95)
-        affordable = int(share / folds * per_second)
-        steps = _rounded(min(useful, affordable))
-        if steps < FEWEST_STEPS or steps * batch < rows * 2:
-            left.append((recipe.model, f"{max(rest, 0):.0f} s left would buy {affordable} steps a fold, "
-                                       f"{max(FEWEST_STEPS, round(2 * rows / batch))} are the least that teach: --budget"))
-            continue
-        planned = Recipe(recipe.task, recipe.model, recipe.method, recipe.options, steps, recipe.because, "deep")
-        each = steps * folds / per_second
-        kept.append(planned)
-        seeds[planned.hash], cost[planned.hash] = 1, each
-        rest -= each
-    for planned in kept:  # what is left buys further seeds, the best-placed candidate first
-        while seeds[planned.hash] < MOST_SEEDS and rest > cost[planned.hash] * 1.1:
-            rest -= cost[planned.hash] / seeds[planned.hash]
-            cost[planned.hash] *= (seeds[planned.hash] + 1) / seeds[planned.hash]
-            seeds[planned.hash] += 1
-    return kept, seeds, cost, left
+        fewest = max(FEWEST_STEPS, round(2 * facts.rows / batch))
+        paces.append(Pace(recipe, per_second, batch, useful_steps(facts, batch), fewest))
+    return paces, left
 
 
 def _rounded(steps: int) -> int:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -51,6 +51,7 @@ def study(source: Any, folder: Folder, options: Options, voice: Voice) -> dict[s
             return explore_report(folder, seen, options, ledger)
         bench = bench_of(seen, folder, options, voice)
         plan = timed(ledger, "plan", lambda: plan_stage(bench, seen, options, written, ledger, voice))
+        bench = replace(bench, desk=replace(bench.desk, threads=plan.threads or bench.desk.threads))
         runs, cuts = run_stage(bench, plan, options, ledger, voice)
         from gnomon.workflow.conclude import conclude
 
@@ -184,16 +185,19 @@ def make_plan(bench: Bench, options: Options, ledger: Ledger, keep: Plan | None 
     recipes += users_recipes(bench, recipes)
     simple, seconds = [r for r in recipes if r.family != "deep"], {}
     facts = facts_of(bench.data, bench.parts, bench.task)
+    threads = keep.threads if keep is not None else best_threads(bench.desk.threads)
+    bench = replace(bench, desk=replace(bench.desk, threads=threads))
     outputs = len(bench.task.tasks) if bench.task.name == "several" else max(1, facts.classes - 1)
     for recipe in simple:
-        seconds[recipe.hash] = 0.1 if recipe.family == "floor" else simple_seconds(
-            recipe.model, recipe.options.get("view", ""), facts.rows, facts.columns, facts.folds, outputs)
+        seconds[recipe.hash] = 0.1 if recipe.family == "floor" else facts.folds * simple_seconds(
+            recipe.model, recipe.options.get("view", "standard"), facts.main, facts.task, facts.rows, facts.columns,
+            outputs=outputs, threads=threads)
     spent = ledger.spent() + time.perf_counter() - started
     end = max(END_SECONDS, END_SHARE * options.budget)
     share = SIMPLE_SHARE if any(r.family == "deep" for r in recipes) else 1.0
     simple, dropped = _affordable(simple, seconds, (options.budget - spent - end) * share)
     rest = (options.budget - spent - end - sum(seconds[r.hash] for r in simple)) * PLAN_SHARE
-    deep, seeds, cost, cut = frozen_steps(recipes, bench.data, bench.parts, rest, lambda r: deep_speed(bench, r)) \
+    deep, seeds, cost, cut = frozen_steps(recipes, facts, rest, lambda r: deep_speed(bench, r)) \
         if rest > 0 else ([], {}, {}, [(r.model, "no budget left: --budget") for r in recipes if r.family == "deep"])
     candidates, all_seeds = [*simple, *deep], {**{r.hash: 1 for r in simple}, **seeds}
     if keep is not None:
@@ -202,7 +206,29 @@ def make_plan(bench: Bench, options: Options, ledger: Ledger, keep: Plan | None 
         all_seeds = {**all_seeds, **{h: max(s, all_seeds.get(h, 1)) for h, s in keep.seeds.items()}}
     made_for = {"key": bench.key, "data": bench.data.hash, "metric": bench.task.metric.name}
     return Plan(tuple(candidates), all_seeds, {**seconds, **cost}, tuple([*left, *dropped, *cut]), peak_mb(),
-                options.budget, made_for)
+                options.budget, threads, made_for)
+
+
+def best_threads(able: int) -> int:
+    """How many CPU threads train fastest here and now: all, or one where other programs hold the cores.
+
+    Threads of one operator wait for each other; beside a busy neighbour two were measured 30 times slower than one.
+    """
+    if able == 1 or (hasattr(os, "getloadavg") and os.getloadavg()[0] > able / 2):
+        return 1  # somebody else works here
+    import torch
+
+    x, layer = torch.randn(32, 32, 28, 28), torch.nn.Conv2d(32, 32, 3, padding=1)
+    took = {}
+    for count in (able, 1):
+        torch.set_num_threads(count)
+        for timed_one in (False, True):
+            started = time.perf_counter()
+            for _ in range(4 if not timed_one else 12):
+                layer(x).relu_().sum().backward()
+            took[count] = time.perf_counter() - started
+    torch.set_num_threads(able)
+    return 1 if took[1] < took[able] else able
 
 
 def _affordable(simple: Sequence[Recipe], seconds: Mapping[str, float], limit: float
@@ -265,6 +291,7 @@ def run_stage(bench: Bench, plan: Plan, options: Options, ledger: Ledger, voice:
     def enough() -> bool:
         return max(ledger.spent(), before + time.perf_counter() - started) > plan.budget - end
 
+    bench = replace(bench, desk=replace(bench.desk, deadline=time.monotonic() + max(1.0, plan.budget - end - before)))
     runs, cuts = [], {}
     for i, recipe in enumerate(plan.candidates):
         voice.say(f"{recipe.label} ({i + 1} of {len(plan.candidates)})")

@@ -12,6 +12,7 @@ from torch import nn
 
 from gnomon.errors import TrainingError
 from gnomon.methods import _kit as kit
+from gnomon.methods import _loop as loop
 from gnomon.methods._checkpoint import read_checkpoint, write_checkpoint
 from gnomon.methods._desk import Desk
 from gnomon.methods._log import Log, read_log
@@ -117,8 +118,10 @@ def test_rows_that_give_no_number_are_left_out_and_the_run_goes_on(tmp_path):
     batches, module = Draws(poison=True), net()
     desk = Desk(steps=60, folder=tmp_path, say=said.append)
     last = None
-    for step in descend([player(module, batches)], batches, seed=5, desk=desk, log=Log(tmp_path)):
+    log = Log(tmp_path)
+    for step in descend([player(module, batches)], batches, seed=5, desk=desk, log=log):
         last = step.reading or last
+    log.close()
     assert batches.masked == {3} and "left out" in " ".join(said)
     assert torch.isfinite(weights(module)).all() and last["fit.error"] < 2.0
     assert any("trouble" in line for line in read_log(tmp_path))
@@ -188,6 +191,31 @@ def test_clipping_bounds_the_step():
     assert float((weights(module) - start).norm()) == pytest.approx(0.5, rel=1e-4)
 
 
+@pytest.mark.parametrize("optimiser", [kit.adamw(1e-2, 0.01), lambda m: torch.optim.SGD(m.parameters(), lr=1e-3)])
+def test_the_way_of_a_gpu_takes_the_same_steps(monkeypatch, optimiser):
+    """There the clip and the look at the gradient happen without waiting for the device; also with a poisoned row."""
+
+    class Elsewhere(loop._Run):
+        def __init__(self, *given):
+            super().__init__(*given)
+            self.on_cpu = False
+
+    ends, masked = [], []
+    for made in (loop._Run, Elsewhere):
+        monkeypatch.setattr(loop, "_Run", made)
+        for poison in (False, True):
+            batches = Draws(poison)
+            torch.manual_seed(1)
+            module = nn.Linear(4, 1)
+            fit = Player("fit", module, lambda b, m=module, d=batches: {"e": ((m(d.x[b]) - d.y[b]) ** 2).mean()},
+                         optimiser, clip=0.5)
+            list(descend([fit], batches, seed=0, desk=Desk(steps=40), read_every=5))
+            ends.append(weights(module))
+            masked.append(batches.masked)
+    assert torch.allclose(ends[0], ends[2], atol=1e-5) and torch.isfinite(ends[3]).all()
+    assert masked == [set(), {3}, set(), {3}]
+
+
 def test_decay_spares_biases_norms_and_embeddings():
     module = nn.ModuleDict({"e": nn.Embedding(5, 3), "l": nn.Linear(3, 2), "n": nn.LayerNorm(2)})
     groups = {id(w): g["weight_decay"] for g in kit.adamw(1e-3, 0.1)(module).param_groups for w in g["params"]}
@@ -224,7 +252,9 @@ def test_the_log_is_readable_widens_and_rewinds(tmp_path):
     again = Log(tmp_path)
     again.rewind(5)
     again.write(6, {"fit.loss": 0.5})
-    assert [line["step"] for line in read_log(tmp_path)] == [5, 6]
+    again.write(7, {"fit.loss": 0.4})
+    again.flush()
+    assert [line["step"] for line in read_log(tmp_path)] == [5, 6, 7]
     again.close()
     from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 

@@ -138,6 +138,29 @@ def test_saves_and_loads_without_pickles(make, tmp_path):
     assert not (tmp_path / "checkpoint.safetensors").exists()
 
 
+def test_a_users_own_network_is_trained_and_loaded_but_never_run_from_the_folder(tmp_path):
+    from gnomon.methods import _network
+
+    def own(inputs, out):
+        return torch.nn.Sequential(_Pick(), torch.nn.Linear(inputs["numbers"].shape[0], out.shape[0]))
+
+    data = table(80)
+    rows, test = rows_of(data)
+    learned = supervised(task_of(data), own, data, rows, 0, Desk(steps=40, threads=1), rate=5e-3)
+    learned.save(tmp_path)
+    wanted = learned.predict(data, test).value
+    assert np.allclose(load_learned(tmp_path).predict(data, test).value, wanted)
+    _network.RUN_HERE.clear()  # as in another process
+    with pytest.raises(InputError, match="E-TRUST"):
+        load_learned(tmp_path)
+    assert np.allclose(load_learned(tmp_path, build=own).predict(data, test).value, wanted)
+
+
+class _Pick(torch.nn.Module):
+    def forward(self, inputs):
+        return inputs["numbers"]
+
+
 def test_several_targets_with_gaps_are_learned_together(tmp_path):
     data = table(240)
     a, y = data.columns["a"].values, data.columns["y"].values.copy()

@@ -113,7 +113,7 @@ def test_images_and_a_table_are_learned_together():
 
 @pytest.mark.slow
 def test_fashion(shared_data):
-    """10,000 pictures to learn from, 10,000 to judge: at least 0.886 (0.851 is a forest's figure)."""
+    """10,000 pictures to learn from, 10,000 to judge: at least 0.895 (0.851 is a forest's figure)."""
     folder = shared_data / "images_fashion_mnist"
 
     def read(name: str, skip: int) -> np.ndarray:
@@ -127,7 +127,7 @@ def test_fashion(shared_data):
     data = Data(columns, {"image": Role("input", ""), "y": Role("target", "")}, np.arange(20_000))
     task = classify("y", names)
     order = np.random.default_rng(0).permutation(10_000)
-    desk = Desk(steps=2500, threads=2, precision="bfloat16" if precision_pays("cpu") else "float32")
+    desk = Desk(steps=3000, threads=2, precision="bfloat16" if precision_pays("cpu") else "float32")
     learned = supervised(task, resnet, data, Rows(order[1000:], order[:1000]), 0, desk)
     rows = np.arange(10_000, 20_000)
-    assert task.score(task.measure(learned.predict(data, rows), task.truth(data, rows))) >= 0.886
+    assert task.score(task.measure(learned.predict(data, rows), task.truth(data, rows))) >= 0.895

@@ -24,7 +24,8 @@ CARD = Card(
     reads=("image",),
     cost="seconds",
 )
-PRESETS = {"shift": {"scale": 0.0, "turn_degrees": 0.0}, "flip": {"scale": 0.0, "turn_degrees": 0.0, "flip": (True, False)},
+PRESETS = {"shift": {"scale": 0.0, "turn_degrees": 0.0},
+           "flip": {"scale": 0.0, "turn_degrees": 0.0, "flip": (True, False)},
            "turn": {"turn_degrees": 180.0, "flip": (True, True)}}
 SYMMETRIC = 0.15  # mean images that differ from their mirror by less than this share of a pixel's spread are symmetric
 LOOKED_AT = 4096

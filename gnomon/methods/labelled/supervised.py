@@ -14,7 +14,7 @@ from gnomon.card import Card
 from gnomon.data.parts import Rows
 from gnomon.data.table import Data
 from gnomon.data.tensors import Tensoriser, fit_tensors
-from gnomon.errors import InputError
+from gnomon.errors import InputError, TrainingError
 from gnomon.methods import _kit as kit
 from gnomon.methods._checkpoint import read_checkpoint
 from gnomon.methods._desk import Desk
@@ -134,6 +134,9 @@ def _train(task: Any, data: Data, rows: Rows, seed: int, made: Made, log: Log, s
                     clip=CLIP)
     module.train()
     for step in descend([player], made.batches, {"best": best, "known": known}, seed=seed, desk=desk, stamp=stamp,
+        if desk.deadline is not None and time.monotonic() > desk.deadline:
+            raise TrainingError("E-DEADLINE", f"the budget ended at step {step.number} of {desk.steps}",
+                                do="type the command again with a larger --budget: it goes on from there")
                         log=log):
         if step.number not in looks or not len(stop):
             continue
