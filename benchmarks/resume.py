@@ -41,7 +41,7 @@ def trial(kills: int, budget: int) -> dict[str, object]:
         subprocess.run(command(whole, budget), check=True, capture_output=True)
         length = time.perf_counter() - started
         broken.mkdir()
-        for name in ("plan.toml", "data.json", "versions.json"):  # the same plan: steps are what the first look at the clock made them
+        for name in ("plan.toml", "data.json", "versions.json"):  # the steps as the clock made them
             (broken / name).write_bytes((whole / name).read_bytes())
         rng = np.random.default_rng(0)
         for _ in range(kills):

@@ -7,11 +7,13 @@ Look at: the column 'ESOL predicted ...', which is an answer in disguise, is set
 import gnomon
 from gnomon.data.bundle import bundled
 
-result = gnomon.study(bundled("esol.csv"), target="measured log solubility in mols per litre", out="gallery/molecules.study", budget="100s")
+TARGET = "measured log solubility in mols per litre"
+
+result = gnomon.study(bundled("esol.csv"), target=TARGET, out="gallery/molecules.study", budget="100s")
 
 print(result.claim)
 best = result.report["verdict"]["headline"]
-print(f"{best['metric']} {best['value']:.3f} [{best['low']:.3f}, {best['high']:.3f}] on {best['n_units']} units ({best['unit']})")
+print(f"{best['metric']} {best['value']:.3f} [{best['low']:.3f}, {best['high']:.3f}] on {best['n_units']} units")
 for candidate in result.report["candidates"]:
     if candidate["valid"]:
         print(f"  {candidate['family']:<9}{candidate['label']:<36}{candidate['valid']['value']:.3f} (valid)")

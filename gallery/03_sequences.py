@@ -11,7 +11,7 @@ result = gnomon.study(bundled("peptides.csv"), target="antimicrobial", out="gall
 
 print(result.claim)
 best = result.report["verdict"]["headline"]
-print(f"{best['metric']} {best['value']:.3f} [{best['low']:.3f}, {best['high']:.3f}] on {best['n_units']} units ({best['unit']})")
+print(f"{best['metric']} {best['value']:.3f} [{best['low']:.3f}, {best['high']:.3f}] on {best['n_units']} units")
 for candidate in result.report["candidates"]:
     if candidate["valid"]:
         print(f"  {candidate['family']:<9}{candidate['label']:<36}{candidate['valid']['value']:.3f} (valid)")

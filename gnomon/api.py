@@ -63,7 +63,9 @@ def options_from(words: Mapping[str, Any]) -> Options:
     words = {("scope" if k == "for_" else k): v for k, v in words.items() if v is not None}
     unknown = set(words) - allowed
     if unknown:
-        raise InputError("E-OPTION", f"unknown option: {', '.join(sorted(unknown))}", do=f"options: {', '.join(sorted(allowed))}")
+        raise InputError(
+            "E-OPTION", f"unknown option: {', '.join(sorted(unknown))}", do=f"options: {', '.join(sorted(allowed))}"
+        )
     for name in ("target", "test", "exclude", "unlabelled", "only", "skip", "trust_code"):
         if name in words:
             one = words[name]
@@ -76,8 +78,15 @@ def options_from(words: Mapping[str, Any]) -> Options:
     return Options(**words)
 
 
-def study(source: Any, *, target: str | Sequence[str] | None = None, out: str | Path | None = None,
-          budget: str | float = "10m", voice: Voice = Voice(), **options: Any) -> Result:  # noqa: B008
+def study(
+    source: Any,
+    *,
+    target: str | Sequence[str] | None = None,
+    out: str | Path | None = None,
+    budget: str | float = "10m",
+    voice: Voice = Voice(),
+    **options: Any,
+) -> Result:  # noqa: B008
     """The main job, all stages, from a path (or several, or a DataFrame) to a report. Typing it again resumes.
 
     target: the column(s) to predict. out: the study folder. budget: seconds, or "90s", "10m", "2h".
@@ -99,8 +108,11 @@ def study(source: Any, *, target: str | Sequence[str] | None = None, out: str | 
 def _absolute(source: Any) -> Any:
     if isinstance(source, (str, Path)):
         return str(source)
-    return [str(p) for p in source] if isinstance(source, (list, tuple)) and all(
-        isinstance(p, (str, Path)) for p in source) else source
+    return (
+        [str(p) for p in source]
+        if isinstance(source, (list, tuple)) and all(isinstance(p, (str, Path)) for p in source)
+        else source
+    )
 
 
 def _remember(folder: Folder, source: Any, options: Options) -> None:
@@ -133,15 +145,35 @@ def look(source: Any, *, target: str | Sequence[str] | None = None, **options: A
     else:
         looked = inputs_stage(data, chosen)
         findings, checks, split = (*data.findings, *looked.findings), looked.checks, None
-    columns = [{"name": n, "kind": data.kind(n), "role": data.roles[n].role, "because": data.roles[n].because}
-               for n in data.columns]
-    return plain({"format": 1, "data": {"paths": list(data.paths), "rows": len(data), "hash": data.hash,
-                                        "sampled": data.sampled, "columns": columns}, "split": split,
-                  "findings": [asdict(f) for f in findings], "checks": [asdict(c) for c in checks]})
+    columns = [
+        {"name": n, "kind": data.kind(n), "role": data.roles[n].role, "because": data.roles[n].because} for n in data.columns
+    ]
+    return plain(
+        {
+            "format": 1,
+            "data": {
+                "paths": list(data.paths),
+                "rows": len(data),
+                "hash": data.hash,
+                "sampled": data.sampled,
+                "columns": columns,
+            },
+            "split": split,
+            "findings": [asdict(f) for f in findings],
+            "checks": [asdict(c) for c in checks],
+        }
+    )
 
 
-def plan(source: Any, *, target: str | Sequence[str] | None = None, out: str | Path | None = None,
-         budget: str | float = "10m", voice: Voice = Voice(), **options: Any) -> Path:  # noqa: B008
+def plan(
+    source: Any,
+    *,
+    target: str | Sequence[str] | None = None,
+    out: str | Path | None = None,
+    budget: str | float = "10m",
+    voice: Voice = Voice(),
+    **options: Any,
+) -> Path:  # noqa: B008
     """Look, split and write plan.toml; train nothing. Returns its path; `run` (or `study` again) carries it out."""
     from gnomon.workflow.study import plan_only
 
@@ -160,8 +192,11 @@ def _again(folder: str | Path, changes: Mapping[str, Any] | None = None) -> tupl
     options = Options(**{k: tuple(v) if isinstance(v, list) else v for k, v in words.items()})
     sources = [str((place.path / p).resolve()) for p in made.get("source", [])]
     if not sources:
-        raise InputError("E-SOURCE-ABSENT", f"{place.path} does not know its input (it was a DataFrame)",
-                         do="call gnomon.study(...) again with the data")
+        raise InputError(
+            "E-SOURCE-ABSENT",
+            f"{place.path} does not know its input (it was a DataFrame)",
+            do="call gnomon.study(...) again with the data",
+        )
     return place, sources[0] if len(sources) == 1 else sources, options
 
 
@@ -190,8 +225,9 @@ def report(folder: str | Path) -> Path:
     return write_page(place.path)
 
 
-def predict(folder: str | Path, source: Any, *, candidate: str | None = None, out: str | Path | None = None,
-            voice: Voice = Voice()) -> Any:  # noqa: B008
+def predict(
+    folder: str | Path, source: Any, *, candidate: str | None = None, out: str | Path | None = None, voice: Voice = Voice()
+) -> Any:  # noqa: B008
     """Predictions for new data: a DataFrame with row, prediction, low, high, p_<class>, ood_score, ood; written to `out`."""
     from gnomon.workflow.predict import predict_table, write_table
 

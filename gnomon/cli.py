@@ -14,7 +14,7 @@ STUDY_VALUES = {  # option -> (keyword, what it says)
     "--id": ("id", "identifier column"),
     "--weight": ("weight", "column of row weights"),
     "--predict-at": ("predict_at", "columns after this one are not known at prediction"),
-    "--split": ("split", "random, stratified, group:COL, time:COL, scaffold:COL, cluster:COL, cold:COL, column:COL, rows:FILE.json"),
+    "--split": ("split", "random, stratified, group:COL, time:COL, scaffold, cluster, cold:COL, column:COL, rows:FILE.json"),
     "--because": ("because", "why this split; printed on page 1"),
     "--for": ("scope", "what the score is for: new-groups, same-groups, later, new-site"),
     "--metric": ("metric", "headline metric"),

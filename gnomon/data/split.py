@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -226,7 +227,7 @@ def _by_time(data: Data, policy: Policy, units: np.ndarray, usable: np.ndarray) 
         folds: tuple[Fold, ...] = (Fold(order[:a], order[a:b]),)
         return Parts(folds, order[b:], units, "row", str(policy), policy.because, scope, assumes, "holdout")
     edges = np.linspace(n // 3, n, FOLDS + 1).astype(int)
-    folds = tuple(Fold(order[:a], order[a:b]) for a, b in zip(edges[:-1], edges[1:], strict=True) if b > a)
+    folds = tuple(Fold(order[:a], order[a:b]) for a, b in pairwise(edges) if b > a)
     return Parts(folds, order[:0], units, "row", str(policy), policy.because, scope, assumes, "repeated_cv")
 
 

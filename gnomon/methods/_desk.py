@@ -16,7 +16,8 @@ class Desk:
     """device: "cpu", "cuda", "cuda:1". precision: "float32" or "bfloat16" (autocast).
     steps: optimiser steps to take. folder: where checkpoints, log.csv and TensorBoard events go; None = nowhere.
     threads: CPU threads to use. deadline: by time.monotonic(); past it a run is given up whole, never shortened: its
-    checkpoint stays, so that a larger budget goes on from there. checkpoint_seconds: at most so long between checkpoints. say: shows progress."""
+    checkpoint stays, so that a larger budget goes on from there. checkpoint_seconds: at most so long between checkpoints.
+    say: shows progress."""
 
     device: str = "cpu"
     precision: str = "float32"

@@ -19,8 +19,9 @@ from gnomon.workflow.options import Options
 from gnomon.workflow.run import deliver
 
 
-def explain_again(folder: Folder, source: Any, options: Options, *, rows_of: Any = None, seconds: float = 60.0
-                  ) -> dict[str, Any]:
+def explain_again(
+    folder: Folder, source: Any, options: Options, *, rows_of: Any = None, seconds: float = 60.0
+) -> dict[str, Any]:
     """Explanations of the delivered model, on the study's sealed (else first fold's) rows, or on rows of `rows_of`."""
     from dataclasses import asdict
 
@@ -30,8 +31,11 @@ def explain_again(folder: Folder, source: Any, options: Options, *, rows_of: Any
 
     made = read_json(folder / "delivered.json")
     if not made or not made["members"]:
-        raise InputError("E-NO-MODEL", f"{folder.path} recommends no model: there is nothing to explain",
-                         do=f"gnomon report {folder.path} says why")
+        raise InputError(
+            "E-NO-MODEL",
+            f"{folder.path} recommends no model: there is nothing to explain",
+            do=f"gnomon report {folder.path} says why",
+        )
     learned = deliver(folder.path, made["members"])
     recipe = made["members"][0]["recipe"]
     written = read_plan(folder / "plan.toml")
@@ -67,18 +71,34 @@ def compare_studies(folders: Sequence[Folder]) -> dict[str, Any]:
     for folder, one in zip(folders[1:], loaded[1:], strict=True):
         for what in ("data", "rows", "target"):
             if one[what] != first[what]:
-                raise InputError("E-COMPARE", f"{folder.path} differs from {folders[0].path} in its {what}: rows cannot be paired",
-                                 do="study the same file with the same --split, e.g. --split rows:FILE.json")
+                raise InputError(
+                    "E-COMPARE",
+                    f"{folder.path} differs from {folders[0].path} in its {what}: rows cannot be paired",
+                    do="study the same file with the same --split, e.g. --split rows:FILE.json",
+                )
     task = task_from(first["task"])
     stats = [task.measure(one["prediction"], one["truth"]) for one in loaded]
     pairs = []
     for i in range(len(folders)):
         for j in range(i + 1, len(folders)):
             found = compare(task, stats[i], stats[j], first["units"], margin=None)
-            pairs.append({"a": str(folders[i].path), "b": str(folders[j].path), **asdict(found),
-                          "positive_means": "a better", "outcome": outcome(found)})
-    return plain({"metric": task.metric.name, "scores": {str(f.path): task.score(s) for f, s in zip(folders, stats, strict=True)},
-                  "pairs": holm(pairs), "correction": "Holm over the pairs"})
+            pairs.append(
+                {
+                    "a": str(folders[i].path),
+                    "b": str(folders[j].path),
+                    **asdict(found),
+                    "positive_means": "a better",
+                    "outcome": outcome(found),
+                }
+            )
+    return plain(
+        {
+            "metric": task.metric.name,
+            "scores": {str(f.path): task.score(s) for f, s in zip(folders, stats, strict=True)},
+            "pairs": holm(pairs),
+            "correction": "Holm over the pairs",
+        }
+    )
 
 
 def holm(pairs: list[dict[str, Any]]) -> list[dict[str, Any]]:
@@ -103,9 +123,15 @@ def _judged_rows(folder: Folder) -> dict[str, Any]:
     extra = pq.read_table(folder / "judged_truth.parquet")
     names = [n for n in extra.column_names if n.startswith("truth")]
     truth = np.stack([extra[n].to_numpy() for n in names], axis=1)
-    return {"task": made["task"], "target": plain(made["task"]), "data": data["hash"], "rows": rows.tolist(),
-            "prediction": prediction, "truth": truth[:, 0] if len(names) == 1 else truth,
-            "units": extra["unit"].to_numpy()}
+    return {
+        "task": made["task"],
+        "target": plain(made["task"]),
+        "data": data["hash"],
+        "rows": rows.tolist(),
+        "prediction": prediction,
+        "truth": truth[:, 0] if len(names) == 1 else truth,
+        "units": extra["unit"].to_numpy(),
+    }
 
 
 def replay_study(folder: Folder, source: Any, options: Options, *, voice: Any) -> dict[str, Any]:
@@ -142,8 +168,11 @@ def judged(before: Mapping[str, Any], after: Mapping[str, Any]) -> dict[str, Any
         return {"judged": "same", "why": f"all {len(shared)} candidates score the same to nine digits"}
     out = [h for h in far if old[h]["low"] is None or not old[h]["low"] <= new[h]["value"] <= old[h]["high"]]
     if out or before["verdict"]["outcome"] != after["verdict"]["outcome"]:
-        return {"judged": "different", "why": f"{len(out)} of {len(shared)} scores left their interval; the verdict was "
-                f"'{before['verdict']['outcome']}', is '{after['verdict']['outcome']}'"}
+        return {
+            "judged": "different",
+            "why": f"{len(out)} of {len(shared)} scores left their interval; the verdict was "
+            f"'{before['verdict']['outcome']}', is '{after['verdict']['outcome']}'",
+        }
     return {"judged": "same within noise", "why": f"{len(far)} of {len(shared)} scores differ, all inside their intervals"}
 
 

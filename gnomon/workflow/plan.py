@@ -132,7 +132,8 @@ def too_much(model: str, facts: Facts) -> str:
         "explainable_boosting": (n * max(d, 1) > 400_000 or d > 100 or facts.folds * n > 40_000 or facts.classes > 2,
                                  f"{n:,} rows x {d:,} columns: too slow for what it adds here"),
         "lasso": (d < 10 or facts.task != "regress", "few columns, or classes: the other linear model says the same"),
-        "boosting": (n < 60 or (facts.classes > 2 and n * facts.classes > 30_000), f"{n:,} training rows, {facts.classes} classes: too few for boosted trees, or too slow"),
+        "boosting": (n < 60 or (facts.classes > 2 and n * facts.classes > 30_000), 
+                     f"{n:,} training rows, {facts.classes} classes: too few for boosted trees, or too slow"),
         "forest": (n < 20, f"{n} training rows: too few for a forest"),
     }
     bad, why = limits.get(model, (False, ""))

@@ -102,7 +102,9 @@ def test_predictions_survive_the_file(tmp_path):
 
 
 def test_scatter_averages_repeats():
-    got = scatter(3, [(np.array([0, 1]), Prediction(np.array([1.0, 2.0]))), (np.array([1, 2]), Prediction(np.array([4.0, 5.0])))])
+    got = scatter(
+        3, [(np.array([0, 1]), Prediction(np.array([1.0, 2.0]))), (np.array([1, 2]), Prediction(np.array([4.0, 5.0])))]
+    )
     assert got.value.tolist() == [1.0, 3.0, 5.0]
     assert average([got, got], [1, 3]).value.tolist() == got.value.tolist()
 

@@ -134,10 +134,10 @@ def _train(task: Any, data: Data, rows: Rows, seed: int, made: Made, log: Log, s
                     clip=CLIP)
     module.train()
     for step in descend([player], made.batches, {"best": best, "known": known}, seed=seed, desk=desk, stamp=stamp,
+                        log=log):
         if desk.deadline is not None and time.monotonic() > desk.deadline:
             raise TrainingError("E-DEADLINE", f"the budget ended at step {step.number} of {desk.steps}",
                                 do="type the command again with a larger --budget: it goes on from there")
-                        log=log):
         if step.number not in looks or not len(stop):
             continue
         loss, score = kit.judge(task, module, data, stop, made.tensors, desk)
