@@ -318,7 +318,7 @@ def table(budget: int) -> None:
     """Per set: gnomon, the rival, the best candidate by hindsight, and the paired upper limit of the shortfall."""
     rows = [r for r in load("accuracy")["rows"] if r["budget"] == budget and "score" in r]
     print(
-        f"{'set':<16}{'splits':>7}{'gnomon':>9}{'chosen':>9}{'rival':>9}{'worse by':>10}{'upper':>9}{'3 %':>8}  rival; published"
+        f"{'set':<16}{'splits':>7}{'gnomon':>9}{'chosen':>9}{'rival':>9}{'worse by':>10}{'upper':>9}{'3 %':>8}  rival"
     )
     for name, one in sets().items():
         mine = [r for r in rows if r["set"] == name and r["score"] is not None and r["rival_score"] is not None]

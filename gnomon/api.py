@@ -16,6 +16,8 @@ from gnomon.workflow._folder import Folder, read_json, write_json
 from gnomon.workflow.options import Options, seconds_of
 from gnomon.workflow.study import Voice
 
+QUIET = Voice()
+
 
 @dataclass(frozen=True)
 class Result:
@@ -84,9 +86,9 @@ def study(
     target: str | Sequence[str] | None = None,
     out: str | Path | None = None,
     budget: str | float = "10m",
-    voice: Voice = Voice(),
+    voice: Voice = QUIET,
     **options: Any,
-) -> Result:  # noqa: B008
+) -> Result:
     """The main job, all stages, from a path (or several, or a DataFrame) to a report. Typing it again resumes.
 
     target: the column(s) to predict. out: the study folder. budget: seconds, or "90s", "10m", "2h".
@@ -171,9 +173,9 @@ def plan(
     target: str | Sequence[str] | None = None,
     out: str | Path | None = None,
     budget: str | float = "10m",
-    voice: Voice = Voice(),
+    voice: Voice = QUIET,
     **options: Any,
-) -> Path:  # noqa: B008
+) -> Path:
     """Look, split and write plan.toml; train nothing. Returns its path; `run` (or `study` again) carries it out."""
     from gnomon.workflow.study import plan_only
 
@@ -200,7 +202,7 @@ def _again(folder: str | Path, changes: Mapping[str, Any] | None = None) -> tupl
     return place, sources[0] if len(sources) == 1 else sources, options
 
 
-def run(folder: str | Path, *, voice: Voice = Voice()) -> Result:  # noqa: B008
+def run(folder: str | Path, *, voice: Voice = QUIET) -> Result:
     """Carry out a study's plan.toml as it stands: finished runs are reused."""
     from gnomon.reporting.page import write_page
     from gnomon.workflow.study import study as whole
@@ -226,8 +228,8 @@ def report(folder: str | Path) -> Path:
 
 
 def predict(
-    folder: str | Path, source: Any, *, candidate: str | None = None, out: str | Path | None = None, voice: Voice = Voice()
-) -> Any:  # noqa: B008
+    folder: str | Path, source: Any, *, candidate: str | None = None, out: str | Path | None = None, voice: Voice = QUIET
+) -> Any:
     """Predictions for new data: a DataFrame with row, prediction, low, high, p_<class>, ood_score, ood; written to `out`."""
     from gnomon.workflow.predict import predict_table, write_table
 
@@ -251,7 +253,7 @@ def compare(*folders: str | Path) -> dict[str, Any]:
     return compare_studies([Folder(Path(f)).must_exist() for f in folders])
 
 
-def replay(folder: str | Path, *, voice: Voice = Voice()) -> dict[str, Any]:  # noqa: B008
+def replay(folder: str | Path, *, voice: Voice = QUIET) -> dict[str, Any]:
     """Run a study again from its plan in a scratch folder and judge: same, same within noise, or different."""
     from gnomon.workflow.after import replay_study
 

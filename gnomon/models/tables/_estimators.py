@@ -271,7 +271,7 @@ class _Curves(BaseEstimator):
         self.chosen_ = self._chosen(x, y)
         self.n_features_in_ = x.shape[1]
         self.model_ = kind(interactions=self.pairs, outer_bags=self.bags, learning_rate=self.rate,
-                           max_rounds=self.rounds, random_state=self.random_state, n_jobs=1)  # its workers are whole processes: dear
+                           max_rounds=self.rounds, random_state=self.random_state, n_jobs=1)  # its workers are processes
         self.model_.fit(np.asarray(x[:, self.chosen_], dtype=np.float64), y, sample_weight=sample_weight)
         return self
 
