@@ -22,7 +22,7 @@ LAWS = {
 WIDTHS = {"morgan": 1200, "descriptors": 200, "kmers": 600, "onehot": 300, "composition": 30, "tfidf": 4000, "hog": 300,
           "pixels": 400, "texture": 60}
 STANDARD = {"molecule": 1400, "sequence": 900, "text": 4000, "image": 1000, "number": 0}  # the same for "standard"
-FOREST_READS = 250  # features a regression forest looks at in a split, at most
+FOREST_READS = 80  # features beyond which a forest hardly slows: fingerprints are mostly zeros
 OTHER = (1.0, 1.0, 0.5, 0.2)  # a user's own estimator: unknown, so guessed
 PARALLEL = ("forest", "boosting")
 
@@ -41,14 +41,16 @@ def speed() -> float:
     return max(0.5, (time.perf_counter() - started) / STANDARD_SECONDS)
 
 
-def simple_seconds(model: str, view: str, main: str, task: str, rows: int, columns: int, *, outputs: int = 1,
+def simple_seconds(model: str, view: str, main: str, task: str, rows: int, columns: int, *, outputs: float = 1,
                    threads: int = 1) -> float:
-    """Predicted seconds of fitting one simple model once. main: the data's main kind. outputs: targets or classes - 1."""
+    """Predicted seconds of fitting one simple model once. main: the data's main kind. outputs: classes - 1, or
+    targets, each counted by the share of rows that have it."""
     at, by_rows, by_columns, least = LAWS.get(f"{model} {task}", LAWS.get(model, OTHER))
     width = STANDARD[main] if view == "standard" else sum(WIDTHS.get(key, 0) for key in view.split("+"))
     width += max(1, columns)
     if model == "forest":
         width = min(width, FOREST_READS)
     each = at * (rows / 1000) ** by_rows * (width / 10) ** by_columns
-    each *= 1 + (0.1 if model == "logistic" else 0.0 if model == "forest" and task == "classify" else 0.5) * (outputs - 1)
+    more = 1.0 if task == "several" else {"logistic": 0.1, "forest": 0.0}.get(model, 0.5)
+    each *= 1 + more * (outputs - 1)
     return float((least + each / (threads**0.8 if model in PARALLEL else 1)) * speed())

@@ -50,6 +50,7 @@ RULES: Mapping[str, Rule] = {
     "DEBUG-UNDERFIT": _advice("method", "train longer: --budget twice as long", "twice the time"),
     "DEBUG-OVERFIT": _advice("collect", "more rows, or a smaller model", "new measurements"),
 }
+ALSO_NOTES = ("VALID-UNDETERMINED", "LOOK-SMALL", "LOOK-IMBALANCE", "WHY-WITHHELD", "VALID-SUBGROUP")  # worth a step
 WEIGHT = {"block": 0, "warn": 1, "note": 2, "fine": 3}
 
 
@@ -59,7 +60,8 @@ def advise(bench: Bench, findings: Sequence[Finding], verdict: Verdict, candidat
     steps: list[Advice] = []
     for f in sorted(findings, key=lambda f: WEIGHT[f.grade]):
         rule = RULES.get(f.code)
-        if rule is not None and f.grade != "fine" and f.action is None and not any(f.code in s.because for s in steps):
+        grave = f.grade in ("block", "warn") or (f.grade == "note" and f.code in ALSO_NOTES)
+        if rule is not None and grave and f.action is None and not any(f.code in s.because for s in steps):
             steps.append(rule(f, folder_name))
     steps += _always(bench, verdict, candidates, plan, folder_name)
     seen: dict[str, Advice] = {}
@@ -75,7 +77,7 @@ def _always(bench: Bench, verdict: Verdict, candidates: Sequence[Candidate], pla
     short = [m for m, why in plan.left_out if "--budget" in why]
     if short:
         out.append(Advice("model", f"give it more time: --budget {_longer(plan.budget)} would also try {', '.join(short)}",
-                          (), None, f"{plan.budget * 2 / 60:.0f} minutes"))
+                          (), None, _longer(plan.budget)))
     if not len(bench.parts.test):
         out.append(Advice("collect", "test on rows nobody has seen: gnomon study ... --test NEW_FILE", (), None,
                           "new measurements"))

@@ -187,7 +187,9 @@ def make_plan(bench: Bench, options: Options, ledger: Ledger, keep: Plan | None 
     facts = facts_of(bench.data, bench.parts, bench.task)
     threads = keep.threads if keep is not None else best_threads(bench.desk.threads)
     bench = replace(bench, desk=replace(bench.desk, threads=threads))
-    outputs = len(bench.task.tasks) if bench.task.name == "several" else max(1, facts.classes - 1)
+    outputs = max(1.0, facts.classes - 1)
+    if bench.task.name == "several":
+        outputs = max(1.0, float(np.isfinite(bench.task.truth(bench.data, bench.parts.develop)).mean(axis=0).sum()))
     for recipe in simple:
         seconds[recipe.hash] = 0.1 if recipe.family == "floor" else facts.folds * simple_seconds(
             recipe.model, recipe.options.get("view", "standard"), facts.main, facts.task, facts.rows, facts.columns,

@@ -11,6 +11,7 @@ import torch
 from torch import nn
 
 from gnomon.errors import TrainingError
+from gnomon.methods import _device as device
 from gnomon.methods import _kit as kit
 from gnomon.methods import _loop as loop
 from gnomon.methods._checkpoint import read_checkpoint, write_checkpoint
@@ -261,3 +262,13 @@ def test_the_log_is_readable_widens_and_rewinds(tmp_path):
     events = EventAccumulator(str(tmp_path))
     events.Reload()
     assert "fit/loss" in events.Tags()["scalars"]
+
+
+def test_threads_are_taken_only_where_they_pay(monkeypatch):
+    for alone, together, wanted in ((1.0, 0.5, 2), (1.0, 0.95, 1), (1.0, 30.0, 1)):
+        monkeypatch.setattr(device, "_step_seconds", {1: alone, 2: together}.__getitem__)
+        assert device.threads_that_pay(2) == wanted
+    monkeypatch.undo()
+    before = torch.get_num_threads()
+    assert device.threads_that_pay(1) == 1 and device.threads_that_pay(2) in (1, 2)
+    assert torch.get_num_threads() == before

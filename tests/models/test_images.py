@@ -127,7 +127,7 @@ def test_fashion(shared_data):
     data = Data(columns, {"image": Role("input", ""), "y": Role("target", "")}, np.arange(20_000))
     task = classify("y", names)
     order = np.random.default_rng(0).permutation(10_000)
-    desk = Desk(steps=3000, threads=2, precision="bfloat16" if precision_pays("cpu") else "float32")
+    desk = Desk(steps=3000, threads=1, precision="bfloat16" if precision_pays("cpu") else "float32")
     learned = supervised(task, resnet, data, Rows(order[1000:], order[:1000]), 0, desk)
     rows = np.arange(10_000, 20_000)
     assert task.score(task.measure(learned.predict(data, rows), task.truth(data, rows))) >= 0.895
