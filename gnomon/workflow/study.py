@@ -13,10 +13,12 @@ import numpy as np
 
 from gnomon.errors import GnomonError, TrainingError
 from gnomon.methods._desk import Desk, silent
-from gnomon.values import Recipe
+from gnomon.methods._device import threads_that_pay
+from gnomon.values import Finding, Recipe
 from gnomon.workflow._cost import simple_seconds
 from gnomon.workflow._folder import FORMAT, Folder, read_json, write_json, write_text
 from gnomon.workflow._plan_file import digest, plan_of, read_plan, roles_of, write_plan
+from gnomon.workflow.debug import norms_stage, stops, tiny_stage
 from gnomon.workflow.ledger import Ledger
 from gnomon.workflow.look import Seen, read_stage, whole_look
 from gnomon.workflow.options import Options, device_of, threads_of
@@ -52,9 +54,10 @@ def study(source: Any, folder: Folder, options: Options, voice: Voice) -> dict[s
         bench = bench_of(seen, folder, options, voice)
         plan = timed(ledger, "plan", lambda: plan_stage(bench, seen, options, written, ledger, voice))
         bench = replace(bench, desk=replace(bench.desk, threads=plan.threads or bench.desk.threads))
-        runs, cuts = run_stage(bench, plan, options, ledger, voice)
+        runs, cuts, found = run_stage(bench, plan, options, ledger, voice)
         from gnomon.workflow.conclude import conclude
 
+        seen = replace(seen, findings=(*seen.findings, *found))
         return conclude(bench, seen, plan, runs, cuts, options, ledger, voice)
 
 
@@ -185,7 +188,7 @@ def make_plan(bench: Bench, options: Options, ledger: Ledger, keep: Plan | None 
     recipes += users_recipes(bench, recipes)
     simple, seconds = [r for r in recipes if r.family != "deep"], {}
     facts = facts_of(bench.data, bench.parts, bench.task)
-    threads = keep.threads if keep is not None else best_threads(bench.desk.threads)
+    threads = keep.threads if keep is not None else threads_that_pay(bench.desk.threads)
     bench = replace(bench, desk=replace(bench.desk, threads=threads))
     outputs = max(1.0, facts.classes - 1)
     if bench.task.name == "several":
@@ -209,28 +212,6 @@ def make_plan(bench: Bench, options: Options, ledger: Ledger, keep: Plan | None 
     made_for = {"key": bench.key, "data": bench.data.hash, "metric": bench.task.metric.name}
     return Plan(tuple(candidates), all_seeds, {**seconds, **cost}, tuple([*left, *dropped, *cut]), peak_mb(),
                 options.budget, threads, made_for)
-
-
-def best_threads(able: int) -> int:
-    """How many CPU threads train fastest here and now: all, or one where other programs hold the cores.
-
-    Threads of one operator wait for each other; beside a busy neighbour two were measured 30 times slower than one.
-    """
-    if able == 1 or (hasattr(os, "getloadavg") and os.getloadavg()[0] > able / 2):
-        return 1  # somebody else works here
-    import torch
-
-    x, layer = torch.randn(32, 32, 28, 28), torch.nn.Conv2d(32, 32, 3, padding=1)
-    took = {}
-    for count in (able, 1):
-        torch.set_num_threads(count)
-        for timed_one in (False, True):
-            started = time.perf_counter()
-            for _ in range(4 if not timed_one else 12):
-                layer(x).relu_().sum().backward()
-            took[count] = time.perf_counter() - started
-    torch.set_num_threads(able)
-    return 1 if took[1] < took[able] else able
 
 
 def _affordable(simple: Sequence[Recipe], seconds: Mapping[str, float], limit: float
@@ -285,7 +266,7 @@ def _say_plan(plan: Plan, voice: Voice) -> None:
 
 
 def run_stage(bench: Bench, plan: Plan, options: Options, ledger: Ledger, voice: Voice
-              ) -> tuple[list[Run], dict[str, str]]:
+              ) -> tuple[list[Run], dict[str, str], list[Finding]]:
     """Run the candidates in order; one that fails is named and left out, and the study goes on."""
     end = max(END_SECONDS, END_SHARE * plan.budget) * 0.8
     started, before = time.perf_counter(), ledger.spent()
@@ -294,11 +275,16 @@ def run_stage(bench: Bench, plan: Plan, options: Options, ledger: Ledger, voice:
         return max(ledger.spent(), before + time.perf_counter() - started) > plan.budget - end
 
     bench = replace(bench, desk=replace(bench.desk, deadline=time.monotonic() + max(1.0, plan.budget - end - before)))
-    runs, cuts = [], {}
+    runs, cuts, found = [], {}, []
     for i, recipe in enumerate(plan.candidates):
         voice.say(f"{recipe.label} ({i + 1} of {len(plan.candidates)})")
         never = lambda: False  # noqa: E731
         try:
+            tiny = tiny_stage(bench, recipe) if recipe.family == "deep" else []
+            found += [f for f in tiny if f.grade != "fine"]
+            if stops(tiny):
+                cuts[recipe.hash] = stops(tiny)
+                continue
             run = execute(bench, recipe, plan.seeds.get(recipe.hash, 1), enough=enough if len(runs) > 1 else never,
                           ledger=ledger)
         except GnomonError as error:
@@ -319,12 +305,13 @@ def run_stage(bench: Bench, plan: Plan, options: Options, ledger: Ledger, voice:
             cuts[recipe.hash] = "the budget ended before it was trained"
             continue
         runs.append(run)
+        found += norms_stage(bench, run) if recipe.family == "deep" else []
         _say_run(bench, run, recipe, voice)
     if not any(run.recipe.family != "floor" for run in runs):
         reasons = "; ".join(dict.fromkeys(cuts.values())) or "no candidate was planned"
         raise TrainingError("E-NOTHING-TRAINED", f"no model could be trained: {reasons}",
                             do="see plan.toml for what was left out and why; a larger --budget may help")
-    return runs, cuts
+    return runs, cuts, found
 
 
 def _say_run(bench: Bench, run: Run, recipe: Recipe, voice: Voice) -> None:
