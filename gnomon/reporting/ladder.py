@@ -59,7 +59,7 @@ def recipe_hash(c: Mapping[str, Any]) -> str:
 def with_headline(candidates: list[dict[str, Any]], v: Mapping[str, Any]) -> tuple[list[dict[str, Any]], bool]:
     """Without a sealed part, the headline (corrected for having picked the best) stands where the test score would."""
     head = v.get("headline") or {}
-    if head.get("value") is None or head.get("estimator") == "holdout" or any(c.get("test") for c in candidates):
+    if head.get("value") is None or head.get("estimator") != "bbc_cv" or any(c.get("test") for c in candidates):
         return candidates, False
     scored = v.get("recommended") or v.get("chosen_on_validation")
     return [{**c, "test": head} if recipe_hash(c) == scored else c for c in candidates], True

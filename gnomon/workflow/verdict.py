@@ -167,19 +167,22 @@ def claim_of(bench: Bench, v: Verdict) -> str:
     d = v.difference
     gap = f"{d.value:.3g}" + (f" [{d.low:.3g}, {d.high:.3g}]" if d.low is not None else "")
     pilot = "Pilot (few units, no claim of superiority): " if v.pilot else ""
+    simple = v.recommended.recipe.label if v.recommended else other
     if v.outcome == "better":
-        return f"{name} beats {_floor_words(v.against, other)} on {where}: {metric} better by {gap}."
+        return (f"{pilot}{name} is recommended: it beats {_floor_words(v.against, other)} on {where}, "
+                f"{metric} better by {gap}.")
     if v.outcome == "equivalent":
-        return (f"{pilot}{name} and {other} are equivalent on {where} within {d.margin:.3g} {metric}: "
-                f"the simpler, {v.recommended.recipe.label if v.recommended else other}, is recommended.")
-    if d.value <= 0 and v.against.family != "floor":
-        return (f"{pilot}{name}, chosen on validation, scores no better than {other} on {where} "
-                f"({metric} worse by {-d.value:.3g}): {other}, the simpler, is recommended.")
+        return (f"{pilot}{simple} is recommended, as the simpler: {name} scores {gap} {metric} better on {where}, "
+                f"which is less than the {d.margin:.3g} that would matter.")
     more = f"; about {v.needed:,} {_plural(bench.parts.unit)} would settle it" if v.needed else ""
-    return (f"{pilot}{name} scores better than {_floor_words(v.against, other)} by {gap} {metric} on {where}: "
-            f"n too small to tell{more}. {v.recommended.recipe.label if v.recommended else other}, "
-            "the simpler, is recommended.") if v.against.family != "floor" else (
-        f"{pilot}{name} scores better than the floor by {gap} {metric} on {where}: n too small to be sure{more}.")
+    if v.against.family == "floor":
+        return (f"{pilot}{name} is recommended: it scores better than the floor by {gap} {metric} on {where}, "
+                f"n too small to be sure{more}.")
+    if d.value <= 0:
+        return (f"{pilot}{simple} is recommended: {name}, chosen on validation, scores no better on {where} "
+                f"({metric} worse by {-d.value:.3g}).")
+    return (f"{pilot}{simple} is recommended, as the simpler: {name} scores better by {gap} {metric} on {where}, "
+            f"n too small to tell{more}.")
 
 
 def _plural(unit: str) -> str:
