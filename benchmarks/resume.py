@@ -55,6 +55,8 @@ def trial(kills: int, budget: int) -> dict[str, object]:
         a, b = (json.loads((f / "report.json").read_text()) for f in (whole, broken))
         return {"kills_done": kills, "study_seconds": round(length, 1), "finished_runs_kept": kept,
                 "same_scores": scores(whole) == scores(broken), "same_verdict": a["verdict"] == b["verdict"],
+                "differing": {n: [scores(whole).get(n), scores(broken).get(n)] for n in {*scores(whole), *scores(broken)}
+                              if scores(whole).get(n) != scores(broken).get(n)},
                 "openings": [a["ledger"]["test_openings"], b["ledger"]["test_openings"]]}
 
 

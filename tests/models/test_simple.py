@@ -300,3 +300,14 @@ def test_esol_by_descriptors(shared_data):
         learned = own_fit(task, ridge, data, parts, 0, DESK)
         scores.append(task.score(task.measure(learned.predict(data, test), task.truth(data, test))))
     assert np.mean(scores) < 0.65
+
+
+def test_a_forest_fitted_with_threads_predicts_the_same_to_the_last_bit():
+    from gnomon.card import load
+    from gnomon.data.table import Spec
+
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(400, 5)).astype(np.float32)
+    forest = load("forest")({}, Spec("out", shape=(1,))).set_params(random_state=0, n_jobs=2).fit(x, x[:, 0] * x[:, 1])
+    first = forest.predict(x)
+    assert all(np.array_equal(first, forest.predict(x)) for _ in range(20))

@@ -157,7 +157,9 @@ class _SampledForest:
     def fit(self, x: Any, y: np.ndarray, sample_weight: np.ndarray | None = None) -> Any:
         self.n_estimators = self.n_estimators or int(np.clip(900_000 // x.shape[0], 100, 300))
         self.max_samples = self.most_rows if x.shape[0] > self.most_rows else None
-        return super().fit(x, y, sample_weight=sample_weight)
+        super().fit(x, y, sample_weight=sample_weight)
+        self.n_jobs = 1  # predicting threads add the trees' votes in the order they finish: not the same twice
+        return self
 
 
 class ForestNumbers(_SampledForest, RandomForestRegressor):
