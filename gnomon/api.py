@@ -74,6 +74,14 @@ def options_from(words: Mapping[str, Any]) -> Options:
             words[name] = (str(one),) if isinstance(one, (str, Path)) else tuple(map(str, one))
     if "budget" in words:
         words["budget"] = seconds_of(words["budget"])
+    for name in ("test", "unlabelled"):
+        if words.get(name):
+            raise InputError(
+                "E-OPTION",
+                f"--{name} cannot be used yet",
+                do="put all rows into one file, with the test rows listed: --split rows:FILE.json" if name == "test"
+                else "leave it out: rows without a target are already set aside",
+            )
     for path in words.get("trust_code", ()):
         if not Path(path).is_file():
             raise InputError("E-FILE-ABSENT", f"--trust-code {path}: no such file", do="check the path")

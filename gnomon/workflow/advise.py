@@ -24,7 +24,7 @@ def _first(f: Finding) -> str:
 
 
 RULES: Mapping[str, Rule] = {
-    "LOOK-LABEL": _advice("label", "gnomon relabel {study}   (check the suspect labels by eye)", "minutes of a person"),
+    "LOOK-LABEL": _advice("label", "check the suspect labels by eye: gnomon report {study}", "minutes of a person"),
     "LOOK-CONFLICT": _advice("label", "look at the rows with equal inputs and different targets: gnomon report {study}",
                              "minutes of a person"),
     "LOOK-CORRUPT": _advice("collect", "repair or replace the broken items listed in the report", "depends on the source"),
@@ -79,8 +79,8 @@ def _always(bench: Bench, verdict: Verdict, candidates: Sequence[Candidate], pla
         out.append(Advice("model", f"give it more time: --budget {_longer(plan.budget)} would also try {', '.join(short)}",
                           (), None, _longer(plan.budget)))
     if not len(bench.parts.test):
-        out.append(Advice("collect", "test on rows nobody has seen: gnomon study ... --test NEW_FILE", (), None,
-                          "new measurements"))
+        out.append(Advice("collect", "judge it on rows nobody has seen: name them with --split rows:FILE.json", (),
+                          None, "new measurements"))
     if verdict.recommended is not None:
         out.append(Advice("method", f"use it: gnomon predict {name} NEW_FILE -o predicted.csv", (), None, "seconds"))
     return out

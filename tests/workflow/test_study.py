@@ -177,3 +177,8 @@ def test_killed_at_random_moments_ends_with_the_same_verdict(finished, tmp_path)
     assert subprocess.run(words, capture_output=True, check=False).returncode == 0
     report = json.loads((tmp_path / "mix.study" / "report.json").read_text())
     assert report["verdict"] == finished.report["verdict"]
+
+
+def test_an_option_that_does_nothing_yet_is_refused_not_ignored(table, tmp_path):
+    with pytest.raises(InputError, match="cannot be used yet"):
+        gnomon.study(table, target=TARGET, out=tmp_path / "t.study", test=tmp_path / "new.csv")
