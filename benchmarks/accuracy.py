@@ -157,10 +157,10 @@ def sets() -> dict[str, Set]:
             higher=False,
         ),
         "energy": Set(
-            ("tables_uci/energy.csv",), None, "rmse", uci("energy"), "forest", "MC dropout 1.66 (from memory)", higher=False
+            ("tables_uci/energy.csv",), "heating_load", "rmse", uci("energy"), "forest", "MC dropout 1.66 (from memory)", higher=False
         ),
         "yacht": Set(
-            ("tables_uci/yacht.csv",), None, "rmse", uci("yacht"), "forest", "MC dropout 1.11 (from memory)", higher=False
+            ("tables_uci/yacht.csv",), "residuary_resistance", "rmse", uci("yacht"), "forest", "MC dropout 1.11 (from memory)", higher=False
         ),
         "magic": Set(
             ("tables_magic_telescope/train.csv.gz", "tables_magic_telescope/test.csv.gz"),
@@ -226,7 +226,7 @@ def sets() -> dict[str, Set]:
         ),
         "wine": Set(
             ("tables_uci/wine_quality_red.csv",),
-            None,
+            "quality",
             "rmse",
             uci("wine_quality_red"),
             "forest",
