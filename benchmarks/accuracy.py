@@ -157,10 +157,22 @@ def sets() -> dict[str, Set]:
             higher=False,
         ),
         "energy": Set(
-            ("tables_uci/energy.csv",), "heating_load", "rmse", uci("energy"), "forest", "MC dropout 1.66 (from memory)", higher=False
+            ("tables_uci/energy.csv",),
+            "heating_load",
+            "rmse",
+            uci("energy"),
+            "forest",
+            "MC dropout 1.66 (from memory)",
+            higher=False,
         ),
         "yacht": Set(
-            ("tables_uci/yacht.csv",), "residuary_resistance", "rmse", uci("yacht"), "forest", "MC dropout 1.11 (from memory)", higher=False
+            ("tables_uci/yacht.csv",),
+            "residuary_resistance",
+            "rmse",
+            uci("yacht"),
+            "forest",
+            "MC dropout 1.11 (from memory)",
+            higher=False,
         ),
         "magic": Set(
             ("tables_magic_telescope/train.csv.gz", "tables_magic_telescope/test.csv.gz"),
@@ -317,9 +329,7 @@ def all_tests(folder: Path) -> dict[str, float]:
 def table(budget: int) -> None:
     """Per set: gnomon, the rival, the best candidate by hindsight, and the paired upper limit of the shortfall."""
     rows = [r for r in load("accuracy")["rows"] if r["budget"] == budget and "score" in r]
-    print(
-        f"{'set':<16}{'splits':>7}{'gnomon':>9}{'chosen':>9}{'rival':>9}{'worse by':>10}{'upper':>9}{'3 %':>8}  rival"
-    )
+    print(f"{'set':<16}{'splits':>7}{'gnomon':>9}{'chosen':>9}{'rival':>9}{'worse by':>10}{'upper':>9}{'3 %':>8}  rival")
     for name, one in sets().items():
         mine = [r for r in rows if r["set"] == name and r["score"] is not None and r["rival_score"] is not None]
         if not mine:
