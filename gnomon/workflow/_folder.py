@@ -5,13 +5,13 @@ from __future__ import annotations
 import json
 import os
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from gnomon.errors import GnomonError, InputError
+from gnomon.errors import InputError
 from gnomon.values import plain
 
 FORMAT = 1
@@ -122,9 +122,3 @@ class Folder:
 def relative(path: Path, base: Path) -> str:
     """`path` as seen from `base` in POSIX form, so that a moved study still points right."""
     return Path(os.path.relpath(path, base)).as_posix()
-
-
-def checked_mapping(value: Any, path: Path) -> Mapping[str, Any]:
-    if not isinstance(value, dict):
-        raise GnomonError("E-STUDY-FILE", f"{path} should hold named values", do="restore or delete the file")
-    return value

@@ -61,7 +61,8 @@ def advise(bench: Bench, findings: Sequence[Finding], verdict: Verdict, candidat
     for f in sorted(findings, key=lambda f: WEIGHT[f.grade]):
         rule = RULES.get(f.code)
         grave = f.grade in ("block", "warn") or (f.grade == "note" and f.code in ALSO_NOTES)
-        if rule is not None and grave and f.action is None and not any(f.code in s.because for s in steps):
+        passed = f.code == "WHY-WITHHELD" and any(g.code == "WHY-USES" for g in findings)  # another explanation holds
+        if rule is not None and grave and not passed and f.action is None and not any(f.code in s.because for s in steps):
             steps.append(rule(f, folder_name))
     steps += _always(bench, verdict, candidates, plan, folder_name)
     seen: dict[str, Advice] = {}

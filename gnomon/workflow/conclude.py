@@ -82,7 +82,8 @@ def _say_once(ledger: Ledger, seconds: float) -> None:
 def _say_verdict(bench: Bench, verdict: Verdict, voice: Any) -> None:
     head = verdict.headline
     where = "test, opened once" if len(bench.parts.test) and verdict.openings <= 1 else \
-        f"reused test ({verdict.openings})" if len(bench.parts.test) else "cross-validated, corrected for choosing"
+        f"reused test ({verdict.openings})" if len(bench.parts.test) else \
+        "cross-validated, corrected for choosing" if head and head.estimator == "bbc_cv" else "cross-validated"
     shown = verdict.recommended or verdict.chosen
     if head is not None:
         limits = f" [{head.low:.3g}, {head.high:.3g}]" if head.low is not None else " (no interval: too few units)"

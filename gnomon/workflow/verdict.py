@@ -21,7 +21,6 @@ from gnomon.data.split import PILOT_BELOW
 from gnomon.tasks._task import Prediction, Stats
 from gnomon.values import Difference, Estimate
 from gnomon.workflow._members import Candidate
-from gnomon.workflow._predictions import average
 from gnomon.workflow.ledger import Ledger, record_opening
 from gnomon.workflow.run import Bench, Delivered, Run, weighed
 
@@ -152,10 +151,6 @@ def _learned(run: Run) -> list[Any]:
     from gnomon.methods._learned import load_learned
 
     return [load_learned(folder) for folder in run.folders]
-
-
-def mean_of(candidates: Sequence[Candidate]) -> Prediction:
-    return average([c.oof for c in candidates])
 
 
 def claim_of(bench: Bench, v: Verdict) -> str:
