@@ -301,7 +301,7 @@ def all_tests(folder: Path) -> dict[str, float]:
     from gnomon.data.read.dispatch import read_data
     from gnomon.workflow._folder import Folder, read_json
     from gnomon.workflow._plan_file import read_plan, roles_of
-    from gnomon.workflow.conclude import task_from
+    from gnomon.methods._network import task_from
     from gnomon.workflow.run import deliver
 
     import pyarrow.parquet as pq

@@ -46,7 +46,7 @@ def explain_again(
         rows = seen.parts.test if len(seen.parts.test) else seen.parts.folds[0].valid
     else:
         from gnomon.data.read.dispatch import read_like
-        from gnomon.workflow.conclude import task_from
+        from gnomon.methods._network import task_from
 
         data, _ = read_like(read_json(folder / "data.json")["schema"], rows_of)
         task, rows, units = task_from(made["task"]), np.arange(len(data)), np.arange(len(data))
@@ -62,7 +62,7 @@ def compare_studies(folders: Sequence[Folder]) -> dict[str, Any]:
     from dataclasses import asdict
 
     from gnomon.analyses.validate.compare import compare, outcome
-    from gnomon.workflow.conclude import task_from
+    from gnomon.methods._network import task_from
 
     if len(folders) < 2:
         raise InputError("E-COMPARE", "one study cannot be compared", do="name two or more study folders")

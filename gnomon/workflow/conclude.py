@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from gnomon.analyses.validate.seeds import seeds as seed_spread
+from gnomon.methods._network import task_state
 from gnomon.rng import stream
 from gnomon.values import Advice, Check, Finding, plain
 from gnomon.workflow._folder import FORMAT, write_json, write_text
@@ -270,24 +271,3 @@ def _map(bench: Bench) -> dict[str, Any]:
     from gnomon.analyses.explore.map_points import map_points
 
     return map_points(bench.data, seed=bench.seed)
-
-
-def task_state(task: Any) -> dict[str, Any]:
-    """A task as JSON."""
-    if task.name == "several":
-        return {"name": "several", "tasks": [task_state(t) for t in task.tasks]}
-    own = {"classes": list(task.classes)} if task.name == "classify" else {"mean": task.mean, "sd": task.sd}
-    return {"name": task.name, "target": task.target, "metric": task.metric.name, "unit": task.metric.unit, **own}
-
-
-def task_from(state: Mapping[str, Any]) -> Any:
-    """The task that `task_state` described."""
-    from gnomon.tasks.classify import classify
-    from gnomon.tasks.regress import regress
-    from gnomon.tasks.several import several
-
-    if state["name"] == "several":
-        return several([task_from(t) for t in state["tasks"]])
-    if state["name"] == "classify":
-        return classify(state["target"], state["classes"], metric=state["metric"])
-    return regress(state["target"], mean=state["mean"], sd=state["sd"], metric=state["metric"], unit=state["unit"])

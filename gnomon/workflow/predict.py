@@ -20,7 +20,7 @@ def predict_table(folder: Folder, source: Any, *, candidate: str | None = None,
     import pandas as pd
 
     from gnomon.data.read.dispatch import read_like
-    from gnomon.workflow.conclude import task_from
+    from gnomon.methods._network import task_from
 
     made = read_json(folder / "delivered.json")
     if not made:

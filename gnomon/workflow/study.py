@@ -14,6 +14,7 @@ import numpy as np
 from gnomon.errors import GnomonError, TrainingError
 from gnomon.methods._desk import Desk, silent
 from gnomon.methods._device import threads_that_pay
+from gnomon.methods._network import precision_pays
 from gnomon.values import Finding, Recipe
 from gnomon.workflow._cost import simple_seconds
 from gnomon.workflow._folder import FORMAT, Folder, read_json, write_json, write_text
@@ -147,21 +148,13 @@ def bench_of(seen: Seen, folder: Folder, options: Options, voice: Voice) -> Benc
     threads = threads_of(options.jobs)
     torch.set_num_threads(threads)
     device = device_of(options.device)
-    precision = "bfloat16" if device.startswith("cuda") or _fast_bfloat16() else "float32"
+    precision = "bfloat16" if precision_pays(device) else "float32"
     trusted = {str(Path(p).resolve()): file_hash(Path(p)) for p in options.trust_code}
     key = digest([seen.data.hash, {n: [r.role, seen.data.kind(n)] for n, r in seen.data.roles.items()},
                   seen.parts.policy, [[len(f.train), int(f.train.sum()), int(f.valid.sum())] for f in seen.parts.folds],
                   seen.task.metric.name, seen.task.target, options.seed])
     return Bench(seen.data, seen.task, seen.parts, seen.labels, folder,
                  Desk(device=device, precision=precision, threads=threads, say=voice.say), options.seed, key, trusted)
-
-
-def _fast_bfloat16() -> bool:
-    """Half precision pays on CPUs with avx512_bf16 or amx only."""
-    try:
-        return any(word in Path("/proc/cpuinfo").read_text() for word in ("avx512_bf16", "amx_bf16"))
-    except OSError:
-        return False
 
 
 def plan_stage(bench: Bench, seen: Seen, options: Options, written: Mapping[str, Any] | None, ledger: Ledger,
