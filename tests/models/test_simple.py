@@ -311,3 +311,23 @@ def test_a_forest_fitted_with_threads_predicts_the_same_to_the_last_bit():
     forest = load("forest")({}, Spec("out", shape=(1,))).set_params(random_state=0, n_jobs=2).fit(x, x[:, 0] * x[:, 1])
     first = forest.predict(x)
     assert all(np.array_equal(first, forest.predict(x)) for _ in range(20))
+
+
+@pytest.mark.parametrize("classes", [(), ("a", "b", "c")])
+def test_a_packed_forest_is_the_forest(classes):
+    from skops import io
+
+    rng = np.random.default_rng(5)
+    x = rng.normal(size=(120, 4))
+    x[rng.random(x.shape) < 0.05] = np.nan
+    y = rng.integers(3, size=120) if classes else x[:, 0] + rng.normal(size=120)
+    y = np.nan_to_num(y)
+    x = np.nan_to_num(x) if classes else x
+    grown = forest({}, Spec("out", shape=(max(len(classes), 1),), categories=classes), trees=25).fit(x, y)
+    kept = io.dumps(grown)
+    again = io.loads(kept, trusted=io.get_untrusted_types(data=kept))
+    told, told_again = (f.predict_proba(x) if classes else f.predict(x) for f in (grown, again))
+    assert np.array_equal(told, told_again)
+    for one, two in zip(grown.estimators_, again.estimators_, strict=True):
+        assert np.array_equal(one.tree_.threshold, two.tree_.threshold)
+        assert one.get_params().keys() == two.get_params().keys()

@@ -15,6 +15,7 @@ from sklearn.linear_model import LogisticRegression, Ridge, RidgeCV
 
 from gnomon.data.table import Spec
 from gnomon.errors import InputError
+from gnomon.models.tables._packed import pack, unpack
 
 EXACT = 1_200  # rows or features up to which leave-one-out is worked out exactly: the time grows with their cube
 SETTLED = 3_000  # rows from which on one held-out fifth settles a penalty; from a third of them, three folds do
@@ -160,6 +161,22 @@ class _SampledForest:
         super().fit(x, y, sample_weight=sample_weight)
         self.n_jobs = 1  # predicting threads add the trees' votes in the order they finish: not the same twice
         return self
+
+    def __getstate__(self) -> dict[str, Any]:
+        """What is saved: the trees packed into a few arrays, and one tree's common attributes."""
+        state = dict(super().__getstate__())  # type: ignore[misc]
+        trees = state.pop("estimators_", None)
+        if trees:
+            first = {k: v for k, v in vars(trees[0]).items() if k not in ("tree_", "random_state")}
+            state["packed_"] = {"kind": type(trees[0]), "shared": first, "trees": pack(trees)}
+        return state
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        state = dict(state)
+        packed = state.pop("packed_", None)
+        super().__setstate__(state)  # type: ignore[misc]
+        if packed:
+            self.estimators_ = unpack(packed["trees"], packed["kind"], packed["shared"])
 
 
 class ForestNumbers(_SampledForest, RandomForestRegressor):
