@@ -16,6 +16,7 @@ from gnomon.analyses.attribute._gates import Gate
 from gnomon.analyses.attribute._intervals import mean_over_units
 from gnomon.analyses.attribute._pictures import pictures_of
 from gnomon.analyses.attribute._question import ask
+from gnomon.analyses.attribute._statements import Held, curves_of, statements
 from gnomon.analyses.attribute.deletion_against_random import deletion_against_random
 from gnomon.analyses.attribute.permutation_importance import Importances, labelled_sample, permutation_importance
 from gnomon.analyses.attribute.randomised_weights import randomised_weights
@@ -27,6 +28,8 @@ EXPLAINED = 48  # rows attributed one by one; scalar columns only, which cost li
 SCALAR_ROWS = 200
 REFERENCE = 1000  # rows that say what is usual (medians, letters, correlation)
 SHARE = 0.4  # of the seconds go to permutation importance at most
+CURVE_SHARE = 0.15  # and to dependence curves
+STATED = {"motifs", "substructures", "removal"}
 NAMED = 4  # features named in a sentence
 NOTABLE = 0.1  # of the largest contribution; smaller ones are not named
 
@@ -58,6 +61,10 @@ def explain(learned: Any, task: Any, data: Data, rows: np.ndarray, units: np.nda
     shuffled = permutation_importance(learned, task, data, rows, units, seconds=SHARE * seconds, seed=seed)
     entries, findings, checks = [_permutation_entry(shuffled, recipe)], [], _unchecked(shuffled)
     pictures: list[dict[str, Any]] = []
+    reference = rows[np.sort(stream(seed, "reference").permutation(len(rows))[:REFERENCE])]
+    held = Held(learned, task, data, rows, units, reference, seed, time.monotonic() + CURVE_SHARE * seconds)
+    entries[0].update(curves_of(shuffled.found, held))
+    held = replace(held, end=end)
     for build in _questions(learned, task, data, rows, units, seed, fit_again, end):
         if time.monotonic() > end:
             checks.append(Check("WHY-WITHHELD", False, f"no time left for {build.keywords['technique']}"))
@@ -72,6 +79,8 @@ def explain(learned: Any, task: Any, data: Data, rows: np.ndarray, units: np.nda
             findings.append(_withheld(attempt, gates))
             continue
         findings.append(_uses(attempt))
+        if not any(STATED & set(e) for e in entries):  # once, from the best-suited explanation that holds
+            entries[-1].update(statements(attempt, held))
         pictures += [{**p, "recipe": recipe} for p in pictures_of(attempt, data, task, most_examples)]
     return Explained(tuple(plain(e) for e in entries), tuple(f for f in findings if f is not None), tuple(pictures),
                      tuple(checks))

@@ -88,7 +88,9 @@ class Ground:
             for k in np.flatnonzero(mask):
                 piece = self.pieces[row][k]
                 for name in {piece.column, *(p.column for p in piece.parts)}:
-                    cut.setdefault(name, [[] for _ in rows])[i].append(piece)
+                    if name not in cut:
+                        cut[name] = [[] for _ in rows]
+                    cut[name][i].append(piece)
         for name, pieces in cut.items():
             columns[name] = self._deleted(name, columns[name], pieces, rows, draw)
         return replace(data, columns=columns)

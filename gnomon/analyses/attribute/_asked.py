@@ -1,0 +1,165 @@
+"""Explanations by name: what `gnomon explain --technique` runs, what it will take, and what it refuses in words."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from gnomon.analyses.attribute._attempts import Attempt
+from gnomon.analyses.attribute._case import DELETIONS, Case, strongest
+from gnomon.analyses.attribute._explain import (
+    EXPLAINED,
+    REFERENCE,
+    SCALAR_ROWS,
+    Explained,
+    _entry,
+    _fullest,
+    _uses,
+    _withheld,
+    judged,
+)
+from gnomon.analyses.attribute._ground import Ground
+from gnomon.analyses.attribute._perturbing import NEIGHBOURS, PIECEWISE
+from gnomon.analyses.attribute._pictures import pictures_of
+from gnomon.analyses.attribute._question import ask
+from gnomon.analyses.attribute._techniques import PASSES, TECHNIQUES, WAYS
+from gnomon.analyses.attribute.agreement import agreement
+from gnomon.data.table import Data
+from gnomon.errors import InputError
+from gnomon.rng import stream
+from gnomon.values import Check, Finding, plain
+
+SCALAR = ("number", "category", "date")
+LISTED = 12  # pieces of one row that are listed
+
+
+@dataclass(frozen=True)
+class Asked:
+    """The rows and the case of a question put by name. named: places in case.rows of the rows asked for by number."""
+
+    case: Case
+    units: np.ndarray
+    note: str
+    named: np.ndarray
+
+
+def known(names: Sequence[str]) -> tuple[str, ...]:
+    """The names, hyphens or spaces forgiven, each once; refused in words when one is none."""
+    import difflib
+
+    tidy = tuple(dict.fromkeys(n.strip().lower().replace("-", "_").replace(" ", "_") for n in names))
+    for name in tidy:
+        if name not in TECHNIQUES:
+            near = difflib.get_close_matches(name, TECHNIQUES, n=2)
+            hint = f"did you mean {' or '.join(near)}? " if near else ""
+            raise InputError("E-TECHNIQUE", f"no attribution is called '{name}'",
+                             do=f"{hint}known: {', '.join(sorted(TECHNIQUES))}")
+    return tidy
+
+
+def asked(learned: Any, task: Any, data: Data, rows: np.ndarray, units: np.ndarray, *, named: Sequence[int] = (), seed: int = 0,
+          fit_again: Callable[[int], Any] | None = None, end: float) -> Asked:
+    """Which rows are explained: those named (0-based positions in the input as read) and, so that the gates can be judged,
+    held-out ones beside them."""
+    learned, note = strongest(learned)
+    place = {int(p): i for i, p in enumerate(data.position)}
+    absent = [r for r in named if r not in place]
+    if absent:
+        raise InputError("E-ROW", f"row {absent[0]} is not among the {len(data):,} rows read (counted from 0)",
+                         do=f"give rows from {int(data.position.min())} to {int(data.position.max())}")
+    wanted = np.array([place[r] for r in dict.fromkeys(named)], dtype=np.int64)
+    rows = np.asarray(rows)
+    most = EXPLAINED if any(data.kind(c) not in SCALAR for c in data.inputs) else SCALAR_ROWS
+    held = np.sort(stream(seed, "explained").permutation(rows)[:max(0, most - len(wanted))])
+    chosen = np.concatenate([wanted, np.setdiff1d(held, wanted)]).astype(np.int64)
+    reference = rows[np.sort(stream(seed, "reference").permutation(len(rows))[:REFERENCE])]
+    question = ask(task, learned.predict(data, chosen), part=_fullest(task, data, rows))
+    case = Case(learned, task, data, chosen, reference, question, seed, fit_again, end)
+    return Asked(case, np.asarray(units)[chosen], note, np.arange(len(wanted)))
+
+
+def estimates(question: Asked, names: Sequence[str]) -> dict[str, float]:
+    """Technique -> seconds for all its rows, gates included, from the measured time of one prediction a row."""
+    case, pieces = question.case, question.case.ground().pieces
+    many = float(np.mean([len(p) for p in pieces]))
+    case.learned.predict(case.data.take(case.rows[:2]), np.arange(min(2, len(case.rows))))  # what is loaded once
+    start = time.perf_counter()
+    case.learned.predict(case.data.take(case.rows), np.arange(len(case.rows)))
+    one = time.perf_counter() - start
+
+    def runs(name: str) -> float:
+        if name in PIECEWISE:
+            return PIECEWISE[name].runs(many) * (1 + len(case.seeds))
+        if name in WAYS:
+            return 3 * PASSES.get(name, 1) * (2 + len(case.seeds)) if case.is_network else 0
+        if name == "prediction_difference":
+            return NEIGHBOURS * many * (1 + len(case.seeds))
+        return many * (1 + len(case.seeds)) if name == "occlusion" else 2
+
+    return {name: one * (runs(name) + DELETIONS) for name in names}
+
+
+def explain_asked(question: Asked, names: Sequence[str], *, recipe: str = "", most_examples: int = 24) -> Explained:
+    """Every technique asked for, in turn, while time is left, each behind both gates and with its agreement with the others."""
+    case, attempts = question.case, []
+    findings: list[Finding] = []
+    checks: list[Check] = []
+    for name in names:
+        found = TECHNIQUES[name](case) if time.monotonic() < case.end else f"no time left for {name.replace('_', ' ')}"
+        if isinstance(found, Attempt):
+            attempts.append(replace(found, units=question.units[found.kept], note=question.note))
+        else:
+            checks.append(Check("WHY-WITHHELD", False, found or f"{name.replace('_', ' ')} has nothing to rank in these rows"))
+    entries, pictures = [], []
+    for attempt in attempts:
+        others = tuple(_agreement(attempt, o).entry for o in attempts if o is not attempt and _alike(attempt, o))
+        attempt = replace(attempt, other_checks=(*attempt.other_checks, *others))
+        gates = judged(attempt, case.seed)
+        passed = all(g.passed for g in gates)
+        entry = _entry(attempt, gates, recipe)
+        findings += [f for f in ([_uses(attempt)] if passed else [_withheld(attempt, gates)]) if f is not None]
+        if passed:
+            entry["by_row"] = [_row(attempt, i, int(case.data.position[attempt.rows[i]]))
+                               for i in question.named if i < len(attempt.scores)]
+            pictures += [{**p, "recipe": recipe} for p in pictures_of(attempt, case.data, case.task, most_examples)]
+        entries.append(plain(entry))
+    return Explained(tuple(entries), tuple(findings), tuple(pictures), tuple(checks))
+
+
+def _alike(one: Attempt, other: Attempt) -> bool:
+    """Both rank the same pieces of the same first rows."""
+    return all(len(a) == len(b) for a, b in zip(one.scores, other.scores, strict=False))
+
+
+def _agreement(one: Attempt, other: Attempt) -> Any:
+    many = min(len(one.scores), len(other.scores))
+    return agreement(one.scores[:many], other.scores[:many], units=one.units[:many], names=(one.technique, other.technique))
+
+
+def _row(attempt: Attempt, row: int, position: int) -> dict[str, Any]:
+    """One row's largest contributions, for people and files."""
+    ground, scores = attempt.ground, attempt.scores[row]
+    if isinstance(ground, Ground):
+        names = [p.label if p.parts else f"{p.column} {'-'.join(map(str, p.span))}" for p in ground.pieces[row]]
+    else:
+        names = [ground.names[j] for j in ground.present[row]]
+    order = np.argsort(-np.abs(scores), kind="stable")[:LISTED]
+    return {"row": position, "pieces": [{"what": names[k], "value": float(scores[k])} for k in order]}
+
+
+def suited(learned: Any, data: Data) -> tuple[str, ...]:
+    """The techniques that suit a model when rows are asked for and none is named."""
+    from gnomon.analyses.attribute._features import way_of
+    from gnomon.methods._fitted import Fitted
+    from gnomon.methods._network import Network
+
+    member, _ = strongest(learned)
+    structured = any(data.kind(c) not in SCALAR for c in data.inputs)
+    if isinstance(member, Network):
+        return ("integrated_gradients", "occlusion") if structured else ("integrated_gradients",)
+    own = way_of(member.estimators[0]) if isinstance(member, Fitted) and not structured else None
+    return (own,) if own else ("occlusion",)
