@@ -6,9 +6,11 @@ Reference: Smith 2017, arXiv:1506.01186.
 from __future__ import annotations
 
 import copy
+import json
 import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -25,6 +27,7 @@ ALLOWED = (5e-4, 6e-3)  # what AdamW with a warm-up and a clip is known to bear;
 BROKEN = 2.0  # a smoothed loss so many times its least ends the test
 SAFETY = 6.0  # the least loss is met near the edge: this far below it is safe
 TEST_SHARE, FEWEST, MOST = 0.06, 32, 80  # steps of the test: this share of the run's, within bounds
+FILE = "range.json"
 CYCLE = 4  # batches that take turns; a mean over one turn has no noise from which batch it was
 
 
@@ -39,7 +42,14 @@ class RangeTest:
 
 def chosen_rate(module: nn.Module, loss_of: Callable[[nn.Module], Any], batches: Any, seed: int, desk: Desk,
                 weight_decay: float = 0.0) -> float:
-    return range_test(module, loss_of, batches, seed, desk, weight_decay).rate
+    """The rate of a range test; its curve stays in desk.folder as range.json, for who asks how near the edge it was."""
+    found = range_test(module, loss_of, batches, seed, desk, weight_decay)
+    if desk.folder is not None:
+        path = Path(desk.folder) / FILE
+        path.parent.mkdir(parents=True, exist_ok=True)
+        told = {"rate": found.rate, "rates": found.rates.tolist(), "losses": found.losses.tolist()}
+        path.write_text(json.dumps(told), encoding="utf-8")
+    return found.rate
 
 
 def range_test(module: nn.Module, loss_of: Callable[[nn.Module], Any], batches: Any, seed: int, desk: Desk,

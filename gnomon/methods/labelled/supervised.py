@@ -23,6 +23,7 @@ from gnomon.methods._kit import batch_rows
 from gnomon.methods._log import Log
 from gnomon.methods._loop import CHECKPOINT, Player, descend
 from gnomon.methods._network import Network, describe_builder, precision_pays, task_state
+from gnomon.methods._probe import ROWS, layer_readings
 from gnomon.rng import key
 
 if TYPE_CHECKING:
@@ -129,6 +130,7 @@ def _train(task: Any, data: Data, rows: Rows, seed: int, made: Made, log: Log, s
     module, desk = made.module, made.desk
     stop = kit.labelled(task, data, rows.stop) if len(rows.stop) else rows.stop
     looks = set(kit.judging_steps(desk.steps, made.batches.per_epoch))
+    few = made.tensors.batch(data, stop[:ROWS], desk.device) if len(stop) else None
     best, known = kit.Best(module), kit.Known({"rate": rate})
     player = Player("fit", module, made.loss_of(module), kit.adamw(rate, weight_decay), kit.warm_cosine(desk.steps),
                     clip=CLIP)
@@ -142,7 +144,8 @@ def _train(task: Any, data: Data, rows: Rows, seed: int, made: Made, log: Log, s
             continue
         loss, score = kit.judge(task, module, data, stop, made.tensors, desk)
         best.see(_badness(task, loss, score), step.number)
-        log.write(step.number, {"stop.loss": loss, f"stop.{task.metric.name}": score})
+        layers = layer_readings(module, few) if desk.folder is not None else {}
+        log.write(step.number, {"stop.loss": loss, f"stop.{task.metric.name}": score, **layers})
         desk.say(f"step {step.number} of {desk.steps}, {task.metric.name} {score:.4g} (stopping rows)")
         if step.number - best.step > desk.steps / 3 and _badness(task, loss, score) > RISEN * best.badness:
             break
