@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from gnomon.rng import stream
 from gnomon.tasks._task import Prediction, Stats
+from gnomon.tasks.logit_adjustment import decided, logit_adjustment
 from gnomon.values import Recipe
-from gnomon.workflow.caruana import caruana, cross_fitted
+from gnomon.workflow.caruana import CROSS, caruana, cross_fitted
 from gnomon.workflow.run import Bench, Run
 
 ENSEMBLE_NEEDS = 50  # rows predicted out of fold
@@ -19,13 +21,15 @@ ENSEMBLE_NEEDS = 50  # rows predicted out of fold
 
 @dataclass(frozen=True)
 class Candidate:
-    """recipe, family and the honest out-of-fold prediction; `members` are (weight, run)."""
+    """recipe, family and the honest out-of-fold prediction; `members` are (weight, run). tilt: weights of the classes
+    in the decision, () = none (gnomon.tasks.logit_adjustment)."""
 
     recipe: Recipe
     oof: Prediction
     stats: Stats
     score: float
     members: tuple[tuple[float, Run], ...]
+    tilt: tuple[float, ...] = ()
 
     @property
     def family(self) -> str:
@@ -35,8 +39,8 @@ class Candidate:
         """What `deliver` loads again: weights and folders relative to the study."""
         from gnomon.workflow._folder import relative
 
-        return [{"weight": w, "recipe": run.recipe.hash, "folders": [relative(f, base) for f in run.folders]}
-                for w, run in self.members if run.folders]
+        return [{"weight": w, "recipe": run.recipe.hash, "folders": [relative(f, base) for f in run.folders],
+                 "tilt": list(self.tilt)} for w, run in self.members if run.folders]
 
 
 def judged(bench: Bench, runs: Sequence[Run]) -> list[Candidate]:
@@ -63,8 +67,22 @@ def judged(bench: Bench, runs: Sequence[Run]) -> list[Candidate]:
 
 
 def _candidate(bench: Bench, recipe: Recipe, oof: Prediction, truth: np.ndarray, members: Any) -> Candidate:
+    tilt = logit_adjustment(bench.task, oof, truth) if recipe.family != "floor" else ()
+    if tilt:
+        oof = _cross_decided(bench, oof, truth, bench.parts.units[members[0][1].rows])
     stats = bench.task.measure(oof, truth)
-    return Candidate(recipe, oof, stats, bench.task.score(stats), members)
+    return Candidate(recipe, oof, stats, bench.task.score(stats), members, tilt)
+
+
+def _cross_decided(bench: Bench, oof: Prediction, truth: np.ndarray, units: np.ndarray) -> Prediction:
+    """Each row decided with weights chosen on rows of other units: an honest score of the tilted decision."""
+    codes = np.unique(units, return_inverse=True)[1]
+    part = stream(bench.seed, "decide").permutation(codes.max() + 1)[codes] % CROSS
+    value = np.array(oof.value)
+    for k in np.unique(part):
+        here, there = np.flatnonzero(part == k), np.flatnonzero(part != k)
+        value[here] = decided(oof.take(here), logit_adjustment(bench.task, oof.take(there), truth[there])).value
+    return replace(oof, value=value)
 
 
 def _near_best(task: Any, able: Sequence[Candidate], most: int = 8) -> list[Candidate]:
