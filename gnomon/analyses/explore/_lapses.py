@@ -64,7 +64,9 @@ def lapse_rate(proba: np.ndarray, labels: np.ndarray) -> Lapse:
     tests r = 0 by the likelihood ratio (its null law is half a point mass, half chi-squared with one degree).
 
     Overlapping classes give errors that fade as the model grows sure (r = 0); wrong labels stay. The slope a is kept
-    above SLOPE, else a flat curve could pass for overlap.
+    above SLOPE, else a flat curve could pass for overlap. Labels that have nothing to do with the inputs also give a
+    flat curve, at the error of always naming the largest class: r must lie below half of that to stand, for without
+    rows whose class the inputs settle, wrong labels cannot be told from none (anchor points: Liu & Tao 2016).
     """
     from scipy.stats import chi2
 
@@ -79,7 +81,8 @@ def lapse_rate(proba: np.ndarray, labels: np.ndarray) -> Lapse:
     rate = float(_share(free[2]))
     hard = (1 - rate) / (1 + np.exp(np.clip((SLOPE + np.exp(free[0])) * sure + free[1], -50, 50)))
     posterior = np.where(differs > 0, rate / np.maximum(rate + hard, 1e-12), 0.0)
-    return Lapse(rate, bool(p < 0.01 and rate >= 0.01), posterior)
+    floor = 1 - float(np.bincount(labels).max()) / len(labels)
+    return Lapse(rate, bool(p < 0.01 and 0.01 <= rate <= floor / 2), posterior)
 
 
 def _share(x: float) -> float:

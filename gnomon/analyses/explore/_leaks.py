@@ -13,6 +13,7 @@ from gnomon.analyses.explore._names import AFTER, EMPTY, PREDICTED, has, prefix,
 from gnomon.analyses.explore._views import quick_view
 from gnomon.data.table import Data
 
+TELLS = 0.3  # strength (0 to 1) from which size, type, mode or name of the files tell the target
 WINDOW = 0.05  # share of the rows on either side of a cut in which both sides must be pure
 
 
@@ -59,7 +60,8 @@ def sharp_cut(values: np.ndarray, aim: Aim) -> str:
 
     A cause parts classes with a blurred edge or with a gap; only a computed cut is sharp where the number is dense.
     At most 3 % of rows may lie on the wrong side, 10 % of those next to the cut, and values may not thin out there as
-    in a valley between two modes.
+    in a valley between two modes. Wrong entries of a computed cut are spread over all ranks; those of a cause crowd at
+    its edge. So the wrong ones next to the cut must be no more than a binomial draw of all allows (one-sided 1 %).
     """
     if aim.classes:
         if len(aim.classes) != 2 or values.dtype.kind != "f":
@@ -89,9 +91,16 @@ def sharp_cut(values: np.ndarray, aim: Aim) -> str:
     middle = (number[cut + inner - 1] - number[cut - inner]) / (2 * inner)
     flanks = (number[cut + width - 1] - number[cut + inner - 1] + number[cut - inner] - number[cut - width]) / (
         2 * (width - inner))
-    if near.mean() < 0.9 or middle > 1.5 * flanks:
+    if near.mean() < 0.9 or middle > 1.5 * flanks or _blurred(int((~near).sum()), int(errors[cut]), len(near) / len(side)):
         return ""
     return "the target cut at a point, or the target is a cut of it"
+
+
+def _blurred(near: int, wrong: int, share: float) -> bool:
+    """Whether more of the wrong entries lie next to the cut than the share of rows there explains."""
+    from scipy.stats import binom
+
+    return bool(wrong and binom.sf(near - 1, max(wrong, near), share) < 0.01)
 
 
 def name_predicts(name: str, values: np.ndarray, aim: Aim, skill: float) -> str:
@@ -165,7 +174,7 @@ def files_tell(data: Data, aim: Aim) -> list:
         return []
     endings = np.array([data.items[i].rsplit(".", 1)[-1].lower() for i in aim.rows])
     strength, p = association(endings, aim.values)
-    if strength < 0.3 or p > 1e-4:
+    if strength < TELLS or p > 1e-4:
         return _names_tell(data, aim)
     claim = f"The type of the file goes with '{aim.name}'; its traces in the pixels can tell the class"
     return [found(data, "LOOK-LEAK", "warn", claim, values={"cramers_v": strength}, source="file type")]
@@ -177,7 +186,7 @@ def _names_tell(data: Data, aim: Aim) -> list:
     if not 2 <= len(np.unique(first)) <= 50:
         return []
     strength, p = association(first, aim.values)
-    if strength < 0.9 or p > 1e-4:
+    if strength < TELLS or p > 1e-4:
         return []
     claim = f"The names of the files tell '{aim.name}': no part of a name may become an input"
     return [found(data, "LOOK-LEAK", "note", claim, values={"cramers_v": strength}, source="file name")]

@@ -20,10 +20,10 @@ from gnomon.data.table import Data
 
 __all__ = ["Grouping", "Looked", "look_inputs", "look_target", "map_points"]
 INPUT_CHECKS = ("identifiers", "duplicates", "near_duplicates", "groups", "scaffolds", "unit_of_analysis",
-                "time_order", "drift", "missing_values", "outliers", "mixed_units", "constants", "sizes", "raw_counts",
-                "preprocessed", "kind_doubts")
+                "time_order", "drift", "missing_values", "censored", "outliers", "mixed_units", "constants", "sizes",
+                "raw_counts", "preprocessed", "kind_doubts")
 TARGET_CHECKS = ("leaks", "replicates", "suspect_labels", "target_shape", "confounding", "missing_informative",
-                 "order_drift", "event_time")
+                 "order_drift", "event_time", "shortcuts")
 
 
 def look_inputs(data: Data, *, seed: int = 0, seconds: float = 15.0) -> Looked:
@@ -31,7 +31,7 @@ def look_inputs(data: Data, *, seed: int = 0, seconds: float = 15.0) -> Looked:
     blind, endless = finite(without_targets(data))
     infinite = Looked(tuple(found(data, "LOOK-OUTLIER", "warn", f"'{name}' holds infinite numbers; read as missing",
                                   rows=rows, columns=(name,)) for name, rows in endless.items()))
-    return gathered([infinite, *(_check(key)(blind, seed=seed, seconds=seconds) for key in INPUT_CHECKS)])
+    return gathered([infinite, *(check(key)(blind, seed=seed, seconds=seconds) for key in INPUT_CHECKS)])
 
 
 def look_target(data: Data, target: tuple[str, ...], rows: np.ndarray, *, groups: Mapping[str, Grouping],
@@ -40,7 +40,7 @@ def look_target(data: Data, target: tuple[str, ...], rows: np.ndarray, *, groups
     rows = np.asarray(rows, dtype=np.int64)
     data, _ = finite(data)
     share = seconds / max(len(target), 1)
-    return gathered(_check(key)(data, name, rows, groups=groups, seed=seed, seconds=share)
+    return gathered(check(key)(data, name, rows, groups=groups, seed=seed, seconds=share)
                     for name in target for key in TARGET_CHECKS)
 
 
@@ -50,5 +50,6 @@ def without_targets(data: Data) -> Data:
     return replace(data, columns=kept, roles={name: data.roles[name] for name in kept})
 
 
-def _check(key: str) -> Any:
+def check(key: str) -> Any:
+    """The function of one check."""
     return getattr(importlib.import_module(f"gnomon.analyses.explore.{key}"), key)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -29,31 +30,33 @@ def chemistry(data: Data, name: str, rows: np.ndarray) -> Chemistry | None:
     except ImportError:
         return None
     import pandas as pd
-
-    places, distinct = pd.factorize(data.columns[name].take(rows), use_na_sentinel=False)
-    once = _remembered(tuple(None if pd.isna(v) else v for v in distinct))
-    return Chemistry(once.canonical[places], once.parent[places], once.scaffold[places], once.counts[places])
-
-
-@functools.lru_cache(maxsize=8)
-def _remembered(smiles: tuple[str | None, ...]) -> Chemistry:
-    """About 0.6 ms a molecule on one core."""
-    from rdkit import Chem
-    from rdkit.Chem import rdFingerprintGenerator
-    from rdkit.Chem.Scaffolds import MurckoScaffold
     from rdkit.rdBase import BlockLogs
 
-    texts = {key: np.full(len(smiles), None, dtype=object) for key in ("canonical", "parent", "scaffold")}
-    counts = np.zeros((len(smiles), WIDTH), dtype=np.uint8)
-    circular = rdFingerprintGenerator.GetMorganGenerator(radius=2, fpSize=WIDTH)
+    places, distinct = pd.factorize(data.columns[name].take(rows), use_na_sentinel=False)
     with BlockLogs():
-        for i, text in enumerate(smiles):
-            molecule = Chem.MolFromSmiles(text) if text else None
-            if molecule is None:
-                continue
-            texts["canonical"][i] = Chem.MolToSmiles(molecule)
-            flat = Chem.MolToSmiles(molecule, isomericSmiles=False)
-            texts["parent"][i] = max(flat.split("."), key=len)
-            texts["scaffold"][i] = Chem.MolToSmiles(MurckoScaffold.GetScaffoldForMol(molecule), isomericSmiles=False)
-            counts[i] = np.minimum(circular.GetCountFingerprintAsNumPy(molecule), 255)
-    return Chemistry(**texts, counts=counts)
+        known = [_one(None if pd.isna(v) else str(v)) for v in distinct]
+    texts = [np.array([k[i] for k in known], dtype=object)[places] for i in range(3)]
+    counts = np.stack([k[3] for k in known])[places] if known else np.zeros((0, WIDTH), dtype=np.uint8)
+    return Chemistry(*texts, counts=counts)
+
+
+@functools.lru_cache(maxsize=40_000)
+def _one(text: str | None) -> tuple[str | None, str | None, str | None, np.ndarray]:
+    """(canonical SMILES, parent, scaffold, circular counts) of one SMILES: about 0.6 ms on one core, 1.5 kB kept."""
+    from rdkit import Chem
+    from rdkit.Chem.Scaffolds import MurckoScaffold
+
+    molecule = Chem.MolFromSmiles(text) if text else None
+    if molecule is None:
+        return None, None, None, np.zeros(WIDTH, dtype=np.uint8)
+    parent = max(Chem.MolToSmiles(molecule, isomericSmiles=False).split("."), key=len)
+    scaffold = Chem.MolToSmiles(MurckoScaffold.GetScaffoldForMol(molecule), isomericSmiles=False)
+    counts = np.minimum(_circular().GetCountFingerprintAsNumPy(molecule), 255).astype(np.uint8)
+    return Chem.MolToSmiles(molecule), parent, scaffold, counts
+
+
+@functools.lru_cache(maxsize=1)
+def _circular() -> Any:
+    from rdkit.Chem import rdFingerprintGenerator
+
+    return rdFingerprintGenerator.GetMorganGenerator(radius=2, fpSize=WIDTH)

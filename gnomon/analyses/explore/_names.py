@@ -22,6 +22,8 @@ GROUP = ("patient", "patients", "subject", "subjects", "participant", "person", 
 BATCH = ("batch", "site", "center", "centre", "hospital", "scanner", "device", "machine", "lab", "laboratory", "run",
          "operator", "plate", "lane", "chip", "instrument", "source", "country", "region", "cohort", "modality",
          "projection", "technician", "protocol", "facility", "clinic", "kit", "lot", "camera")
+SITE = ("site", "center", "centre", "hospital", "clinic", "institution", "lab", "laboratory", "facility", "country", "region",
+        "station")  # places that are still there for the next rows, unlike batches and runs
 WITHIN = ("slice", "frame", "z", "t", "s", "f", "c", "w", "img", "image", "im", "view", "tile", "patch", "crop", "rep",
           "replicate", "channel", "ch", "scan", "roi", "cell", "visit", "time", "day", "plane", "fov", "aug")
 IDENTIFIER = ("id", "ids", "index", "idx", "uuid", "guid", "key", "no", "nr", "number", "num", "serial", "accession",
@@ -31,7 +33,8 @@ TIME = ("date", "time", "timestamp", "year", "month", "day", "datetime", "when",
 METADATA = ("ext", "extension", "format", "mode", "width", "height", "w", "h", "filetype", "filesize", "bytes", "dpi",
             "resolution", "bits", "compression", "camera", "exif", "filename")
 EVENT_TIME = ("survival", "followup", "tte", "os", "dfs", "pfs", "rfs", "lifetime", "duration")
-EVENT = ("event", "status", "censored", "censor", "dead", "died", "death", "deceased", "relapse", "progression",
+EVENT = ("event", "status", "censored", "censor", "cens", "fustat", "alive", "dead", "died", "death", "deceased",
+         "relapse", "progression",
          "vital")
 EMPTY = ("the", "of", "in", "per", "a", "an", "and", "or", "by", "to", "for", "at", "on")
 

@@ -19,15 +19,17 @@ def limits(values: np.ndarray, expected: float) -> tuple[float, float, float, fl
     return middle - low, middle + high, middle - 2 * low, middle + 2 * high
 
 
-def reach(side: np.ndarray, expected: float) -> float:
-    """The distance beyond which fewer than `expected` of these distances should lie; infinite below 40 of them."""
+def reach(side: np.ndarray, expected: float, *, power: bool = True) -> float:
+    """The distance beyond which fewer than `expected` of these distances should lie; infinite below 40 of them.
+
+    power=False for logarithms, where a power law is an exponential already."""
     if len(side) < 40:
         return np.inf
     a, b, c = np.percentile(side, [80, 90, 95])
     if not 0 < a < b < c:
         return np.inf
     steps = np.log(max(len(side) * 0.05 / expected, 1.0)) / np.log(4)  # how many times further than from 80 % to 95 %
-    if (c - b) / (b - a) > HEAVY:
+    if power and (c - b) / (b - a) > HEAVY:
         return float(c * (c / a) ** steps)
     return float(c + (c - a) * steps)
 

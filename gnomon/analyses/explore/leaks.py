@@ -7,8 +7,10 @@ from collections.abc import Mapping
 import numpy as np
 
 from gnomon.analyses.explore._aim import Aim, aim_of, folds_of, one_column_skill
+from gnomon.analyses.explore._cues import goes_with
 from gnomon.analyses.explore._kit import Grouping, Looked, found, join, not_run, ran, sampled_note
 from gnomon.analyses.explore._leaks import (
+    TELLS,
     after_names,
     encoded,
     files_tell,
@@ -35,7 +37,6 @@ CARD = Card(
 )
 CODE = "LOOK-LEAK"
 ALMOST = 0.95  # share of the target one column must predict out of fold to be suspected on its own
-METADATA_TELLS = 0.3  # share of the target from which size, type or mode of the image files is warned of
 MOST = 60  # columns scored one by one; of more, those that go with the target most
 
 
@@ -52,9 +53,12 @@ def leaks(data: Data, target: str, rows: np.ndarray, *, groups: Mapping[str, Gro
     skill = {name: one_column_skill(values, aim, folds) for name, (_, values) in columns.items()}
     exclude, warned = {}, {}
     for name, (source, values) in columns.items():
+        if source not in data.inputs:
+            continue
         if reason := _structural(name, values, aim, skill[name]):
             exclude.setdefault(source, reason)
-    strong = [n for n, s in skill.items() if s >= ALMOST and columns[n][0] not in exclude and _own(columns[n][1], aim)]
+    strong = [n for n, s in skill.items() if s >= ALMOST and columns[n][0] not in exclude and _own(columns[n][1], aim)
+              and columns[n][0] in data.inputs]
     if strong:
         rest = tuple(n for n in data.inputs if n not in {columns[s][0] for s in strong} and n not in exclude)
         other = others_skill(data, aim, rest, seed)
@@ -62,8 +66,9 @@ def leaks(data: Data, target: str, rows: np.ndarray, *, groups: Mapping[str, Gro
             if 1 - skill[name] < (1 - other) / 3:
                 warned[name] = "alone it predicts almost all of the target, far more than all other inputs together"
     if data.of_kind("image"):
-        warned.update({n: "a description of the file, whose traces can show in the pixels" for n, s in skill.items()
-                       if s >= METADATA_TELLS and has(n, METADATA) and n not in exclude and n not in warned})
+        warned.update({n: "a description of the file, whose traces can show in the pixels" for n, (_, values) in columns.items()
+                       if (has(n, METADATA) or n in of_files(data)) and n not in exclude and n not in warned
+                       and _tells(values, aim)})
     after = [n for n in after_names(data.inputs) if n not in exclude]
     if any(skill.get(n, 0.0) > 0.05 for n in after):
         warned.update({n: "recorded after the event, by its name" for n in after if n not in warned})
@@ -75,15 +80,15 @@ def leaks(data: Data, target: str, rows: np.ndarray, *, groups: Mapping[str, Gro
     smallest = (f"a column predicting {ALMOST:.0%} of the target out of fold, or a copy, code, cut or named prediction "
                 f"of it{sampled_note(len(aim), full)}")
     checks = [ran(CODE, smallest)]
-    if data.of_kind("image"):
-        checks.append(not_run(CODE, "original sizes and metadata of images are only checked when they are columns"))
+    if data.of_kind("image") and not of_files(data):
+        checks.append(not_run(CODE, "the image files do not differ in size or mode, or these were not kept"))
     return Looked(tuple(f for f in findings if f is not None), tuple(checks), exclude={**exclude, **order[1]})
 
 
 def candidates(data: Data, aim: Aim, target: str) -> dict[str, tuple[str, np.ndarray]]:
     """Column label -> (input column, values on the aim's rows), and "missing: x" indicators; the likeliest MOST."""
     out: dict[str, tuple[str, np.ndarray]] = {}
-    for name in data.of_kind("number", "category", "date"):
+    for name in (*data.of_kind("number", "category", "date"), *of_files(data)):
         if name == target:
             continue
         values = data.columns[name].take(aim.rows)
@@ -100,6 +105,16 @@ def candidates(data: Data, aim: Aim, target: str) -> dict[str, tuple[str, np.nda
         out[f"length: {name}"] = (name, np.array([-1 if v is None else len(v) for v in
                                                   data.columns[name].take(aim.rows)], dtype=np.float64))
     return out
+
+
+def of_files(data: Data) -> tuple[str, ...]:
+    """Columns that reading kept aside because they describe the image file, not the specimen: its size, mode, type."""
+    return tuple(n for n in data.named("ignore") if n in ("file:width", "file:height", "file:mode", "file:type"))
+
+
+def _tells(values: np.ndarray, aim: Aim) -> bool:
+    size, p = goes_with(values, aim)
+    return size >= TELLS and p <= 1e-4
 
 
 def _of_block(values: np.ndarray, name: str, column: object, aim: Aim) -> dict[str, tuple[str, np.ndarray]]:

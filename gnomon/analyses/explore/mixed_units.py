@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from gnomon.analyses.explore._kit import Looked, found, ran, sample, sampled_note
+from gnomon.analyses.explore._tails import reach
 from gnomon.analyses.explore.missing_values import missing_code
 from gnomon.card import Card
 from gnomon.data.table import Data
@@ -24,6 +25,7 @@ FACTORS = {10.0: "a factor 10", 100.0: "a factor 100", 1000.0: "a factor 1,000",
            7.0: "weeks and days", 365.25: "years and days", 30.44: "months and days", 12.0: "a factor 12",
            4.184: "calories and joules", 18.016: "glucose in mmol/l and mg/dl", 88.42: "creatinine in mg/dl and umol/l",
            38.67: "cholesterol in mmol/l and mg/dl", 28.35: "ounces and grams"}
+FEW = 10  # rows in the smaller unit from which the error of its median is allowed for: fewer would fit any factor
 
 
 def mixed_units(data: Data, *, seed: int = 0, seconds: float = 15.0) -> Looked:
@@ -47,8 +49,10 @@ def mixed_units(data: Data, *, seed: int = 0, seconds: float = 15.0) -> Looked:
 def two_scales(values: np.ndarray) -> tuple[str, np.ndarray] | None:
     """(the conversion, which values are in the smaller cluster) when a column is in two scales, else None.
 
-    The clusters must be parted by an empty gap in log scale wider than either cluster's own spread, each compact,
-    alike in spread, and their centres a known factor apart (within 12 %); for temperatures C -> 1.8 C + 32.
+    The clusters must be parted by an empty gap in log scale of half a cluster's own spread, alike in spread, and their
+    centres a known factor apart (within 12 %, or two and a half standard errors of the medians where FEW rows or more
+    make them); for temperatures C -> 1.8 C + 32. The centre of the smaller cluster must lie where the larger one's own
+    tail, extrapolated, expects fewer than 0.01 values: the far end of one heavy tail is no second unit.
     """
     known = values[~np.isnan(values)]
     code = missing_code(known)
@@ -65,13 +69,19 @@ def two_scales(values: np.ndarray) -> tuple[str, np.ndarray] | None:
     spreads = [max(float(np.subtract(*np.percentile(part, [90, 10]))), 1e-3) for part in (low, high)]
     if gaps.max() < 0.5 * max(spreads) or gaps.max() < 3 * np.sort(gaps)[-2]:
         return None
+    large, centre = (low, np.median(high)) if len(low) >= len(high) else (-high, -np.median(low))
+    away = large - np.median(large)
+    if centre - np.median(large) <= reach(away[away > 0], 0.01, power=False):
+        return None
     cut = np.exp((logs[place - 1] + logs[place]) / 2)
     minority = (values > cut) if len(high) <= len(low) else (values < cut)
     if np.median(high) > 3.2 and _same_family(1.8 * np.exp(low) + 32, np.exp(high)) and np.exp(np.median(low)) < 60:
         return "degrees Celsius and Fahrenheit", minority
-    for factor, what in FACTORS.items():
-        if abs(float(np.median(high) - np.median(low)) - np.log(factor)) < 0.12 and 0.4 < spreads[0] / spreads[1] < 2.5:
-            return what, minority
+    apart = float(np.median(high) - np.median(low))
+    noise = 1.25 * max(spreads) / 2.56 * np.sqrt(1 / len(low) + 1 / len(high)) if min(len(low), len(high)) >= FEW else 0.0
+    factor = min(FACTORS, key=lambda f: abs(apart - np.log(f)))
+    if abs(apart - np.log(factor)) < max(0.12, 2.5 * noise) and 0.4 < spreads[0] / spreads[1] < 2.5:
+        return FACTORS[factor], minority
     return None
 
 

@@ -16,8 +16,8 @@ from gnomon.analyses.explore._kit import (
     sampled_note,
 )
 from gnomon.analyses.explore._molecules import chemistry
-from gnomon.analyses.explore._neighbours import too_close
-from gnomon.analyses.explore._shingles import alike, shingles, sketches
+from gnomon.analyses.explore._neighbours import FEWEST, too_close
+from gnomon.analyses.explore._shingles import BANDS, DEPTH, alike, shingles, sketches
 from gnomon.analyses.explore._views import number_view, thumbnails
 from gnomon.analyses.explore.duplicates import specimen
 from gnomon.card import Card
@@ -35,7 +35,8 @@ CARD = Card(
 )
 CODE = "LOOK-NEAR-DUPLICATE"
 PIECE = {"DNA": 6, "RNA": 6, "protein": 3}
-NEAR, FAMILY = 0.8, 0.35  # Jaccard of pieces: about 96 % and 83 % identity for DNA hexamers
+IDENTITY = 0.9  # near copies share nine letters or words in ten, as in UniRef90 (Suzek et al. 2015)
+FAMILY = 0.35  # Jaccard of pieces from which sequences are relatives: 89 % identity for DNA hexamers, 80 % for triples
 LIBRARY = 0.4  # a family with this share of the rows is a library of variants
 
 
@@ -70,7 +71,7 @@ def _by_distance(data: Data, special: str, rows: np.ndarray, seed: int) -> Looke
     if len(first) < 30 or view.shape[1] < 3:
         return Looked(checks=(not_run(CODE, few if view.shape[1] < 3 else "fewer than 30 distinct rows"),))
     left, right, d, limit = too_close(view[first])
-    if d < 3:
+    if d < FEWEST:
         return Looked(checks=(not_run(CODE, few),))
     smallest = f"a copy within {limit:.1%} of the distance to the tenth neighbour{sampled_note(len(rows), len(data))}"
     return _report(data, special, rows, first[left], first[right], smallest, {"intrinsic_dimension": d})
@@ -80,14 +81,14 @@ def _by_pieces(data: Data, name: str, rows: np.ndarray) -> Looked:
     """Texts and sequences: MinHash pairs; sequences also give families."""
     kind = data.kind(name)
     values = data.columns[name].take(rows)
-    width = 3 if kind == "text" else PIECE.get(data.columns[name].spec.detail, 4)
+    width = 2 if kind == "text" else PIECE.get(data.columns[name].spec.detail, 4)
     distinct, place = np.unique(np.array([v or "" for v in values], dtype=object).astype(str), return_inverse=True)
     keys, owner = shingles(distinct.tolist(), kind, width)
     left, right, score = alike(sketches(keys, owner, len(distinct)), FAMILY)
     first = np.zeros(len(distinct), dtype=np.int64)
     first[place[::-1]] = np.arange(len(rows))[::-1]
-    near = score >= NEAR
-    smallest = (f"two {kind}s sharing 80 % of their runs of {width} {'words' if kind == 'text' else 'letters'}"
+    near = score >= least_shared(width)
+    smallest = (f"two {kind}s with {IDENTITY:.0%} of their {'words' if kind == 'text' else 'letters'} in common"
                 + sampled_note(len(rows), len(data)))
     family = components(len(distinct), left, right)
     sizes = np.bincount(family[place])
@@ -104,6 +105,17 @@ def _by_pieces(data: Data, name: str, rows: np.ndarray) -> Looked:
     because = f"sequences in '{name}' that share over a third of their {width}-letter pieces are relatives"
     return Looked(out.findings, out.checks, {**out.groups, "family": Grouping(relabel(codes), because, "cluster")},
                   facts=out.facts)
+
+
+def least_shared(width: int) -> float:
+    """The estimated Jaccard similarity of pieces from which two texts count as near copies.
+
+    A share q of equal letters leaves q^k of the pieces of k letters whole, so J = q^k / (2 - q^k) (Broder 1997; Ondov et
+    al. 2016, eq. 4). Two standard errors of a sketch are allowed below the J of q = IDENTITY.
+    """
+    whole = IDENTITY**width
+    expected = whole / (2 - whole)
+    return max(FAMILY, expected - 2 * float(np.sqrt(expected * (1 - expected) / (BANDS * DEPTH))))
 
 
 def _by_structure(data: Data, name: str, rows: np.ndarray) -> Looked:

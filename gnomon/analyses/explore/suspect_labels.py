@@ -10,6 +10,7 @@ import numpy as np
 from gnomon.analyses.explore._aim import Aim, aim_of, folds_of
 from gnomon.analyses.explore._kit import Grouping, Looked, found, many, not_run, ran, sampled_note
 from gnomon.analyses.explore._lapses import confident_joint, lapse_rate, out_of_fold
+from gnomon.analyses.explore._leaks import rank_correlation
 from gnomon.analyses.explore._tails import evened, limits
 from gnomon.analyses.explore._views import quick_view
 from gnomon.card import Card
@@ -26,6 +27,8 @@ CARD = Card(
     needs=("labels",),
     cost="seconds",
 )
+LEVELS = 30  # of a number target; a grade of few levels has rare levels, not wrong values
+SIGNAL = 3.1  # spreads above zero (one-sided p of 0.001) from which predictions and targets go together
 
 
 def suspect_labels(data: Data, target: str, rows: np.ndarray, *, groups: Mapping[str, Grouping], seed: int = 0,
@@ -45,8 +48,10 @@ def _classes(data: Data, aim: Aim, full: int, seed: int) -> Looked:
     view = quick_view(data, aim.rows, inputs=tuple(n for n in data.inputs if n != aim.name), seed=seed)
     proba = out_of_fold(view, aim, folds_of(len(aim), seed, "labels"), seed)
     lapse = lapse_rate(proba, aim.values)
-    listed = np.flatnonzero(lapse.posterior > 0.5)
-    listed = listed[np.argsort(-lapse.posterior[listed], kind="stable")]
+    claimed = confident_joint(proba, aim.values)
+    listed = np.flatnonzero((lapse.posterior > 0.5) | claimed)
+    own = proba[listed, aim.values[listed]]
+    listed = listed[np.lexsort((own, -lapse.posterior[listed]))]
     facts = {"label_error_rate": lapse.rate if lapse.stands else 0.0}
     smallest = f"2 % wrong labels where classes part cleanly; none where they overlap{sampled_note(len(aim), full)}"
     check = ran("LOOK-LABEL", smallest)
@@ -56,7 +61,7 @@ def _classes(data: Data, aim: Aim, full: int, seed: int) -> Looked:
              f"likeliest first{sampled_note(len(aim), full)}")
     finding = found(data, "LOOK-LABEL", "warn", claim, rows=aim.rows[listed], columns=(aim.name,),
                     values={"rate": lapse.rate, "rows": len(listed), "also_confident_joint": int(
-                        confident_joint(proba, aim.values)[listed].sum())}, source="confident learning, lapse test")
+                        claimed[listed].sum())}, source="confident learning, lapse test")
     return Looked((finding,), (check,), facts=facts)
 
 
@@ -64,6 +69,9 @@ def _numbers(data: Data, aim: Aim, full: int, seed: int) -> Looked:
     view = quick_view(data, aim.rows, inputs=tuple(n for n in data.inputs if n != aim.name), seed=seed)
     values, _ = evened(aim.values)
     guess = out_of_fold(view, replace(aim, values=values), folds_of(len(aim), seed, "labels"), seed)
+    if len(np.unique(values)) < LEVELS or rank_correlation(values, guess) * np.sqrt(len(aim)) < SIGNAL:
+        why = f"the target has fewer than {LEVELS} levels, or the inputs say nothing about it that could be contradicted"
+        return Looked(checks=(not_run("LOOK-LABEL", why),))
     residual = _by_local_spread(values - guess, guess)
     low, high, low_sure, high_sure = limits(residual, 0.01)
     plain, sure = (residual < low) | (residual > high), (residual < low_sure) | (residual > high_sure)

@@ -9,6 +9,7 @@ import numpy as np
 
 from gnomon.analyses.explore._aim import Aim, aim_of, group_of
 from gnomon.analyses.explore._kit import Grouping, Looked, found, many, not_run, ran
+from gnomon.analyses.explore.censored import piled
 from gnomon.analyses.explore.mixed_units import two_scales
 from gnomon.analyses.explore.outliers import beyond
 from gnomon.card import Card
@@ -52,7 +53,7 @@ def _small(data: Data, aim: Aim, groups: Mapping[str, Grouping]) -> tuple[list, 
     fewest = int(np.bincount(aim.values).min()) if aim.classes else units
     facts = {"training_units": units, "fewest_of_a_class": fewest}
     if units < PILOT or fewest < 10:
-        why = f"only {units:,} {what}" if units < PILOT else "a class has fewer than 10 rows"
+        why = f"only {units:,} {what}" if units < PILOT else f"a class with only {fewest} rows"
         claim = f"'{aim.name}' has {why} to learn from: a pilot, nothing can be claimed as better"
         return [_note(data, "LOOK-SMALL", "warn", claim, aim, facts)], facts
     if units < SMALL:
@@ -82,15 +83,10 @@ def _bounds(data: Data, aim: Aim) -> list:
     if data.columns[aim.name].spec.detail == "censored":
         out.append(found(data, "LOOK-CENSORED", "note", f"'{aim.name}' holds bounds such as 'greater than', not values",
                          columns=(aim.name,), source="reading"))
-    if len(np.unique(aim.values)) < 30:
-        return out
-    for word, end in (("largest", aim.values.max()), ("smallest", aim.values.min())):
-        at = aim.values == end
-        others = np.unique(aim.values[~at], return_counts=True)[1]
-        if at.mean() >= 0.03 and at.sum() >= 10 and at.sum() > 5 * np.median(others):
-            claim = f"{at.mean():.0%} of '{aim.name}' lie exactly at the {word} value: perhaps a limit of measurement"
-            out.append(found(data, "LOOK-CENSORED", "note", claim, rows=aim.rows[at], columns=(aim.name,),
-                             values={"share": float(at.mean()), "end": word}, source="target_shape"))
+    for word, at in piled(aim.values):
+        claim = f"{at.mean():.0%} of '{aim.name}' lie exactly at the {word} value: perhaps a limit of measurement"
+        out.append(found(data, "LOOK-CENSORED", "note", claim, rows=aim.rows[at], columns=(aim.name,),
+                         values={"share": float(at.mean()), "end": word}, source="target_shape"))
     return out
 
 

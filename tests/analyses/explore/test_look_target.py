@@ -261,9 +261,40 @@ def test_time_to_event():
     rng = np.random.default_rng(0)
     frame["survival_days"] = rng.gamma(2, 100, 600)
     roles = {"survival_days": "target", "y": "ignore"}
-    assert not of(look(make(frame, roles=roles), "survival_days"), "LOOK-EVENT")
-    frame["event"] = rng.choice(["yes", "no"], 600)
-    assert of(look(make(frame, roles=roles), "survival_days"), "LOOK-EVENT")
+    assert [f.grade for f in of(look(make(frame, roles=roles), "survival_days"), "LOOK-EVENT")] == ["note"]
+    frame["event"] = np.where(rng.random(600) < 0.7, "yes", "no")
+    looked = look(make(frame, roles=roles), "survival_days")
+    told = of(looked, "LOOK-EVENT")[0]
+    censored = int((frame["event"] == "no").sum())
+    assert told.grade == "block" and told.values["censored"] == censored and f"{censored} of 600" in told.claim
+    assert "event" in looked.exclude, "the indicator is recorded with the time: it cannot be an input"
+    roles = {"event": "target", "y": "ignore"}
+    looked = look(make(frame, roles=roles), "event")
+    assert of(looked, "LOOK-EVENT")[0].grade == "warn" and "survival_days" in looked.exclude
+
+
+@pytest.mark.parametrize("time, event, values, happened", [
+    ("time", "status", (1, 2), 2), ("os_months", "os_status", ("LIVING", "DECEASED"), "DECEASED"),
+    ("follow_up", "censored", (0, 1), 0), ("days_to_relapse", "relapse", (False, True), True), ("futime", "fustat", (0, 1), 1),
+])
+def test_which_value_is_the_event(time, event, values, happened):
+    frame, rng = clean_table(), np.random.default_rng(1)
+    had = rng.random(600) < 0.8
+    frame[time] = rng.permutation(600) + 0.5
+    frame[event] = np.where(had, np.array([happened] * 600, dtype=object),
+                            np.array([next(v for v in values if v != happened)] * 600, dtype=object))
+    looked = look(make(frame.infer_objects(), roles={time: "target", "y": "ignore"}), time)
+    told = of(looked, "LOOK-EVENT")[0]
+    assert told.values["censored"] == int((~had).sum()) and told.columns == (time, event)
+
+
+def test_times_without_follow_up_are_no_time_to_event():
+    frame, rng = clean_table(), np.random.default_rng(2)
+    frame["response_time_ms"] = rng.gamma(2, 100, 600)
+    frame["status"] = rng.choice(["a", "b"], 600)
+    assert not of(look(make(frame, roles={"response_time_ms": "target", "y": "ignore"}), "response_time_ms"), "LOOK-EVENT")
+    assert not of(look(make(frame.drop(columns="response_time_ms"), roles={"status": "target", "y": "ignore"}), "status"),
+                  "LOOK-EVENT")
 
 
 def test_two_targets_each_get_their_look():

@@ -1,0 +1,241 @@
+"""Are planted faults found, and is clean data left alone? (EVIDENCE 17: found with a lower bound of 0.90, alarms <= 5 %)
+
+    python benchmarks/trust/bench.py [--reps 200] [--minutes 30] [--only REGEX] [--rows 400] [--twins 200] [--table]
+
+Every planting draws a sub-sample of a real clean set (pools.py), plants one fault (plant_*.py) with its own seed, runs the
+checks that could find it over all rows, and is judged against the truth (_data.judge). Plantings go round the sets of a
+kind. Clean twins (twins.py) run the whole look with its split. Resumable: a cell of the table that
+`results/trust.json` holds is not run again. Beside LOOK-LABEL, cleanlab on the same plantings.
+"""
+
+from __future__ import annotations
+
+import os
+
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+import argparse
+import json
+import re
+import sys
+import time
+import warnings
+from collections import Counter
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Any
+
+sys.path[:0] = [str(Path(__file__).parent), str(Path(__file__).parents[1])]
+
+import numpy as np
+import plant_labels as labels
+from _data import judge, taken
+from _kit import load, measured
+from faults import CLASSES, FAULTS, Fault
+from pools import KINDS, Pool, pool
+from twins import TWINS
+
+from gnomon.analyses.explore import suspect_labels
+from gnomon.analyses.explore._kit import finite, gathered
+from gnomon.analyses.explore._lapses import out_of_fold
+from gnomon.analyses.explore._look import INPUT_CHECKS, check, without_targets
+from gnomon.data.table import Data
+from gnomon.rng import stream
+from gnomon.values import Finding
+
+
+def drawn(name: str, rows: int, rng: np.random.Generator) -> tuple[Pool, Data]:
+    """A sub-sample of a pool, its rows in random order (so that nothing is sorted before it is planted so)."""
+    one = pool(name)
+    return one, taken(one.data, rng.permutation(len(one.data))[:rows])
+
+
+def looked(data: Data, checks: Iterable[str], seed: int) -> tuple[Finding, ...]:
+    """The findings of these checks, look A blind to the target, look B on all rows with the groups look A found."""
+    blind, groups, parts = finite(without_targets(data))[0], {}, []
+    for key in checks:
+        if key in INPUT_CHECKS:
+            parts.append(check(key)(blind, seed=seed))
+            groups.update(parts[-1].groups)
+        else:
+            parts.append(check(key)(data, "target", np.arange(len(data)), groups=groups, seed=seed))
+    return (*data.findings, *gathered(parts).findings)
+
+
+def planted(fault: Fault, kind: str, strength: float, reps: int, rows: int) -> dict[str, Any]:
+    """One cell: how often found, with the Wilson lower bound, by half, and mean recall and precision of named rows."""
+    results, halves, names = [], [], fault.sets[kind]
+    for i in range(reps):
+        rng = stream(i, "trust", fault.name, kind, strength)
+        one, clean = drawn(names[i % len(names)], rows, rng)
+        try:
+            data, truth = fault.plant(clean, rng, strength)
+        except NotApplicable:
+            continue
+        after = looked(data, fault.checks, i)
+        hit = judge(after, truth)
+        if truth.rows and not hit["found"] and not fault.slow:  # rows the clean draw had named already do not count
+            hit = judge(after, truth, looked(clean, fault.checks, i))
+        hit["set"] = one.name
+        if fault.slow and truth.rows and kind in CLASSES and one.name in CLASSES[kind]:
+            hit["cleanlab"] = cleanlab_overlap(truth.rows)
+        results.append(hit)
+        halves.append(one.half)
+    return summary(results, halves)
+
+
+class NotApplicable(ValueError):
+    """The fault cannot be planted in this draw."""
+
+
+def summary(results: list[dict[str, Any]], halves: list[str]) -> dict[str, Any]:
+    found = np.array([r["found"] for r in results], dtype=bool)
+    half = np.array(halves)
+    row = {"plantings": len(found), "found": share(found), "lower": wilson(found), "code": share([r["code"] for r in results]),
+           "recall": share([r["recall"] for r in results]), "precision": share([r["precision"] for r in results if r["code"]]),
+           "grades": dict(Counter(r["grade"] for r in results if r["grade"])),
+           "by_half": {h: {"found": share(found[half == h]), "lower": wilson(found[half == h])} for h in sorted(set(halves))},
+           "by_set": {s: share([r["found"] for r in results if r["set"] == s]) for s in sorted({r["set"] for r in results})}}
+    beside = [r["cleanlab"] for r in results if "cleanlab" in r]
+    if beside:
+        row["cleanlab"] = {"recall": share([b[0] for b in beside]), "precision": share([b[1] for b in beside])}
+    return row
+
+
+def share(hits: Iterable[Any]) -> float | None:
+    hits = [float(h) for h in hits]
+    return round(float(np.mean(hits)), 3) if hits else None
+
+
+def wilson(hits: Iterable[Any], z: float = 1.96) -> float:
+    """Lower limit of the 95 % interval of a share (Wilson 1927)."""
+    hits = [float(h) for h in hits]
+    n, p = len(hits), float(np.mean(hits)) if len(hits) else 0.0
+    return round((p + z * z / 2 / n - z * np.sqrt(p * (1 - p) / n + z * z / 4 / n / n)) / (1 + z * z / n), 3) if n else 0.0
+
+
+def wilson_upper(hits: Iterable[Any]) -> float:
+    return round(1 - wilson([1 - float(h) for h in hits]), 3)
+
+
+LAST: dict[str, np.ndarray] = {}  # the out-of-fold probabilities that suspect_labels made last
+
+
+def remembering(view: np.ndarray, aim: Any, folds: np.ndarray, seed: int) -> np.ndarray:
+    LAST["proba"], LAST["labels"], LAST["rows"] = out_of_fold(view, aim, folds, seed), aim.values, aim.rows
+    return LAST["proba"]
+
+
+def cleanlab_overlap(truth: frozenset[int]) -> tuple[float, float]:
+    """(recall, precision) of cleanlab's find_label_issues on the very probabilities gnomon's check has just made."""
+    from cleanlab.filter import find_label_issues
+
+    proba = np.clip(LAST["proba"], 1e-9, None)
+    said = find_label_issues(LAST["labels"], proba / proba.sum(axis=1, keepdims=True), n_jobs=1,
+                             return_indices_ranked_by="self_confidence")
+    named = set(LAST["rows"][said].tolist())
+    return len(named & truth) / len(truth), len(named & truth) / max(len(named), 1)
+
+
+def alarms(kind: str, twin: str, reps: int, rows: int) -> dict[str, Any]:
+    """Share of clean twins with any warn or block over all codes, by whole_look with its own split."""
+    from gnomon.workflow.look import whole_look
+    from gnomon.workflow.options import Options
+
+    any_bad, codes, by_set = [], Counter(), {}
+    for i in range(reps):
+        rng = stream(i, "trust twins", kind, twin)
+        one, clean = drawn(KINDS[kind][i % len(KINDS[kind])], rows, rng)
+        seen = whole_look(TWINS[twin](clean, rng), Options(seed=i))
+        bad = {f.code for f in seen.findings if f.grade in ("warn", "block")}
+        any_bad.append(bool(bad))
+        codes.update(bad)
+        by_set.setdefault(one.name, []).append(bool(bad))
+    return {"twins": reps, "alarms": share(any_bad), "upper": wilson_upper(any_bad), "codes": dict(codes),
+            "by_set": {s: share(v) for s, v in by_set.items()}}
+
+
+def silence(kind: str, reps: int, rows: int) -> dict[str, Any]:
+    """No signal: how often shuffled targets are called so, and real ones not (a forest, five folds, no_signal)."""
+    from gnomon.analyses.explore._aim import aim_of, folds_of
+    from gnomon.analyses.explore._views import quick_view
+    from gnomon.analyses.validate.no_signal import no_signal
+    from gnomon.tasks._task import Prediction
+    from gnomon.tasks.classify import classify
+    from gnomon.tasks.regress import regress
+
+    quiet, heard = [], []
+    for i in range(reps):
+        rng = stream(i, "trust silence", kind)
+        _, clean = drawn(KINDS[kind][i % len(KINDS[kind])], rows, rng)
+        for shuffled, out in ((True, quiet), (False, heard)):
+            data = labels.no_signal(clean, rng, 0)[0] if shuffled else clean
+            aim = aim_of(data, "target", np.arange(len(data)))
+            folds = folds_of(len(aim), i, "silence")
+            guess = out_of_fold(quick_view(data, aim.rows, inputs=data.inputs), aim, folds, i)
+            if aim.classes:
+                task = classify("target", aim.classes, metric="log_loss")
+                floor = np.zeros_like(guess)
+                for fold in range(5):
+                    known = np.bincount(aim.values[folds != fold], minlength=guess.shape[1])
+                    floor[folds == fold] = known / known.sum()
+                ours, base = Prediction(guess.argmax(1), guess), Prediction(floor.argmax(1), floor)
+            else:
+                task, floor = regress("target", metric="rmse"), np.zeros_like(guess)
+                for fold in range(5):
+                    floor[folds == fold] = aim.values[folds != fold].mean()
+                ours, base = Prediction(value=guess), Prediction(value=floor)
+            said = no_signal(task, [task.measure(ours, aim.values)], task.measure(base, aim.values), None, seed=i)
+            out.append(said.signal)
+    return {"plantings": reps, "found": share([not s for s in quiet]), "lower": wilson([not s for s in quiet]),
+            "heard": share(heard)}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--reps", type=int, default=200)
+    parser.add_argument("--slow", type=int, default=200, help="plantings of a fault that needs models")
+    parser.add_argument("--twins", type=int, default=200)
+    parser.add_argument("--rows", type=int, default=400)
+    parser.add_argument("--minutes", type=float, default=60.0)
+    parser.add_argument("--only", default="")
+    parser.add_argument("--out", default="trust", help="name of the result file")
+    parser.add_argument("--table", action="store_true", help="print what is there, run nothing")
+    args = parser.parse_args()
+    warnings.simplefilter("ignore")
+    suspect_labels.out_of_fold = remembering  # cleanlab is asked with the same probabilities
+    end = time.monotonic() + 60 * (0 if args.table else args.minutes)
+    for key, do in jobs(args):
+        if re.search(args.only, f"{key['fault']} {key['kind']}") and time.monotonic() < end:
+            print(line(measured(args.out, key, do)), flush=True)
+    if args.table:
+        print("\n".join(line(row) for row in load(args.out)["rows"]))
+
+
+def jobs(args: argparse.Namespace) -> Iterable[tuple[dict[str, Any], Callable[[], dict[str, Any]]]]:
+    for fault in FAULTS:
+        for kind in fault.sets:
+            for strength in fault.strengths:
+                reps = args.slow if fault.slow else args.reps
+                key = {"fault": fault.name, "kind": kind, "strength": strength, "reps": reps,
+                       "sets": list(fault.sets[kind])}
+                yield key, lambda f=fault, k=kind, s=strength, n=reps: planted(f, k, s, n, args.rows)
+    for kind in KINDS:
+        for twin in TWINS:
+            key = {"fault": "clean", "kind": kind, "strength": twin, "reps": args.twins}
+            yield key, lambda k=kind, t=twin: alarms(k, t, args.twins, args.rows)
+        key = {"fault": "labels.no_signal", "kind": kind, "strength": 0, "reps": args.slow}
+        yield key, lambda k=kind: silence(k, args.slow, args.rows)
+
+
+def line(row: dict[str, Any]) -> str:
+    head = f"{row['fault']:24s} {row['kind']:9s} {row['strength']!s:9s}"
+    if "alarms" in row:
+        return f"{head} alarms {row['alarms']:.3f} (up to {row['upper']:.3f}) of {row['twins']} {row['codes']} {row['by_set']}"
+    bar = "ok " if row["lower"] >= 0.9 else "LOW"
+    rest = json.dumps({k: row[k] for k in ("code", "recall", "precision", "by_set", "cleanlab", "heard") if k in row})
+    return f"{head} {bar} found {row['found']:.3f} (from {row['lower']:.3f}) of {row['plantings']} {rest}"
+
+
+if __name__ == "__main__":
+    main()

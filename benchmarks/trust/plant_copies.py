@@ -1,0 +1,106 @@
+"""Copies: the same specimen twice, almost twice, measured again, or with another answer."""
+
+from __future__ import annotations
+
+import numpy as np
+from _data import Truth, fine_columns, is_classes, repeated, specimen, values_of, with_values
+
+from gnomon.data.table import Data
+
+COUNT = 10  # specimens copied
+
+
+def chosen(data: Data, rng: np.random.Generator, count: int = COUNT) -> tuple[np.ndarray, np.ndarray]:
+    """(rows copied, places of the copies at the end)."""
+    return np.sort(rng.choice(len(data), count, replace=False)), len(data) + np.arange(count)
+
+
+def exact(data: Data, rng: np.random.Generator, strength: float) -> tuple[Data, Truth]:
+    """strength: how many copies."""
+    rows, copies = chosen(data, rng, int(strength))
+    return repeated(data, rows), Truth(("LOOK-DUPLICATE",), frozenset([*rows.tolist(), *copies.tolist()]))
+
+
+def rewritten(data: Data, rng: np.random.Generator, strength: float) -> tuple[Data, Truth]:
+    """A molecule written from another atom: the same structure in another text."""
+    from rdkit import Chem
+
+    rows, copies = chosen(data, rng)
+    data = repeated(data, rows)
+    name, texts = specimen(data), values_of(data, specimen(data))
+    for i in copies:
+        molecule = Chem.MolFromSmiles(texts[i])
+        texts[i] = Chem.MolToSmiles(molecule, rootedAtAtom=int(rng.integers(molecule.GetNumAtoms())), canonical=False)
+    return with_values(data, name, texts), Truth(("LOOK-DUPLICATE",), frozenset([*rows.tolist(), *copies.tolist()]))
+
+
+def near(data: Data, rng: np.random.Generator, strength: float) -> tuple[Data, Truth]:
+    """strength 0..1: how far the copy strays. Numbers: noise in that share of a spread. Images: brightness and pixel
+    noise. Sequences and texts: that share of letters or words replaced. Molecules: a salt beside (the rest unchanged)."""
+    rows = np.sort(rng.choice(long_enough(data), COUNT, replace=False))
+    copies = len(data) + np.arange(COUNT)
+    data, name = repeated(data, rows), specimen(data)
+    truth = Truth(("LOOK-NEAR-DUPLICATE",), frozenset([*rows.tolist(), *copies.tolist()]))
+    if not name:
+        for n in fine_columns(data):
+            values = values_of(data, n)
+            values[copies] += strength * np.nanstd(values) * rng.normal(size=len(copies))
+            data = with_values(data, n, values)
+        return data, truth
+    values = values_of(data, name)
+    if data.kind(name) == "image":
+        pixels = values[copies].astype(float)
+        pixels = pixels * (1 + strength * rng.choice([-1, 1], (len(copies), 1, 1, 1))) + 255 * strength / 4 * rng.normal(
+            size=pixels.shape)
+        values[copies] = np.clip(np.round(pixels), 0, 255).astype(values.dtype)
+        return with_values(data, name, values), truth
+    for i in copies:
+        values[i] = altered(values[i], data.kind(name), rng, strength)
+    return with_values(data, name, values), truth
+
+
+def long_enough(data: Data) -> np.ndarray:
+    """Rows in which one changed letter or word is less than a tenth."""
+    name = specimen(data)
+    if data.kind(name) not in ("text", "sequence") if name else True:
+        return np.arange(len(data))
+    words = data.kind(name) == "text"
+    return np.flatnonzero([len(v.split() if words else v) > 10 for v in values_of(data, name)])
+
+
+def altered(value: str, kind: str, rng: np.random.Generator, strength: float) -> str:
+    if kind == "molecule":
+        return value + "." + str(rng.choice(["Cl", "[Na+].[Cl-]", "O", "Br"]))
+    parts = value.split() if kind == "text" else list(value)
+    letters = parts if kind == "text" else sorted(set(value))
+    for place in rng.choice(len(parts), max(1, round(strength * len(parts))), replace=False):
+        parts[place] = str(rng.choice([c for c in letters if c != parts[place]] or letters))
+    return " ".join(parts) if kind == "text" else "".join(parts)
+
+
+def again(data: Data, rng: np.random.Generator, strength: float) -> tuple[Data, Truth]:
+    """Measured again: the target of the copies is drawn anew around the first, `strength` spreads away."""
+    rows, copies = chosen(data, rng)
+    data = repeated(data, rows)
+    if not is_classes(data):
+        values = values_of(data, "target")
+        values[copies] += strength * values.std() * rng.normal(size=len(copies))
+        data = with_values(data, "target", values)
+    return data, Truth(("LOOK-REPLICATE",), frozenset([*rows.tolist(), *copies.tolist()]))
+
+
+def conflict(data: Data, rng: np.random.Generator, strength: float) -> tuple[Data, Truth]:
+    """Copies of which every second has another answer: another class, or a target `strength` spreads away; the others
+    repeat theirs to a fiftieth of a spread."""
+    rows, copies = chosen(data, rng)
+    data = repeated(data, rows)
+    values, wrong = values_of(data, "target"), np.arange(len(copies)) % 2 == 0
+    if is_classes(data):
+        values[copies[wrong]] = (values[copies[wrong]] + rng.integers(1, values.max() + 1, wrong.sum())) % (
+            values.max() + 1)
+    else:
+        spread = float(np.std(values))
+        values[copies] += 0.02 * spread * rng.normal(size=len(copies))
+        values[copies[wrong]] += strength * spread * rng.choice([-1, 1], wrong.sum())
+    return with_values(data, "target", values), Truth(
+        ("LOOK-CONFLICT",), frozenset([*rows[wrong].tolist(), *copies[wrong].tolist()]))

@@ -1,0 +1,62 @@
+"""Values: codes for missing, limits of measurement, two units, slipped points, gaps that know the answer."""
+
+from __future__ import annotations
+
+import numpy as np
+from _data import Truth, fine_columns, is_classes, values_of, with_column, with_values
+
+from gnomon.data.table import Data
+
+
+def picked(data: Data, rng: np.random.Generator, positive: bool = False) -> str:
+    """A fine number column by lot; positive: one whose values all are. "" when there is none."""
+    names = [n for n in fine_columns(data, 50) if not positive or np.nanmin(values_of(data, n)) > 0]
+    return str(rng.choice(names)) if names else ""
+
+
+def sentinel(data: Data, rng: np.random.Generator, strength: float) -> tuple[Data, Truth]:
+    """3 % of a column written as a code: strength 0: -999, 1: 9999, 2: -1 in a positive column, 3: 0 in a column whose
+    least value is above a spread from zero."""
+    name = picked(data, rng, positive=strength >= 2)
+    values = values_of(data, name)
+    rows = np.sort(rng.choice(len(values), 12, replace=False))
+    values[rows] = (-999.0, 9999.0, -1.0, 0.0)[int(strength)]
+    return with_values(data, name, values), Truth(("LOOK-MISSING",), frozenset(rows.tolist()), (name,), least="warn")
+
+
+def clipped(data: Data, rng: np.random.Generator, strength: float) -> tuple[Data, Truth]:
+    """The lowest share `strength` of an input written as the limit of detection."""
+    name = picked(data, rng)
+    values = values_of(data, name)
+    bound = float(np.quantile(values, strength))
+    return with_values(data, name, np.maximum(values, bound)), Truth(
+        ("LOOK-CENSORED",), frozenset(np.flatnonzero(values <= bound).tolist()), (name,))
+
+
+def units(data: Data, rng: np.random.Generator, strength: float) -> tuple[Data, Truth]:
+    """5 % of a positive column multiplied by `strength`."""
+    name = picked(data, rng, positive=True)
+    values = values_of(data, name)
+    rows = np.sort(rng.choice(len(values), max(4, len(values) // 20), replace=False))
+    values[rows] *= strength
+    return with_values(data, name, values), Truth(("LOOK-UNITS",), frozenset(rows.tolist()), (name,))
+
+
+def slipped(data: Data, rng: np.random.Generator, strength: float) -> tuple[Data, Truth]:
+    """Three values moved `strength` spreads beyond the far end of their column."""
+    name = picked(data, rng)
+    values = values_of(data, name)
+    rows = np.sort(rng.choice(len(values), 3, replace=False))
+    values[rows] = np.nanmax(values) + strength * np.nanstd(values) * rng.uniform(1, 1.2, 3)
+    return with_values(data, name, values), Truth(("LOOK-OUTLIER",), frozenset(rows.tolist()), (name,))
+
+
+def gaps_tell(data: Data, rng: np.random.Generator, strength: float) -> tuple[Data, Truth]:
+    """A fifth of a column missing, in one half of the targets more often: shares 0.2 + and - strength / 2. Beside it two
+    columns whose gaps are chance. In pictures, molecules, texts: a column of numbers added."""
+    y = values_of(data, "target").astype(float)
+    high = y == np.bincount(y.astype(int)).argmax() if is_classes(data) else y > np.median(y)
+    for name, tilt in (("x17", strength), ("x18", 0.0), ("x19", 0.0)):
+        gone = rng.random(len(y)) < np.clip(0.25 + np.where(high, tilt / 2, -tilt / 2), 0, 1)
+        data = with_column(data, name, np.where(gone, np.nan, rng.normal(size=len(y))))
+    return data, Truth(("LOOK-MISSING-INFORMATIVE",), columns=("x17",), least="warn")

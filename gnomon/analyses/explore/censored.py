@@ -1,0 +1,63 @@
+"""Inputs cut off at a limit of measurement."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from gnomon.analyses.explore._kit import Looked, found, ran, sample, sampled_note
+from gnomon.analyses.explore.missing_values import missing_code
+from gnomon.card import Card
+from gnomon.data.table import Data
+
+CARD = Card(
+    name="Values at a limit",
+    gist="Finds continuous columns in which many values are exactly the smallest or the largest one.",
+    use_when="Measured concentrations, doses and times: below or above the limit the instrument wrote the limit.",
+    avoid_when="Zero means none at all (a component left out): the note then says what is known anyway.",
+    paper="Helsel 2006, Fabricating data: how substituting values for nondetects can ruin results, Chemosphere 65:2434",
+    survey=("P1",),
+    reads=("number",),
+    cost="seconds",
+)
+LEVELS, SHARE, FEWEST = 30, 0.03, 10  # a continuous column; the share and the number of rows at the limit
+TIMES = 5  # how many times commoner the limit is than the other values
+
+
+def censored(data: Data, *, seed: int = 0, seconds: float = 15.0) -> Looked:
+    """LOOK-CENSORED as a note for number inputs that pile up at an end, or were read from bounds such as `<0.1`."""
+    rows = sample(np.arange(len(data)), int(20000 * seconds), seed, "censored")
+    findings = []
+    for name in data.of_kind("number"):
+        column = data.columns[name]
+        if column.spec.shape:
+            continue
+        if column.spec.detail == "censored":
+            findings.append(found(data, "LOOK-CENSORED", "note", f"'{name}' holds bounds such as 'greater than', not "
+                                  "values", columns=(name,), source="reading"))
+        values = column.take(rows)
+        code = missing_code(values)
+        for word, at in piled(values if code is None else np.where(values == code, np.nan, values)):
+            claim = f"{at.mean():.0%} of '{name}' lie exactly at the {word} value: a limit of measurement, or none at all"
+            findings.append(found(data, "LOOK-CENSORED", "note", claim + sampled_note(len(rows), len(data)),
+                                  rows=rows[at], columns=(name,), values={"share": float(at.mean()), "end": word},
+                                  source="censored"))
+    smallest = f"{SHARE:.0%} of values, {FEWEST} at least, at the smallest or largest of {LEVELS} levels or more"
+    return Looked(tuple(findings), (ran("LOOK-CENSORED", smallest + sampled_note(len(rows), len(data))),))
+
+
+def piled(values: np.ndarray) -> list[tuple[str, np.ndarray]]:
+    """("smallest" or "largest", which values) where a continuous column piles up at its end.
+
+    A law with a density gives no ties, and rounding gives all values near an end like counts: a pile at the very end,
+    many times the usual count of a value, is made by a limit.
+    """
+    known = values[~np.isnan(values)]
+    levels, counts = np.unique(known, return_counts=True)
+    if len(levels) < LEVELS:
+        return []
+    out = []
+    for word, place in (("smallest", 0), ("largest", -1)):
+        others = np.delete(counts, place)
+        if counts[place] >= max(FEWEST, SHARE * len(known)) and counts[place] > TIMES * np.median(others):
+            out.append((word, values == levels[place]))
+    return out

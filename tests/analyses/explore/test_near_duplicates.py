@@ -1,0 +1,74 @@
+"""Near copies: where the limit of identity lies, and that density alone calls nothing a copy."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+sys.path.insert(0, str(Path(__file__).parent))
+from making import make
+
+from gnomon.analyses.explore._neighbours import dimension, nearest
+from gnomon.analyses.explore.near_duplicates import least_shared, near_duplicates
+
+
+@pytest.mark.parametrize("d", [3, 6, 12])
+def test_dimension_of_normal_clouds(d):
+    """Known answer: a cloud in d dimensions; copies of a fifth or a third of the rows at most halve it."""
+    rng = np.random.default_rng(d)
+    cloud = rng.normal(size=(800, d)).astype(np.float32)
+    plain = dimension(nearest(cloud)[0])
+    assert 0.6 * d < plain < 1.3 * d
+    copied = np.concatenate([cloud, cloud[:90] + 1e-4 * rng.normal(size=(90, d)).astype(np.float32)])
+    assert 0.35 * plain <= dimension(nearest(copied)[0]) <= 1.1 * plain
+    third = np.concatenate([cloud, cloud[:150] + 1e-4 * rng.normal(size=(150, d)).astype(np.float32)])
+    assert dimension(nearest(third)[0]) >= 0.35 * plain
+
+
+@pytest.mark.parametrize("shape", ["normal", "heavy", "two densities"])
+def test_clean_clouds_hold_no_near_copies(shape):
+    rng = np.random.default_rng(3)
+    alarms = 0
+    for _ in range(20):
+        x = rng.standard_t(3, (400, 8)) if shape == "heavy" else rng.normal(size=(400, 8))
+        if shape == "two densities":
+            x[:200] *= 0.1
+        alarms += bool(near_duplicates(make(pd.DataFrame(x).add_prefix("x"))).findings)
+    assert alarms <= 1
+
+
+def test_rows_copied_with_noise_are_named():
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(400, 8))
+    rows = rng.choice(400, 10, replace=False)
+    both = np.concatenate([x, x[rows] + 0.02 * rng.normal(size=(10, 8))])
+    looked = near_duplicates(make(pd.DataFrame(both).add_prefix("x")))
+    assert set(looked.findings[0].rows) == {*rows.tolist(), *range(400, 410)} and looked.findings[0].grade == "warn"
+
+
+@pytest.mark.parametrize(("detail", "letters"), [("DNA", "ACGT"), ("protein", "ACDEFGHIKLMNPQRSTVWY")])
+def test_identity_of_95_percent_is_near_and_of_60_is_not(detail, letters):
+    rng = np.random.default_rng(1)
+    texts = [list(rng.choice(list(letters), 120)) for _ in range(80)]
+
+    def changed(text, share):
+        return [str(rng.choice([c for c in letters if c != t])) if rng.random() < share else t for t in text]
+
+    for share, found in ((0.05, True), (0.4, False)):
+        rows = texts + [changed(t, share) for t in texts[:8]]
+        data = make({"s": ["".join(r) for r in rows]}, kinds={"s": "sequence"}, details={"s": detail})
+        looked = near_duplicates(data)
+        assert [f.code for f in looked.findings] == (["LOOK-NEAR-DUPLICATE"] if found else [])
+        if found:
+            assert set(range(80, 88)) <= set(looked.findings[0].rows)
+
+
+def test_least_shared_follows_the_law_of_pieces():
+    """J = q^k / (2 - q^k) less two standard errors of 120 places, and not below the limit of relatives."""
+    whole = 0.9**2 / (2 - 0.9**2)
+    assert least_shared(2) == pytest.approx(whole - 2 * (whole * (1 - whole) / 120) ** 0.5)
+    assert least_shared(6) == 0.35
