@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -24,6 +24,9 @@ class Parts:
     test: sealed rows, empty under cross-validation without a sealed part.
     units: (n,) int64, the independent unit of each row (patient, plate, scaffold family, duplicate cluster ...).
     estimator: "holdout" when `test` judges, else "repeated_cv" (headline BBC-corrected).
+    unlabelled: rows whose target is not known: for methods that learn from inputs alone, never for supervised ones.
+    folds_by: the policy the folds follow where it is another than `policy`, as beside an external test set.
+    test_hash: content of the external test set, by which its openings are counted; "" without one.
     """
 
     folds: tuple[Fold, ...]
@@ -35,6 +38,14 @@ class Parts:
     scope: str  # "new patients from the same hospitals; new site, later time: not tested"
     assumes: str
     estimator: str
+    unlabelled: np.ndarray = field(default_factory=lambda: np.empty(0, dtype=np.int64))
+    folds_by: str = ""
+    test_hash: str = ""
+
+    @property
+    def fold_policy(self) -> str:
+        """The policy that parted training from validation rows."""
+        return self.folds_by or self.policy
 
     @property
     def develop(self) -> np.ndarray:

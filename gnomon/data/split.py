@@ -21,7 +21,7 @@ from gnomon.rng import stream
 
 CROSS_VALIDATE_BELOW = 1000  # units: no sealed part below this (EVIDENCE 7)
 HOLDOUT_FROM = 4000  # units: one validation part instead of folds from this on
-HOLDOUT_COSTLY = 1000  # the same for images and texts, where training every model five times is dear
+HOLDOUT_COSTLY = 1000  # the same for images, where training every model five times is dear
 PILOT_BELOW = 50  # units: leave one unit out, no claims of superiority
 FOLDS = 5
 POLICIES = ("random", "stratified", "group", "time", "scaffold", "cluster", "cold", "column", "rows")
@@ -97,26 +97,34 @@ def join_units(*codes: np.ndarray) -> np.ndarray:
 
 
 def split_rows(data: Data, policy: Policy, groups: Mapping[str, object], labels: np.ndarray | None,
-               usable: np.ndarray, *, seed: int = 0, repeats: int = 1) -> Parts:
+               usable: np.ndarray, *, seed: int = 0, repeats: int = 1, seal: bool = True) -> Parts:
     """The parts of `data` under `policy`.
 
     groups: name -> Grouping (codes (n,), kind, because) as looking found them; duplicates always stay together.
     labels: class codes (n,) to balance parts by, or None. usable: rows with a target, sorted.
+    seal: keep a part of many rows for the end; False where rows of another source judge.
     """
+    parts = _split(data, policy, groups, labels, usable, seed, repeats, seal)
+    return replace(parts, unlabelled=np.setdiff1d(np.arange(len(data)), usable))
+
+
+def _split(data: Data, policy: Policy, groups: Mapping[str, object], labels: np.ndarray | None, usable: np.ndarray,
+           seed: int, repeats: int, seal: bool) -> Parts:
     ties = [g.codes for g in groups.values() if getattr(g, "kind", "") == "duplicate"]  # type: ignore[attr-defined]
     if policy.name in ("column", "rows"):
-        return _given(data, policy, ties, labels, usable, seed)
-    own, unit = _own_codes(data, policy, groups)
+        return _given(data, policy, ties, labels, usable, seed, seal)
+    unit = {"group": policy.column, "cold": policy.column, "scaffold": "scaffold", "cluster": "cluster"}.get(policy.name, "row")
+    own = own_codes(data, policy, groups)
     units = join_units(np.arange(len(data)), *ties, *own)
     if policy.name == "time":
-        return _by_time(data, policy, units, usable)
+        return _by_time(data, policy, units, usable, seal)
     count = len(np.unique(units[usable]))
     if count < 2:
         raise InputError("E-SPLIT-ONE-UNIT", f"splitting by {policy} leaves one unit: every row belongs together",
                          do="choose another policy with --split, or add data of other units")
     rng = stream(data.hash, "sealed", str(policy))
     sealed = np.array([], dtype=np.int64)
-    if count >= CROSS_VALIDATE_BELOW:
+    if seal and count >= CROSS_VALIDATE_BELOW:
         share = max(0.1, min(0.2, 150 / count))
         sealed = _pick(units, usable, labels, share, rng, large_to_train=policy.name in ("scaffold", "cluster"))
     develop = np.setdiff1d(usable, sealed)
@@ -126,21 +134,21 @@ def split_rows(data: Data, policy: Policy, groups: Mapping[str, object], labels:
                  "holdout" if len(sealed) else "repeated_cv")
 
 
-def _own_codes(data: Data, policy: Policy, groups: Mapping[str, object]) -> tuple[list[np.ndarray], str]:
-    """The codes a policy ties rows by, and the word for one unit."""
+def own_codes(data: Data, policy: Policy, groups: Mapping[str, object], *, strict: bool = True) -> list[np.ndarray]:
+    """The codes a policy ties rows by. strict: a column that is nowhere is an error, else nothing ties."""
     from gnomon.data.table import codes
 
     if policy.name in ("group", "cold"):
         found = groups.get(policy.column)
         if policy.column in data.columns:
-            return [codes(data.columns[policy.column])], policy.column
-        if found is None:
+            return [codes(data.columns[policy.column])]
+        if found is None and strict:
             raise InputError("E-SPLIT-COLUMN", f"the split policy names the column '{policy.column}', which is absent",
                              do=f"columns: {', '.join(list(data.columns)[:12])}")
-        return [found.codes], policy.column  # type: ignore[attr-defined]
+        return [] if found is None else [found.codes]  # type: ignore[attr-defined]
     if policy.name in ("scaffold", "cluster"):
-        return [g.codes for g in groups.values() if g.kind == policy.name], policy.name  # type: ignore[attr-defined]
-    return [], "row"
+        return [g.codes for g in groups.values() if g.kind == policy.name]  # type: ignore[attr-defined]
+    return []
 
 
 def _pick(units: np.ndarray, rows: np.ndarray, labels: np.ndarray | None, share: float, rng: np.random.Generator,
@@ -200,7 +208,7 @@ def _folds(data: Data, units: np.ndarray, develop: np.ndarray, labels: np.ndarra
            repeats: int) -> tuple[Fold, ...]:
     """One fold (holdout) for many units, else K folds times `repeats`."""
     count = len(np.unique(units[develop]))
-    if count >= (HOLDOUT_COSTLY if data.of_kind("image", "text") else HOLDOUT_FROM):
+    if count >= (HOLDOUT_COSTLY if data.of_kind("image") else HOLDOUT_FROM):
         share = max(0.1, min(0.2, 400 / count))
         valid = _pick(units, develop, labels, share, stream(seed, "valid", str(policy)))
         return (Fold(np.setdiff1d(develop, valid), valid),)
@@ -212,7 +220,7 @@ def _folds(data: Data, units: np.ndarray, develop: np.ndarray, labels: np.ndarra
     return tuple(folds)
 
 
-def _by_time(data: Data, policy: Policy, units: np.ndarray, usable: np.ndarray) -> Parts:
+def _by_time(data: Data, policy: Policy, units: np.ndarray, usable: np.ndarray, seal: bool) -> Parts:
     """Past trains, future judges: the last part is sealed when there are enough rows, else rolling origins."""
     column = data.columns.get(policy.column)
     if column is None or column.spec.kind not in ("date", "number"):
@@ -223,19 +231,21 @@ def _by_time(data: Data, policy: Policy, units: np.ndarray, usable: np.ndarray) 
     n = len(order)
     scope, assumes = _words(policy, "row")
     if n >= CROSS_VALIDATE_BELOW:
-        a, b = int(n * 0.8), int(n * 0.9)
+        a, b = int(n * 0.8), int(n * 0.9) if seal else n
         folds: tuple[Fold, ...] = (Fold(order[:a], order[a:b]),)
-        return Parts(folds, order[b:], units, "row", str(policy), policy.because, scope, assumes, "holdout")
+        kind = "holdout" if seal else "repeated_cv"
+        return Parts(folds, order[b:], units, "row", str(policy), policy.because, scope, assumes, kind)
     edges = np.linspace(n // 3, n, FOLDS + 1).astype(int)
     folds = tuple(Fold(order[:a], order[a:b]) for a, b in pairwise(edges) if b > a)
     return Parts(folds, order[:0], units, "row", str(policy), policy.because, scope, assumes, "repeated_cv")
 
 
 def _given(data: Data, policy: Policy, ties: list[np.ndarray], labels: np.ndarray | None, usable: np.ndarray,
-           seed: int) -> Parts:
-    """Parts named by a column or by a JSON file {"train": [...], "valid": [...], "test": [...]}."""
+           seed: int, seal: bool) -> Parts:
+    """Parts named by a column or by a JSON file {"train": [...], "valid": [...], "test": [...]}; rows named test neither
+    train nor judge where another source is the test."""
     train, valid, test = _from_file(data, policy) if policy.name == "rows" else _from_column(data, policy)
-    train, valid, test = (np.intersect1d(rows, usable) for rows in (train, valid, test))
+    train, valid, test = (np.intersect1d(rows, usable) for rows in (train, valid, test if seal else test[:0]))
     if not len(train):
         raise InputError("E-SPLIT-EMPTY", f"the split {policy} leaves no training row with a target",
                          do="check the values of the split column or file")

@@ -160,6 +160,7 @@ class Data:
     items: the file of each row, relative to the input folder in sorted POSIX order, when rows are files; else ().
     findings: what reading found (LOOK-CORRUPT, LOOK-KIND).
     sampled: "" or a sentence stating which sample of a larger input this is.
+    source_rows: rows of the input as read, before any was dropped; 0 when unknown.
     origin: column -> the name as read, when it had to be changed.
     """
 
@@ -171,6 +172,7 @@ class Data:
     findings: tuple[Finding, ...] = ()
     sampled: str = ""
     kinds_because: Mapping[str, str] = field(default_factory=dict)
+    source_rows: int = 0
 
     def __len__(self) -> int:
         return len(self.position)

@@ -78,6 +78,7 @@ def assemble(raw: Raw, *, target: tuple[str, ...], roles: Mapping[str, str], kin
         findings=(*raw.findings, *_kind_notes(guesses), *(f for b in built.values() for f in b.findings)),
         sampled=raw.sampled,
         kinds_because={n: g.because for n, g in guesses.items()},
+        source_rows=int(raw.position.max(initial=-1)) + 1,
     )
     return blocks(without_bad(data, _bad_rows(raw, built, data)))
 

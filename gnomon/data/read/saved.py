@@ -81,6 +81,7 @@ def read_like(
         tuple(findings),
         raw.sampled,
         {c["name"]: c["kind_because"] for c in wanted},
+        int(raw.position.max(initial=-1)) + 1,
     )
     return without_bad(data, {**_empty(data), **bad}), messages
 
@@ -103,7 +104,7 @@ def _matched(wanted: list[Mapping[str, Any]], raw: Raw) -> tuple[dict[str, str],
     spare = [n for n in raw.columns if n not in found]
     messages = []
     for name in [n for n in names if n not in found]:
-        same = [s for s in spare if words(s) == words(name) and words(s)]
+        same = [s for s in spare if "".join(words(s)) == "".join(words(name)) and words(s)]
         if len(same) == 1:
             found[name] = same[0]
             spare.remove(same[0])
@@ -189,6 +190,11 @@ def _one(form: Mapping[str, Any], raw: Raw, found: Mapping[str, str], messages: 
             messages.append(
                 f"column '{name}': {rows} rows have one of {len(unseen)} values the model has not seen "
                 f"({', '.join(map(repr, unseen[:3]))}); they count as missing"
+            )
+        elif unseen:
+            messages.append(
+                f"target '{name}': {rows} rows have one of {len(unseen)} classes the model has not seen "
+                f"({', '.join(map(repr, unseen[:3]))}); they count as rows without a target"
             )
         return replace(built, column=column)
     return replace(built, column=replace(built.column, spec=spec)) if kind in ("sequence", "number") else built

@@ -1,0 +1,117 @@
+"""What is examined once rows of another source were scored: the score without copies, and how the sources differ."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from gnomon.analyses.validate._shift_parts import moved_features, relation, target_moved
+from gnomon.analyses.validate.interval import interval
+from gnomon.analyses.validate.shift import shift, sources_finding
+from gnomon.data.table import missing
+from gnomon.rng import stream
+from gnomon.values import Finding, finding
+from gnomon.workflow.ledger import Ledger
+from gnomon.workflow.run import Bench
+from gnomon.workflow.verdict import Verdict, predict_rows
+
+MOST_ROWS = 3000  # of a side compared
+SMALLEST = "an area of 0.6 for telling the sources apart"
+
+
+def without_copies(bench: Bench, verdict: Verdict, copies: np.ndarray | None) -> Finding | None:
+    """VALID-TEST-COPIES: the score on the test rows whose input is not in training, beside the one on all."""
+    if copies is None or not len(copies):
+        return None
+    judged = verdict.recommended or verdict.chosen
+    keep = np.flatnonzero(~np.isin(verdict.rows, copies))
+    stats = verdict.stats[judged.recipe.hash]
+    whole = verdict.tests[judged.recipe.hash]
+    head = (f"{len(verdict.rows) - len(keep):,} of {len(verdict.rows):,} test rows stand in training too, or nearly; on all "
+            f"{judged.recipe.label} scores {whole.metric} {whole.value:.3g}")
+    if len(keep) < 3:
+        return finding("VALID-TEST-COPIES", "block", f"{head}: nothing new is left to judge by.", rows=[])
+    alone = interval(bench.task, stats.take(keep), bench.parts.units[verdict.rows][keep], unit=bench.parts.unit,
+                     seed=bench.seed)
+    limits = f" [{alone.low:.3g}, {alone.high:.3g}]" if alone.low is not None else ""
+    sign = 1 if bench.task.metric.higher_is_better else -1
+    outside = alone.low is not None and not alone.low <= whole.value <= alone.high
+    grade = "warn" if outside and sign * (whole.value - alone.value) > 0 else "note"
+    return finding("VALID-TEST-COPIES", grade, f"{head}, without them {alone.value:.3g}{limits} ({alone.n_rows:,} rows).",
+                   rows=bench.data.position[copies],
+                   values={"all": whole.value, "without_copies": alone.value, "low": alone.low, "high": alone.high,
+                           "level": alone.level, "n_rows": alone.n_rows, "n_units": alone.n_units, "copies": len(copies)})
+
+
+def changed_test(bench: Bench) -> Finding | None:
+    """VALID-TEST-CHANGED: this study scored another external test set before."""
+    if not bench.parts.test_hash:
+        return None
+    past = {e["data"] for e in Ledger(bench.folder / "ledger.jsonl").openings() if e.get("split") == "external"}
+    others = past - {bench.parts.test_hash}
+    if not others:
+        return None
+    count = "once" if len(others) == 1 else f"{len(others)} times"
+    return finding("VALID-TEST-CHANGED", "warn", "This study was judged before on an external test set of other content "
+                   f"({count}): if rows were changed or left out after their score was seen, it is no score of new data.",
+                   values={"test_sets_before": len(others)})
+
+
+def other_sources(bench: Bench, notes: Any, view: Any, rows: np.ndarray, x: np.ndarray, verdict: Verdict) -> None:
+    """VALID-SHIFT for the external test set, with its targets, and for the rows without target, without."""
+    if bench.parts.test_hash:
+        notes.add(notes.run("VALID-SHIFT", SMALLEST, lambda: _test_shift(bench, view, rows, x, verdict)))
+    extra = bench.parts.unlabelled
+    if len(extra) >= 20:
+        notes.add(notes.run("VALID-SHIFT", SMALLEST, lambda: _inputs_shift(bench, view, rows, x, extra)))
+
+
+def _sampled(rows: np.ndarray, seed: int) -> np.ndarray:
+    return np.sort(stream(seed, "other source").permutation(rows)[:MOST_ROWS])
+
+
+def _compared(bench: Bench, view: Any, rows: np.ndarray, x: np.ndarray, others: np.ndarray) -> tuple[Any, Any, Any, Any]:
+    """(shift, moved features, both sides on common axes, independent units a side)."""
+    from gnomon.workflow.examine import axes_pair
+
+    z = np.asarray(view.transform(bench.data, others), dtype=np.float32)
+    units = bench.parts.units
+    sides = axes_pair(x, z, bench.seed)
+    found = shift(*sides, units[rows], units[others], shared=True, seed=bench.seed)
+    counts = (len(np.unique(units[rows])), len(np.unique(units[others])))
+    names = [n if n == s else f"{s}: {n}" for n, s in zip(view.names, view.source, strict=True)]
+    there = [s for s in dict.fromkeys(view.source) if s in bench.data.columns and not _absent(bench, s, others)]
+    kept = [j for j, s in enumerate(view.source) if s in there or s not in bench.data.columns]
+    moved = moved_features(x[:, kept], z[:, kept], [names[j] for j in kept], counts)
+    return found, moved, sides, counts
+
+
+def _absent(bench: Bench, name: str, rows: np.ndarray) -> bool:
+    """Whether the other source lacks the column altogether, which was said when it was read."""
+    column = bench.data.columns[name]
+    return column.spec.kind != "image" and bool(missing(column, rows).all())
+
+
+def _inputs_shift(bench: Bench, view: Any, rows: np.ndarray, x: np.ndarray, extra: np.ndarray) -> Finding | None:
+    found, moved, _, _ = _compared(bench, view, rows, x, _sampled(extra, bench.seed))
+    return sources_finding(found, moved, None, None, what="rows without target")
+
+
+def _test_shift(bench: Bench, view: Any, rows: np.ndarray, x: np.ndarray, verdict: Verdict) -> Finding | None:
+    """Errors out of fold in training against errors on the test rows, by the model that is judged. The relation is tested
+    on test rows of new units only: those of units met in training are easier, whatever they mean."""
+    judged = verdict.recommended or verdict.chosen
+    scored = judged.members[0][1].rows
+    place = np.searchsorted(scored, rows)
+    mine = np.flatnonzero((place < len(scored)) & (scored[np.minimum(place, len(scored) - 1)] == rows))
+    test = _sampled(bench.parts.test, bench.seed)
+    found, moved, sides, counts = _compared(bench, view, rows, x, test)
+    truths = bench.task.truth(bench.data, rows[mine]), bench.task.truth(bench.data, test)
+    predictions = judged.oof.take(place[mine]), predict_rows(bench, judged, test)
+    target = target_moved(bench.task, *truths, predictions, counts)
+    units = bench.parts.units
+    new = np.flatnonzero(~np.isin(units[test], units[bench.parts.develop]))
+    same = relation(bench.task, (sides[0][mine], sides[1][new]), (truths[0], truths[1][new]),
+                    (predictions[0], predictions[1].take(new)), units[test[new]], seed=bench.seed)
+    return sources_finding(found, moved, target, same)
