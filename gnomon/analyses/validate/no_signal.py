@@ -29,7 +29,7 @@ CARD = Card(
 )
 LEVEL = 0.025  # one-sided: as strict as a 95 % interval that must exclude the floor
 POWER = 0.84  # normal quantile of 80 % power
-SHUFFLES = 499
+SHUFFLES, FLIPS = 499, 1999
 
 
 @dataclass(frozen=True)
@@ -45,8 +45,12 @@ class NoSignal:
 
 
 def no_signal(task: Any, stats: Stats | Sequence[Stats], floor_stats: Stats, units: np.ndarray | None, *,
-              seed: int = 0) -> NoSignal:
+              informed: bool = False, seed: int = 0) -> NoSignal:
     """Test the model's `stats` against the floor's on the same n rows, one-sided at 2.5 %.
+
+    informed: the floor knows something (a site's prevalence, the latest value): shuffled truth would take that from it and
+    leave the model's lead over it untested, so candidates and floor are compared by sign flips of their differences, the
+    same for every candidate and the best taken each time, so that selection is repeated.
 
     One Stats: a sealed part; Mann-Whitney for a two-class AUC, otherwise sign flips, of groups where rows have them.
     A list of Stats: out-of-fold statistics of every candidate that selection could have chosen; the best score is
@@ -61,6 +65,8 @@ def no_signal(task: Any, stats: Stats | Sequence[Stats], floor_stats: Stats, uni
     rng = stream(seed, "no_signal")
     if len(joint) < 3:
         return NoSignal(None, False, "none: fewer than 3 rows", None, "not checked: fewer than 3 rows have a label")
+    if informed and g >= NO_P:
+        return _flipped_best(task, candidates, floor, codes, g, rng)
     if not held_out or g < NO_P:
         return _shuffled(task, candidates, floor, codes, g, rng)
     if g == len(joint) and is_binary_auc(task, candidates[0]):
@@ -115,6 +121,29 @@ def _flipped(task: Any, stats: Stats, floor: Stats, codes: np.ndarray, g: int, r
     found = float(naive.full + _sign(task) * (norm.isf(LEVEL) + POWER) * error)
     return NoSignal(p, p < LEVEL, "group sign-flip" if g < len(codes) else "sign-flip", found,
                     _sentence(task, len(codes), g, found))
+
+
+def _flipped_best(task: Any, candidates: list[Stats], floor: Stats, codes: np.ndarray, g: int, rng: np.random.Generator
+                  ) -> NoSignal:
+    """The best candidate's lead over the floor against the best lead when units' leads change sign by chance."""
+    scores = [weighted(task, s, codes, g) for s in (*candidates, floor)]
+    without = left_out(scores, g, blocks=1000)
+    sign = _sign(task)
+    each = []
+    for score, less in zip(scores[:-1], without[:-1], strict=True):
+        lead, leads = sign * (score.full - scores[-1].full), sign * (less - without[-1])
+        if np.isfinite(lead) and np.isfinite(leads).all() and len(leads) >= NO_P:
+            each.append(pseudo_values(lead, leads))
+    if not each:
+        return NoSignal(None, False, "none: the score is not defined", None, "not checked: the score is not defined")
+    leads = np.stack(each)
+    flips = rng.choice([-1.0, 1.0], size=(FLIPS, leads.shape[1]))
+    null = (flips @ leads.T / leads.shape[1]).max(axis=1)
+    best = float(leads.mean(axis=1).max())
+    p = float((1 + (null >= best - 1e-12).sum()) / (FLIPS + 1))
+    found = float(scores[-1].full + sign * (np.quantile(null, 1 - LEVEL) + POWER * null.std()))
+    name = "sign-flip of the best lead" if g == len(codes) else "group sign-flip of the best lead"
+    return NoSignal(p, bool(p < LEVEL and best > 0), name, found, _sentence(task, len(codes), g, found))
 
 
 def _shuffled(task: Any, candidates: list[Stats], floor: Stats, codes: np.ndarray, g: int,

@@ -8,11 +8,12 @@ from typing import Any
 import numpy as np
 
 from gnomon.analyses.validate._bootstrap import jackknife_error, left_out
+from gnomon.analyses.validate._cheap import fit_predict
 from gnomon.analyses.validate._scores import Weighted, weighted
 from gnomon.analyses.validate._units import NO_INTERVAL, unit_codes
 from gnomon.card import Card
 from gnomon.rng import stream
-from gnomon.tasks._task import Prediction, Stats
+from gnomon.tasks._task import Stats
 
 CARD = Card(
     name="Optimism of a random split",
@@ -96,24 +97,11 @@ def _both(task: Any, x: Any, truth: np.ndarray, loose: list, strict: list, make:
         for train, held in folds:
             if len(held):
                 picked = rng.permutation(train)[:size]
-                parts.append(task.measure(_predict(task, make(), x, truth, picked, held), truth[held]))
+                parts.append(task.measure(fit_predict(task, make(), x, truth, picked, held), truth[held]))
                 rows.append(held)
         order = np.argsort(np.concatenate(rows), kind="stable")
         found.append(Stats({k: np.concatenate([p[k] for p in parts])[order] for k in parts[0].arrays}))
     return found[0], found[1]
-
-
-def _predict(task: Any, estimator: Any, x: Any, truth: np.ndarray, train: np.ndarray, held: np.ndarray) -> Prediction:
-    if task.name != "classify":
-        return Prediction(value=np.asarray(estimator.fit(x[train], truth[train]).predict(x[held]), dtype=float))
-    proba = np.zeros((len(held), len(task.out.categories)))
-    seen = np.unique(truth[train])
-    if len(seen) == 1:
-        proba[:, int(seen[0])] = 1.0
-    else:
-        estimator.fit(x[train], truth[train])
-        proba[:, np.asarray(estimator.classes_).astype(int)] = estimator.predict_proba(x[held])
-    return Prediction(value=proba.argmax(axis=1), proba=proba)
 
 
 def _gap(task: Any, pairs: list[tuple[Stats, Stats]], codes: np.ndarray, g: int) -> dict[str, Any]:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
+from gnomon.analyses.validate._shift_parts import Moved, Relation, TargetMoved
 from gnomon.analyses.validate._units import unit_codes
 from gnomon.analyses.validate.interval import interval
 from gnomon.card import Card
@@ -17,13 +19,15 @@ CARD = Card(
     name="Domain classifier",
     gist="A small forest tries to tell training from test rows by their inputs; an AUC above 0.5 means a shift.",
     use_when="Test or new rows come from another site, time or source than the training rows.",
-    avoid_when="To show that there is no shift in what the inputs mean: without labels that cannot be seen.",
+    avoid_when="To show that the relation of inputs and target is the same: without targets that is not identifiable.",
     paper="Rabanser et al. 2019, arXiv:1810.11953; Lopez-Paz & Oquab 2017, arXiv:1610.06545",
     survey=("P7", "P8"),
     tasks=("classify", "regress", "several"),
     cost="seconds",
 )
 MOST_ROWS, FOLDS = 1500, 5
+UNKNOWN = ("The targets of these rows are not known, so whether inputs and target are still related in the same way (concept "
+           "shift) is not identifiable.")
 NOTED, WARNED = 0.60, 0.75  # lower limits of the AUC
 
 
@@ -41,20 +45,22 @@ class Shift:
 
 
 def shift(train: np.ndarray, test: np.ndarray, train_units: np.ndarray | None = None,
-          test_units: np.ndarray | None = None, *, seed: int = 0) -> Shift | None:
+          test_units: np.ndarray | None = None, *, shared: bool = False, seed: int = 0) -> Shift | None:
     """Tell `train` (n, d) from `test` (m, d) by a forest, cross-validated over whole units; at most 1,500 rows of each,
-    the two sides weighed alike. None where either side has fewer than 20 rows or 3 units."""
+    the two sides weighed alike. shared: equal units on the two sides are the same unit, else never. None where
+    either side has fewer than 20 rows or 3 units."""
     from sklearn.ensemble import RandomForestClassifier
 
     from gnomon.tasks.classify import classify
 
     rng = stream(seed, "shift")
-    sides = [_sample(m, u, rng) for m, u in ((train, train_units), (test, test_units))]
+    sides = [_sample(m, u, rng, named=shared) for m, u in ((train, train_units), (test, test_units))]
     if min(len(x) for x, _ in sides) < 20 or min(len(np.unique(u)) for _, u in sides) < 3:
         return None
     x = np.nan_to_num(np.concatenate([s[0] for s in sides]).astype(np.float32))
     side = np.repeat([0, 1], [len(s[0]) for s in sides])
-    codes = np.concatenate([sides[0][1], sides[1][1] + sides[0][1].max() + 1])
+    codes = unit_codes(np.concatenate([s[1] for s in sides]), len(x))[0] if shared else \
+        np.concatenate([sides[0][1], sides[1][1] + sides[0][1].max() + 1])
     proba, weight = np.empty(len(x)), np.zeros(x.shape[1])
     place = _even_folds(codes, side, rng)
     for k in range(FOLDS):
@@ -72,16 +78,20 @@ def shift(train: np.ndarray, test: np.ndarray, train_units: np.ndarray | None = 
     return Shift(e.value, e.low, e.high, tuple((int(i), float(weight[i])) for i in top), *(len(s[0]) for s in sides))
 
 
-def _sample(x: np.ndarray, units: np.ndarray | None, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+def _sample(x: np.ndarray, units: np.ndarray | None, rng: np.random.Generator, *, named: bool
+            ) -> tuple[np.ndarray, np.ndarray]:
+    """Some rows and their units: numbered from 0, or under their own numbers."""
     rows = np.sort(rng.permutation(len(x))[:MOST_ROWS])
+    if named and units is not None:
+        return x[rows], np.asarray(units)[rows]
     return x[rows], unit_codes(None if units is None else np.asarray(units)[rows], len(rows))[0]
 
 
 def _even_folds(codes: np.ndarray, side: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     """A fold for every row; units stay whole, each side's units are spread over all folds."""
     place = np.empty(codes.max() + 1, dtype=np.int64)
-    for s in (0, 1):
-        units = rng.permutation(np.unique(codes[side == s]))
+    for s in (0, 1):  # a unit on both sides keeps the fold it was given first
+        units = rng.permutation(np.setdiff1d(codes[side == s], codes[side < s]))
         place[units] = np.arange(len(units)) % FOLDS
     return place[codes]
 
@@ -99,3 +109,77 @@ def shift_finding(found: Shift | None, names: tuple[str, ...] = (), *, grouped: 
                    f"(AUC {found.auc:.2f} [{found.low:.2f}, {found.high:.2f}]; 0.5 would be no shift).{meant}",
                    columns=(column,) if column else (), values={"auc": found.auc, "low": found.low, "high": found.high},
                    source="Rabanser et al. 2019")
+
+
+def sources_finding(found: Shift | None, moved: Sequence[Moved], target: TargetMoved | None, relation: Relation | None, *,
+                    what: str = "test rows") -> Finding | None:
+    """VALID-SHIFT between the training rows and another source: inputs, target and their relation, each as far as it can
+    be told. target and relation are None where the other source has no targets (or several)."""
+    if found is None:
+        return None
+    known = target is not None or relation is not None
+    apart = found.low is not None and found.low >= NOTED
+    parts = [_inputs_words(found, moved, what, apart), _target_words(target, what) if target else "",
+             _relation_words(relation, bool(target and target.spread == 1)) if relation else UNKNOWN]
+    worse = relation is not None and relation.changed
+    grade = "warn" if worse or (found.low or 0) >= WARNED else "note" if apart or (target and target.beyond_chance) else "fine"
+    values = {"auc": found.auc, "low": found.low, "high": found.high, "training_rows": found.n_train, "rows": found.n_test,
+              "moved": [f"{m.name} ({m.difference:+.2f} sd)" for m in moved[:8]]}
+    if known and target:
+        values |= {"target_difference": target.difference, "target_difference_expected": target.expected}
+    if relation and relation.more and relation.lean:
+        values |= {"matched_rows": relation.n, "error_more": list(relation.more), "lean": list(relation.lean)}
+    return finding("VALID-SHIFT", grade, " ".join(p for p in parts if p), columns=tuple(m.name for m in moved[:5]),
+                   values=values, source="Rabanser et al. 2019; Moreno-Torres et al. 2012, Pattern Recognition 45")
+
+
+def _inputs_words(found: Shift, moved: Sequence[Moved], what: str, apart: bool) -> str:
+    limits = f" [{found.low:.2f}, {found.high:.2f}]" if found.low is not None else ""
+    area = f"AUC {found.auc:.2f}{limits}; 0.5 would be no shift"
+    if not apart:
+        one = f", though {_named(moved[:2])} moved" if moved else ""
+        return (f"The {what} cannot well be told from the training rows by their inputs ({area}){one}; not flagged is not "
+                "reliable.")
+    where = f", most of all in {_named(moved[:3])}" if moved else ", by their inputs together rather than any one"
+    return f"Covariate shift: the inputs of the {what} differ from those of the training rows ({area}){where}."
+
+
+def _named(moved: Sequence[Moved]) -> str:
+    words = [f"'{m.name}' ({'higher' if m.difference > 0 else 'lower'} by {abs(m.difference):.1f} sd)" if
+             abs(m.difference) >= 0.05 else f"'{m.name}' (in its spread)" for m in moved]
+    return " and ".join(words) if len(words) < 3 else f"{', '.join(words[:-1])} and {words[-1]}"
+
+
+def _target_words(target: TargetMoved, what: str) -> str:
+    if not target.beyond_chance:
+        return "The target is distributed alike, as far as these rows can tell."
+    size = f"{abs(target.difference):.3g}"
+    size += f" ({abs(target.difference) / target.spread:.1f} sd)" if target.spread != 1 else ""
+    way = "higher" if target.difference > 0 else "lower"
+    head = f"The target differs too: {'the share of ' if target.spread == 1 else 'the mean of '}'{target.what}' is {size} {way}"
+    if target.expected is None:
+        return f"{head}."
+    share = target.expected / target.difference if target.difference else 0.0
+    tail = ("the model expects about as much from the inputs alone: covariate shift explains it" if 0.67 <= share <= 1.5 else
+            f"from the inputs alone the model expects {target.expected:+.3g}: the rest is label shift or a changed relation, "
+            "which the target's distribution cannot tell apart")
+    return f"{head}; {tail}."
+
+
+def _relation_words(relation: Relation, classes: bool) -> str:
+    if relation.more is None or relation.lean is None:
+        return (f"Whether inputs and target are related as in training (concept shift) is not identifiable: only {relation.n} "
+                f"of {relation.of} new test rows lie as near to training rows as those do to each other.")
+    where = f"at the {relation.n} of {relation.of} new test rows with training rows near them"
+    more, lean = relation.more, relation.lean
+    if more[1] > 0:
+        return (f"Concept shift is likely: {where}, errors are {more[0]:+.0%} [{more[1]:+.0%}, {more[2]:+.0%}] against the "
+                "training rows', so the inputs mean something else there, or something that is not measured differs.")
+    if lean[1] > 0 or lean[2] < 0:
+        which = "the last class is " + ("commoner" if lean[0] > 0 else "rarer") if classes else \
+            "the target is " + ("higher" if lean[0] > 0 else "lower")
+        return (f"Concept shift is likely: {where}, {which} than the model expects "
+                f"by {abs(lean[0]):.3g} [{min(map(abs, lean[1:])):.3g}, {max(map(abs, lean[1:])):.3g}] more than in training: "
+                "another calibration, or something that is not measured differs.")
+    return (f"No concept shift was seen {where} (errors {more[0]:+.0%} [{more[1]:+.0%}, {more[2]:+.0%}] against the training "
+            "rows'); elsewhere it is not identifiable.")

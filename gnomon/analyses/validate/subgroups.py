@@ -31,7 +31,8 @@ FALSE_SHARE = 0.02  # expected share of false ones among the sub-groups named
 @dataclass(frozen=True)
 class Subgroup:
     """One sub-group; value, low, high are None where there are too few rows, which `few` says. gap: how much worse than
-    the other rows of its column (positive: worse), with the p of that."""
+    the other rows of its column (positive: worse), with the p of that. bias: how far predictions lie above the truth on
+    average (numbers: in the target's unit; two classes: probability of the second less its share), with 95 % limits."""
 
     column: str
     group: str
@@ -44,6 +45,9 @@ class Subgroup:
     high: float | None = None
     gap: float | None = None
     p: float | None = None
+    bias: float | None = None
+    bias_low: float | None = None
+    bias_high: float | None = None
 
 
 def subgroups(task: Any, stats: Stats, units: np.ndarray | None, labels: Mapping[str, np.ndarray], *,
@@ -74,7 +78,21 @@ def _one(task: Any, stats: Stats, codes: np.ndarray, words: np.ndarray, column: 
     own = interval(task, part, codes[inside], seed=seed, repeats=1000)
     rest = interval(task, stats.take(outside), codes[outside], seed=seed, repeats=1000)
     gap, p = _gap(task, own.value, own.low, own.high, rest.value, rest.low, rest.high)
-    return Subgroup(column, name, n_units, len(inside), rarest, False, own.value, own.low, own.high, gap, p)
+    return Subgroup(column, name, n_units, len(inside), rarest, False, own.value, own.low, own.high, gap, p,
+                    *_bias(part, codes[inside]))
+
+
+def _bias(stats: Stats, codes: np.ndarray) -> tuple[float | None, float | None, float | None]:
+    """Calibration in the large: mean of predicted less observed, and its t limits over units."""
+    from scipy.stats import t
+
+    if "truth" not in stats.arrays or ("proba" in stats.arrays and stats["proba"].shape[1] != 2):
+        return None, None, None
+    off = (stats["proba"][:, 1] if "proba" in stats.arrays else stats["value"]) - stats["truth"]
+    each = np.bincount(np.unique(codes, return_inverse=True)[1], weights=off - off.mean()) / len(off)
+    g = len(each)
+    half = float(t.ppf(0.975, g - 1) * np.sqrt((each**2).sum() * g / (g - 1)))
+    return float(off.mean()), float(off.mean() - half), float(off.mean() + half)
 
 
 def _rarest(stats: Stats) -> int | None:

@@ -1,0 +1,171 @@
+"""What differs between training rows and rows of another source, as far as it can be told: inputs, target, relation.
+
+Covariate shift is seen from the inputs alone. That the target is distributed differently is seen once its values are
+known, but may follow from the inputs: what a model expects of them is set beside it. A changed relation between inputs
+and target (concept shift) is tested where it can be, at test rows that have training rows as near as training rows are
+to each other; elsewhere, and without targets, it is not identifiable.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from gnomon.analyses.explore._kit import discoveries
+from gnomon.rng import stream
+
+LEAST_DISTANCE = 0.1  # Kolmogorov-Smirnov distance below which a moved column is not worth a word
+MOST_FEATURES = 400  # compared column by column; of more, those whose means differ most
+MATCHED_ROWS, MATCHES = 30, 5  # fewest matched rows that test the relation; training neighbours of each
+LEVEL = 0.975  # of each of two intervals, for larger errors and for leaning to one side: 95 % together
+
+
+@dataclass(frozen=True)
+class Moved:
+    """One input feature distributed differently: its Kolmogorov-Smirnov distance, and its means in training sd's."""
+
+    name: str
+    distance: float
+    difference: float
+
+
+@dataclass(frozen=True)
+class TargetMoved:
+    """How the target differs. what: the target or the class; difference: of its mean (share) test less training; expected:
+    how much of that the model expects from the inputs alone; spread: sd in training (1 for shares)."""
+
+    what: str
+    difference: float
+    expected: float | None
+    spread: float
+    beyond_chance: bool
+
+
+@dataclass(frozen=True)
+class Relation:
+    """Errors at matched inputs. n of of: test rows with training rows as near as those are to each other. more: how much
+    larger the test rows' error is, as a share of the training rows', with 95 % limits; lean: their mean residual
+    less the training rows', in the target's unit (regression) or as a share (first class)."""
+
+    n: int
+    of: int
+    more: tuple[float, float, float] | None
+    lean: tuple[float, float, float] | None
+
+    @property
+    def changed(self) -> bool:
+        """Whether the model errs more, or to one side, at inputs it was trained at."""
+        return bool(self.more and self.more[1] > 0) or bool(self.lean and (self.lean[1] > 0 or self.lean[2] < 0))
+
+
+def moved_features(train: np.ndarray, test: np.ndarray, names: Sequence[str], units: tuple[int, int]) -> list[Moved]:
+    """Features whose distribution differs beyond chance (two-sample Kolmogorov-Smirnov; false discoveries at most 0.5 %),
+    farthest first. units: independent units on each side: rows of one unit count once."""
+    from scipy.stats import kstwobign
+
+    train, test = np.nan_to_num(train.astype(np.float64)), np.nan_to_num(test.astype(np.float64))
+    spread = np.maximum(train.std(axis=0), 1e-12)
+    far = (test.mean(axis=0) - train.mean(axis=0)) / spread
+    some = np.argsort(-np.abs(far), kind="stable")[:MOST_FEATURES]
+    distance = np.array([_distance(train[:, j], test[:, j]) for j in some])
+    root = np.sqrt(units[0] * units[1] / sum(units))
+    stands = discoveries(kstwobign.sf(distance * root)) & (distance >= LEAST_DISTANCE)
+    kept = [Moved(str(names[j]), float(d), float(np.clip(far[j], -99, 99)))
+            for j, d, s in zip(some, distance, stands, strict=True) if s]
+    return sorted(kept, key=lambda m: -m.distance)
+
+
+def _distance(a: np.ndarray, b: np.ndarray) -> float:
+    """Largest distance of the two empirical distribution functions."""
+    values = np.unique(np.concatenate([a, b]))
+    return float(np.abs(np.searchsorted(np.sort(a), values, "right") / len(a)
+                        - np.searchsorted(np.sort(b), values, "right") / len(b)).max())
+
+
+def target_moved(task: Any, train: np.ndarray, test: np.ndarray, expected: tuple[Any, Any], units: tuple[int, int]
+                 ) -> TargetMoved | None:
+    """The target of training against test rows; for classes the one whose share moved most.
+
+    expected: the model's predictions of both (out of fold; of the delivered model). None for several targets.
+    """
+    from scipy.stats import kstwobign, norm
+
+    if task.name == "classify":
+        a, b = train[train >= 0], test[test >= 0]
+        shares = [np.bincount(v.astype(int), minlength=len(task.classes)) / max(len(v), 1) for v in (a, b)]
+        k = int(np.abs(shares[1] - shares[0]).argmax())
+        pooled = (shares[0][k] * units[0] + shares[1][k] * units[1]) / sum(units)
+        error = np.sqrt(max(pooled * (1 - pooled), 1e-12) * (1 / units[0] + 1 / units[1]))
+        difference = float(shares[1][k] - shares[0][k])
+        p = 2 * norm.sf(abs(difference) / error) * len(task.classes) / (2 if len(task.classes) == 2 else 1)
+        told = float(expected[1].proba[:, k].mean() - expected[0].proba[:, k].mean())
+        return TargetMoved(f"{task.target} = {task.classes[k]}", difference, told, 1.0, bool(p < 0.01))
+    if task.name != "regress":
+        return None
+    a, b = train[np.isfinite(train)], test[np.isfinite(test)]
+    p = kstwobign.sf(_distance(a, b) * np.sqrt(units[0] * units[1] / sum(units)))
+    told = float(expected[1].value.mean() - expected[0].value.mean())
+    return TargetMoved(task.target, float(b.mean() - a.mean()), told, float(a.std()), bool(p < 0.01))
+
+
+def relation(task: Any, inputs: tuple[np.ndarray, np.ndarray], truths: tuple[np.ndarray, np.ndarray],
+             predictions: tuple[Any, Any], units: np.ndarray, *, seed: int = 0) -> Relation | None:
+    """Errors of the same model at matched inputs: test rows against their nearest training rows.
+
+    inputs: (training (n, d), test (m, d)) in one scaling. predictions: out of fold for training rows, of the delivered
+    model for test rows. units: (m,) of the test rows; limits come from resampling them. None for several targets.
+    """
+    from sklearn.neighbors import NearestNeighbors
+
+    if task.name not in ("regress", "classify"):
+        return None
+    errors, leans = zip(*(_errors(task, t, p) for t, p in zip(truths, predictions, strict=True)), strict=True)
+    known = [np.isfinite(e) for e in errors]
+    a, b = (np.nan_to_num(x)[k] for x, k in zip(inputs, known, strict=True))
+    if len(a) < MATCHED_ROWS or len(b) < MATCHED_ROWS:
+        return Relation(0, len(b), None, None)
+    tree = NearestNeighbors(n_neighbors=MATCHES + 1).fit(a)
+    usual = np.median(tree.kneighbors(a)[0][:, MATCHES])
+    distance, index = tree.kneighbors(b, n_neighbors=MATCHES)
+    close = np.flatnonzero(distance[:, -1] <= usual)
+    if len(close) < MATCHED_ROWS:
+        return Relation(len(close), len(b), None, None)
+    codes = np.unique(units[known[1]][close], return_inverse=True)[1]
+    scale = max(float(errors[0][known[0]].mean()), 1e-12)
+    more = _limits(errors[1][known[1]][close] / scale, errors[0][known[0]] / scale, index[close], codes, seed)
+    lean = _limits(leans[1][known[1]][close], leans[0][known[0]], index[close], codes, seed)
+    return Relation(len(close), len(b), more, lean)
+
+
+def _errors(task: Any, truth: np.ndarray, prediction: Any) -> tuple[np.ndarray, np.ndarray]:
+    """(loss, signed residual) of each row: squared error and truth less prediction; Brier score and, of the last class,
+    what happened less its probability."""
+    if task.name == "regress":
+        residual = truth - prediction.value
+        return residual**2, residual
+    wanted = np.eye(len(task.classes))[np.maximum(truth.astype(int), 0)]
+    gone = truth < 0
+    loss = ((wanted - prediction.proba) ** 2).sum(axis=1)
+    lean = wanted[:, -1] - prediction.proba[:, -1]
+    return np.where(gone, np.nan, loss), np.where(gone, np.nan, lean)
+
+
+def _limits(test: np.ndarray, train: np.ndarray, index: np.ndarray, codes: np.ndarray, seed: int, draws: int = 500
+            ) -> tuple[float, float, float]:
+    """Mean of `test` (c,) less the mean of its matches `train[index]` (c, k), and limits at LEVEL: units of the test rows
+    and the training rows are both resampled, for several test rows share a match."""
+    count = int(codes.max()) + 1
+    rng = stream(seed, "shift relation")
+    value = float((test - train[index].mean(axis=1)).mean())
+    means = np.empty(draws)
+    for i in range(draws):
+        weight = rng.multinomial(len(train), np.full(len(train), 1 / len(train)))[index].astype(float)
+        weight[weight.sum(axis=1) == 0] = 1.0
+        base = (weight * train[index]).sum(axis=1) / weight.sum(axis=1)
+        times = np.bincount(rng.integers(0, count, count), minlength=count)[codes]
+        means[i] = ((test - base) * times).sum() / max(times.sum(), 1)
+    tail = (1 - LEVEL) / 2
+    return value, float(np.quantile(means, tail)), float(np.quantile(means, 1 - tail))

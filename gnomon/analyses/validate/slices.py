@@ -1,0 +1,270 @@
+"""Sub-groups nobody named, in which the model does worse."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+
+from gnomon.analyses.validate._units import known, unit_codes
+from gnomon.card import Card
+from gnomon.rng import stream
+from gnomon.tasks._task import Stats
+from gnomon.values import Finding, finding
+
+CARD = Card(
+    name="Slices that do worse",
+    gist="Searches values, quantile bands, pairs of them and clusters for rows with larger errors; confirms on fresh rows.",
+    use_when="No column names the sub-groups, or too many could: hidden strata, rare conditions, odd batches.",
+    avoid_when="Named sub-groups are at hand and few: score those; or under about 100 judged units.",
+    paper="Chung et al. 2019, arXiv:1807.06068; Oakden-Rayner et al. 2020, arXiv:1909.12475; Holm 1979, Scand J Stat 6",
+    survey=("P7", "P8", "P9"),
+    tasks=("classify", "regress"),
+    needs=("labels",),
+    cost="seconds",
+)
+FEWEST_UNITS, FEWEST_EVENTS = 20, 10
+BANDS = 4  # of a number's values
+MOST_VALUES, MOST_COLUMNS = 12, 40
+PAIRED = 24  # the single conditions, worst first, that are also tried in pairs
+TAKEN = 5  # slices carried to confirmation
+ALIKE = 0.6  # overlap (Jaccard) beyond which a slice is the same as a worse one
+FALSE_SHARE, LEVEL = 0.1, 0.05
+WORSE = 1.25  # least ratio of mean losses inside and outside that is worth saying
+
+
+@dataclass(frozen=True)
+class Condition:
+    """One condition on one column: equal to a word, or from low (inclusive) up to high (exclusive)."""
+
+    column: str
+    word: str | None = None
+    low: float = -np.inf
+    high: float = np.inf
+
+    def holds(self, values: np.ndarray) -> np.ndarray:
+        """bool (n,)."""
+        if self.word is not None:
+            return np.array([str(v) == self.word if v is not None else False for v in values], dtype=bool)
+        with np.errstate(invalid="ignore"):
+            return (values >= self.low) & (values < self.high)
+
+    @property
+    def said(self) -> str:
+        if self.word is not None:
+            return f"'{self.column}' is '{self.word}'" if self.column else self.word
+        if np.isinf(self.low):
+            return f"'{self.column}' is under {self.high:.3g}"
+        return f"'{self.column}' is {self.low:.3g} or more" if np.isinf(self.high) else \
+            f"'{self.column}' is {self.low:.3g} to {self.high:.3g}"
+
+
+@dataclass(frozen=True)
+class Slice:
+    """inside, outside: mean loss (regression: absolute error in the target's unit; classes: Brier score) on the rows
+    that confirm. gap and its one-sided p, Holm-corrected over the slices carried. floor: loss of knowing nothing inside.
+    sure_low: lower limit of how much worse it does inside than its own probabilities say (classes). few: too few units
+    or events to say."""
+
+    where: tuple[Condition, ...]
+    n_units: int
+    n_rows: int
+    n_events: int | None
+    few: bool
+    inside: float = float("nan")
+    outside: float = float("nan")
+    floor: float = float("nan")
+    p: float = 1.0
+    sure_low: float | None = None
+
+    @property
+    def said(self) -> str:
+        return " and ".join(c.said for c in self.where)
+
+    @property
+    def confirmed(self) -> bool:
+        return not self.few and self.p < LEVEL and self.inside >= WORSE * self.outside
+
+    @property
+    def fails(self) -> bool:
+        """The model is of no use there: no better than knowing nothing, and (classes) without knowing it."""
+        return self.confirmed and self.inside >= self.floor and (self.sure_low is None or self.sure_low > 0)
+
+
+@dataclass(frozen=True)
+class Judged:
+    """Rows with their statistics: of the model, of the floor, their units, and columns by name (numbers or words)."""
+
+    stats: Stats
+    floor: Stats
+    units: np.ndarray
+    columns: Mapping[str, np.ndarray]
+
+    def take(self, index: np.ndarray) -> Judged:
+        return Judged(self.stats.take(index), self.floor.take(index), self.units[index],
+                      {n: v[index] for n, v in self.columns.items()})
+
+
+def slices(task: Any, search: Judged, confirm: Judged | None = None, *, seed: int = 0) -> list[Slice]:
+    """Slices of `search` whose losses are larger than the other rows', as they do on `confirm`, worst first.
+
+    Without `confirm` the units of `search` are halved: one half searches, the other confirms. Conditions: each value of
+    a column of words, each quarter of a column of numbers, and pairs of the worst 24. Searching keeps what stands with
+    10 % false ones (Benjamini-Hochberg), at most five unlike each other; confirming tests these, Holm-corrected at 5 %,
+    by a t over units. Under 20 units or 10 rows of the rarer of two classes: `few`, and no loss is given.
+    """
+    search = search.take(np.flatnonzero(known(search.stats)))
+    if confirm is None:
+        halves = stream(seed, "slices").permutation(len(np.unique(search.units)))
+        half = halves[np.unique(search.units, return_inverse=True)[1]] % 2 == 0
+        search, confirm = search.take(np.flatnonzero(half)), search.take(np.flatnonzero(~half))
+    else:
+        confirm = confirm.take(np.flatnonzero(known(confirm.stats)))
+    if len(np.unique(search.units)) < 2 * FEWEST_UNITS or not len(confirm.stats):
+        return []
+    return _confirmed(task, _searched(task, search), confirm)
+
+
+def row_losses(task: Any, stats: Stats) -> np.ndarray:
+    """(n,) proper losses: absolute error, or the Brier score over all classes."""
+    if task.name == "classify":
+        right = stats["truth"].astype(int)[:, None] == np.arange(stats["proba"].shape[1])
+        return ((stats["proba"] - right) ** 2).sum(axis=1)
+    return np.abs(stats["value"] - stats["truth"])
+
+
+def _beyond_said(task: Any, stats: Stats) -> np.ndarray | None:
+    """Brier score less what it would be on average were the probabilities right."""
+    if task.name != "classify":
+        return None
+    p = stats["proba"]
+    return row_losses(task, stats) - (p * (1 - p)).sum(axis=1)
+
+
+# ---- searching -----------------------------------------------------------------------------------------------------
+def conditions(columns: Mapping[str, np.ndarray]) -> list[Condition]:
+    """Every single condition: the commonest 12 words of a column, quarters of a number."""
+    out: list[Condition] = []
+    for name, values in list(columns.items())[:MOST_COLUMNS]:
+        if values.dtype.kind == "f":
+            seen = values[np.isfinite(values)]
+            levels = np.unique(seen)
+            if len(levels) < 2:
+                continue
+            cuts = levels[1:] if len(levels) <= BANDS else np.unique(np.quantile(seen, np.arange(1, BANDS) / BANDS))
+            cuts = cuts[cuts > levels[0]]
+            edges = [-np.inf, *cuts.tolist(), np.inf]
+            out += [Condition(name, None, a, b) for a, b in pairwise(edges) if len(edges) > 2]
+        else:
+            words, counts = np.unique([str(v) for v in values if v is not None and v != ""], return_counts=True)
+            kept = words[np.argsort(-counts, kind="stable")][:MOST_VALUES] if len(words) > 1 else ()
+            out += [Condition(name, str(w)) for w in kept]
+    return out
+
+
+def _searched(task: Any, at: Judged) -> list[tuple[Condition, ...]]:
+    """The worst slices on the searching rows, at most TAKEN, none much like a worse one."""
+    losses, (codes, g) = row_losses(task, at.stats), unit_codes(at.units, len(at.units))
+    single = conditions(at.columns)
+    if not single:
+        return []
+    masks = np.stack([c.holds(at.columns[c.column]) for c in single])
+    z = gap_t(losses, masks, codes, g)
+    worst = [i for i in np.argsort(-z, kind="stable") if np.isfinite(z[i])][:PAIRED]
+    pairs = [(i, j) for a, i in enumerate(worst) for j in worst[a + 1:] if single[i].column != single[j].column]
+    both = np.stack([masks[i] & masks[j] for i, j in pairs]) if pairs else np.zeros((0, len(losses)), dtype=bool)
+    every = np.concatenate([masks, both])
+    names = [(c,) for c in single] + [(single[i], single[j]) for i, j in pairs]
+    z = np.concatenate([z, gap_t(losses, both, codes, g)])
+    return _unlike(every, z, names)
+
+
+def gap_t(losses: np.ndarray, masks: np.ndarray, codes: np.ndarray, g: int) -> np.ndarray:
+    """t of the difference of mean losses inside and outside each mask (S, n), errors over units; -inf where too few."""
+    if not len(masks):
+        return np.zeros(0)
+    n = masks.sum(axis=1)
+    out = np.full(len(masks), -np.inf)
+    ok = np.flatnonzero((n >= FEWEST_UNITS) & (n <= len(losses) - FEWEST_UNITS))
+    for k in ok:
+        t, _, inside = _t(losses, masks[k], codes, g)
+        out[k] = t if inside >= FEWEST_UNITS else -np.inf
+    return out
+
+
+def _t(losses: np.ndarray, mask: np.ndarray, codes: np.ndarray, g: int) -> tuple[float, float, int]:
+    """(t, error, units inside) of mean(losses inside) - mean(losses outside)."""
+    a, b = losses[mask], losses[~mask]
+    share = np.where(mask, (losses - a.mean()) / len(a), -(losses - b.mean()) / len(b))
+    each = np.bincount(codes, weights=share, minlength=g)
+    inside = int((np.bincount(codes[mask], minlength=g) > 0).sum())
+    error = float(np.sqrt((each**2).sum() * inside / max(1, inside - 1)))
+    return (float((a.mean() - b.mean()) / error) if error > 0 else 0.0), error, inside
+
+
+def _unlike(masks: np.ndarray, z: np.ndarray, names: Sequence[tuple[Condition, ...]]) -> list[tuple[Condition, ...]]:
+    from scipy.stats import norm
+
+    from gnomon.analyses.explore._kit import discoveries
+
+    stands = discoveries(norm.sf(z), FALSE_SHARE)
+    kept: list[int] = []
+    for i in np.argsort(-z, kind="stable"):
+        if not stands[i] or len(kept) == TAKEN:
+            break
+        if all((masks[i] & masks[j]).sum() < ALIKE * (masks[i] | masks[j]).sum() for j in kept):
+            kept.append(int(i))
+    return [names[i] for i in kept]
+
+
+# ---- confirming ----------------------------------------------------------------------------------------------------
+def _confirmed(task: Any, found: Sequence[tuple[Condition, ...]], at: Judged) -> list[Slice]:
+    out = [_judged(task, where, at) for where in found]
+    tested = sorted((s for s in out if not s.few), key=lambda s: s.p)
+    highest, holm = 0.0, []
+    for i, s in enumerate(tested):
+        highest = max(highest, min(1.0, s.p * (len(tested) - i)))
+        holm.append(replace(s, p=highest))
+    return sorted(holm, key=lambda s: s.p) + [s for s in out if s.few]
+
+
+def _judged(task: Any, where: tuple[Condition, ...], at: Judged) -> Slice:
+    from scipy.stats import t as student
+
+    mask = np.logical_and.reduce([c.holds(at.columns[c.column]) for c in where])
+    codes, g = unit_codes(at.units, len(at.units))
+    units = len(np.unique(codes[mask]))
+    rarest = None
+    if task.name == "classify" and at.stats["proba"].shape[1] == 2:
+        rarest = int(np.bincount(at.stats["truth"][mask].astype(int), minlength=2).min())
+    few = units < FEWEST_UNITS or (~mask).sum() < FEWEST_UNITS or (rarest is not None and rarest < FEWEST_EVENTS)
+    if few:
+        return Slice(where, units, int(mask.sum()), rarest, True)
+    losses = row_losses(task, at.stats)
+    value, _, inside = _t(losses, mask, codes, g)
+    extra = _beyond_said(task, at.stats)
+    low = None
+    if extra is not None:
+        each = np.bincount(codes[mask], weights=extra[mask] - extra[mask].mean(), minlength=g) / mask.sum()
+        error = np.sqrt((each**2).sum() * inside / max(1, inside - 1))
+        low = float(extra[mask].mean() - student.ppf(0.975, inside - 1) * error)
+    return Slice(where, units, int(mask.sum()), rarest, False, float(losses[mask].mean()), float(losses[~mask].mean()),
+                 float(row_losses(task, at.floor)[mask].mean()), float(student.sf(value, inside - 1)), low)
+
+
+def slice_findings(task: Any, found: Sequence[Slice], on: str) -> list[Finding]:
+    """VALID-STRATUM for each confirmed slice: a warning where the model is no better there than knowing nothing."""
+    what = "mean absolute error" if task.name != "classify" else "Brier score"
+    out = []
+    for s in (s for s in found if s.confirmed):
+        more = "; that is no better than knowing nothing" if s.fails else ""
+        out.append(finding("VALID-STRATUM", "warn" if s.fails else "note",
+                           f"Errors are larger where {s.said}: {what} {s.inside:.3g} against {s.outside:.3g} elsewhere "
+                           f"({s.n_units} units, confirmed on {on}){more}.",
+                           columns=tuple(dict.fromkeys(c.column for c in s.where if c.column)),
+                           values={"inside": s.inside, "outside": s.outside, "floor": s.floor, "p": s.p,
+                                   "n_units": s.n_units, "n_rows": s.n_rows}, source="Chung et al. 2019"))
+    return out

@@ -1,0 +1,50 @@
+"""Gains that a study measured, for the advice: more data from the curve, more seeds from those it trained."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from gnomon.analyses.validate._bootstrap import jackknife_error, left_out
+from gnomon.analyses.validate._scores import weighted
+from gnomon.analyses.validate._units import scorable
+from gnomon.workflow._members import Candidate
+from gnomon.workflow.run import Bench
+
+
+def seed_gain(bench: Bench, best: Candidate) -> dict[str, Any] | None:
+    """What twice the seeds would bring a recommended deep model, from what the mean of its s seeds brought over one.
+
+    Averaging s seeds leaves V / s of a single seed's excess error V, so V = (one - together) / (1 - 1 / s) and doubling
+    s gains V / 2s; limits by a jackknife over units.
+    """
+    from scipy.stats import t
+
+    run = best.members[0][1]
+    s = len(run.by_seed)
+    if best.family != "deep" or s < 2:
+        return None
+    truth, sign = bench.task.truth(bench.data, run.rows), 1 if bench.task.metric.higher_is_better else -1
+    stats = [bench.task.measure(p, truth) for p in (*run.by_seed, best.oof)]
+    kept = [scorable(one, bench.parts.units[run.rows]) for one in stats]
+    scores = [weighted(bench.task, one, codes, g) for one, codes, g in kept]
+    part = sign / (1 - 1 / s) / (2 * s)
+    gain = part * (scores[-1].full - float(np.mean([w.full for w in scores[:-1]])))
+    without = left_out(scores, kept[0][2])
+    half = float(t.ppf(0.95, without.shape[1] - 1)) * abs(part) * jackknife_error(without[-1] - without[:-1].mean(axis=0))
+    return {"seeds": s, "gain": gain, "low": gain - half, "high": gain + half, "level": 0.9}
+
+
+def measured_gains(shown: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
+    """Expected gains that this study measured, by kind of step: twice the units, twice the seeds."""
+    out, metric = {}, shown.get("metric")
+    curve, seeds = shown.get("curve") or {}, shown.get("seeds") or {}
+    if curve.get("gain") is not None:
+        out["more data"] = {"value": curve["gain"], "low": curve["gain_low"], "high": curve["gain_high"],
+                            "level": curve["level"], "metric": metric, "kind": "predictive"}
+    if seeds.get("gain") is not None:
+        out["more seeds"] = {"value": seeds["gain"], "low": seeds["low"], "high": seeds["high"], "level": seeds["level"],
+                             "metric": metric, "kind": "predictive"}
+    return out

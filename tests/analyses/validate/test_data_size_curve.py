@@ -1,0 +1,108 @@
+"""A known power law is recovered; the predictive range holds the measured gain as often as it says."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from gnomon.analyses.validate._power_law import LEVEL, fit_law, forecast, law, scatter
+from gnomon.analyses.validate.data_size_curve import data_size_curve
+from gnomon.data.parts import Fold
+from gnomon.tasks._task import Prediction
+from gnomon.tasks.classify import classify
+from gnomon.tasks.regress import regress
+
+SIZES = np.array([30.0, 60, 120, 240, 480])
+
+
+@pytest.mark.parametrize(("a", "b", "c"), [(0.2, 3.0, 0.5), (0.0, 2.0, 0.3), (1.0, 0.0, 0.5), (0.5, 10.0, 1.0)])
+def test_the_law_is_recovered_without_noise(a, b, c):
+    errors = (a + b * SIZES**-c)[None]
+    fit = fit_law(SIZES, errors, level=True)
+    assert np.allclose(law(fit, 960.0), a + b * 960.0**-c, rtol=2e-3)
+    if b:
+        assert abs(fit[2][0] - c) < 0.051
+
+
+def test_predictive_range_covers_what_is_then_measured():
+    rng, hits = np.random.default_rng(0), 0
+    true = lambda n: 0.3 + 2.0 * n**-0.5  # noqa: E731
+    for trial in range(200):
+        errors = true(SIZES) + rng.normal(size=(4, 5)) * 0.02 + rng.normal(size=(4, 1)) * 0.05
+        drawn = errors[rng.integers(4, size=(300, 4))]
+        told = forecast(SIZES, errors, drawn, trial)
+        measured = true(480.0) - true(960.0) + rng.normal() * 0.02 * np.sqrt(2 / 4)
+        hits += told.gain_low <= measured <= told.gain_high
+    assert LEVEL - 0.05 <= hits / 200 <= 0.99
+
+
+def test_scatter_is_the_sd_of_a_training_with_levels_taken_out():
+    rng = np.random.default_rng(1)
+    found = [scatter(rng.normal(size=(4, 1)) + SIZES**-0.3 + 0.1 * rng.normal(size=(4, 5)))[0] for _ in range(200)]
+    assert np.sqrt(np.mean(np.square(found))) == pytest.approx(0.1, rel=0.08)
+
+
+def table(n, seed=0, classes=False):
+    rng = np.random.default_rng(seed)
+    x = rng.normal(size=(n, 12))
+    y = x @ rng.normal(size=12) + rng.normal(size=n)
+    return x, (y > 0).astype(np.int64) if classes else y
+
+
+def folds(n, k=4):
+    place = np.arange(n) % k
+    return tuple(Fold(np.flatnonzero(place != j), np.flatnonzero(place == j)) for j in range(k))
+
+
+def test_ridge_on_a_line_gains_what_it_then_gains():
+    from sklearn.linear_model import LinearRegression
+
+    x, y = table(1200)
+    task = regress("y")
+
+    def learn(rows):
+        model = LinearRegression().fit(x[rows], y[rows])
+        return lambda held: Prediction(model.predict(x[held]))
+
+    half = tuple(Fold(f.train[:150], f.valid) for f in folds(1200))
+    curve = data_size_curve(task, learn, half, y, np.arange(1200))
+    scores = [task.score(task.measure(learn(f.train[:300])(f.valid), y[f.valid])) for f in folds(1200)]
+    assert curve.scores[0] > curve.scores[-1] and curve.sizes[-1] == 150 and curve.ahead == 300
+    measured = curve.scores[-1] - np.mean(scores)
+    assert curve.gain_low <= measured <= curve.gain_high and curve.gain_high < 0.2
+
+
+def test_classes_have_their_own_curves_and_few_units_none():
+    from sklearn.linear_model import LogisticRegression
+
+    x, y = table(600, classes=True)
+    task = classify("y", ("no", "yes"), metric="roc_auc")
+
+    def learn(rows):
+        model = LogisticRegression().fit(x[rows], y[rows])
+
+        def told(held):
+            p = model.predict_proba(x[held])
+            return Prediction(p.argmax(1), p)
+        return told
+
+    curve = data_size_curve(task, learn, folds(600), y, np.arange(600))
+    assert set(curve.by_class) == {"no", "yes"} and all(0.5 < c["now"] < 1 for c in curve.by_class.values())
+    assert curve.low <= curve.forecast <= curve.high
+    assert data_size_curve(task, learn, folds(60), y[:60], np.arange(60)) is None
+
+
+def test_groups_are_given_back_whole():
+    y = table(400)[1]
+    units = np.arange(400) // 4
+    seen = []
+
+    def learn(rows):
+        seen.append(rows)
+        return lambda held: Prediction(np.zeros(len(held)))
+
+    place = units % 4
+    parts = tuple(Fold(np.flatnonzero(place != j), np.flatnonzero(place == j)) for j in range(4))
+    data_size_curve(regress("y"), learn, parts, y, units, unit="patient")
+    assert all(np.bincount(units[rows])[np.unique(units[rows])].min() == 4 for rows in seen)
+    assert set(seen[0]) < set(seen[1]) < set(seen[2])  # nested

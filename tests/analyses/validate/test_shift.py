@@ -1,0 +1,85 @@
+"""Shift between sources, taken apart: inputs, target, and their relation where it can be tested at all."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from sklearn.linear_model import LinearRegression
+
+from gnomon.analyses.validate._shift_parts import moved_features, relation, target_moved
+from gnomon.analyses.validate.shift import shift, sources_finding
+from gnomon.tasks._task import Prediction
+from gnomon.tasks.regress import regress
+
+TASK = regress("y")
+
+
+def sources(seed, *, inputs=0.0, meaning=0.0, n=300, m=150):
+    """Training and test rows; `inputs`: how far the first input moves; `meaning`: how the second one's effect changes."""
+    rng = np.random.default_rng(seed)
+    x = rng.normal(size=(n + m, 3))
+    x[n:, 0] += inputs
+    y = x @ [1.0, 0.5, 0.0] + rng.normal(size=n + m)
+    y[n:] += meaning * x[n:, 1]
+    oof, test = np.zeros(n), np.zeros(m)
+    for k in range(5):
+        held = np.arange(n) % 5 == k
+        model = LinearRegression().fit(x[:n][~held], y[:n][~held])
+        oof[held], test = model.predict(x[:n][held]), test + model.predict(x[n:]) / 5
+    return (x[:n], x[n:]), (y[:n], y[n:]), (Prediction(oof), Prediction(test))
+
+
+def related(seed, **how):
+    x, y, told = sources(seed, **how)
+    return relation(TASK, x, y, told, np.arange(len(y[1])), seed=seed)
+
+
+def test_concept_shift_is_seen_at_matched_inputs_and_not_taken_for_covariate_shift():
+    still = [related(seed).changed for seed in range(40)]
+    moved = [related(seed, inputs=1.0).changed for seed in range(40)]
+    changed = [related(seed, meaning=-2.0).changed for seed in range(20)]
+    assert np.mean(still) <= 0.125 and np.mean(moved) <= 0.125  # 5 %: more than five of 40 once in 70
+    assert np.mean(changed) >= 0.7
+
+
+def test_where_no_training_row_is_near_the_relation_is_not_identifiable():
+    found = related(0, inputs=9.0)
+    assert found.more is None and not found.changed
+    x, y, told = sources(0, inputs=9.0)
+    claim = sources_finding(shift(*x), moved_features(*x, "abc", (300, 150)), target_moved(TASK, *y, told, (300, 150)), found)
+    assert "not identifiable" in claim.claim and claim.grade == "warn" and claim.columns[0] == "a"
+    assert "covariate shift explains it" in claim.claim, "the target moved as the model expects from the inputs"
+
+
+def test_the_same_source_draws_no_warning():
+    grades = []
+    for seed in range(12):
+        x, y, told = sources(seed)
+        grades.append(sources_finding(shift(*x, seed=seed), moved_features(*x, "abc", (300, 150)),
+                                      target_moved(TASK, *y, told, (300, 150)), related(seed)).grade)
+    assert grades.count("warn") <= 2
+
+
+@pytest.mark.parametrize("units", [(300, 150), (6, 6)])
+def test_rows_of_one_unit_count_once(units):
+    x, _, _ = sources(3, inputs=0.8)
+    assert bool(moved_features(*x, "abc", units)) == (units == (300, 150))
+
+
+def test_distance_of_distributions_against_scipy():
+    from scipy.stats import ks_2samp
+
+    x, _, _ = sources(4, inputs=2.0)
+    found = moved_features(*x, ["a", "b", "c"], (300, 150))
+    assert found[0].name == "a" and found[0].distance == pytest.approx(ks_2samp(x[0][:, 0], x[1][:, 0]).statistic)
+
+
+def test_units_on_both_sides_keep_one_fold():
+    """Rows of the same units on both sides: told apart only by memory, which shared folds take away."""
+    rng = np.random.default_rng(0)
+    centre = rng.normal(size=(40, 6)) * 4
+    unit = np.repeat(np.arange(40), 10)
+    side = np.arange(400) % 2 == 0
+    x = centre[unit] + 0.1 * rng.normal(size=(400, 6))
+    found = shift(x[side], x[~side], unit[side], unit[~side], shared=True)
+    assert found.low < 0.5 < found.high

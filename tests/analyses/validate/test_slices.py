@@ -1,0 +1,78 @@
+"""A planted weak slice is found in most draws; exchangeable errors draw none beyond the stated rate."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from gnomon.analyses.validate.slices import Condition, Judged, conditions, gap_t, slice_findings, slices
+from gnomon.tasks._task import Prediction
+from gnomon.tasks.classify import classify
+from gnomon.tasks.regress import regress
+
+
+def judged(rng, n, planted=0.0, columns=6):
+    """Errors of a fitted number; where a is in its top quarter and b is 'x' they are (1 + planted) times as large."""
+    table = {f"n{i}": rng.normal(size=n) for i in range(columns)}
+    words = np.array(["x", "y", "z"], dtype=object)[rng.integers(0, 3, n)]
+    table["word"] = words
+    weak = (table["n0"] > np.quantile(table["n0"], 0.75)) & (words == "x")
+    y = rng.normal(size=n) * 3
+    told = y + rng.normal(size=n) * np.where(weak, 1 + planted, 1.0)
+    task = regress("y")
+    stats = task.measure(Prediction(told), y)
+    return task, Judged(stats, task.measure(Prediction(np.zeros(n)), y), np.arange(n), table), weak
+
+
+def test_planted_slice_is_found_with_power():
+    hits = []
+    for seed in range(20):
+        task, at, _ = judged(np.random.default_rng(seed), 1200, planted=1.5)
+        found = [s for s in slices(task, at, seed=seed) if s.confirmed]
+        hits.append(any({c.column for c in s.where} & {"n0", "word"} for s in found))
+    assert np.mean(hits) >= 0.8
+
+
+def test_exchangeable_errors_draw_none():
+    false = 0
+    for seed in range(100):
+        task, at, _ = judged(np.random.default_rng(1000 + seed), 500, planted=0.0)
+        false += bool(slice_findings(task, slices(task, at, seed=seed), "a held half"))
+    assert false <= 9  # 5 % of 100, at most 9 by chance in 97 % of cases
+
+
+def test_random_labels_in_one_class_slice_are_a_warning():
+    rng = np.random.default_rng(3)
+    n = 2000
+    site = np.array(["a", "b", "c", "d"], dtype=object)[rng.integers(0, 4, n)]
+    y = rng.integers(0, 2, n)
+    p = np.where(y == 1, 0.9, 0.1)
+    shuffled = site == "d"
+    p[shuffled] = np.where(rng.integers(0, 2, shuffled.sum()) == 1, 0.9, 0.1)
+    task = classify("y", ("no", "yes"), metric="roc_auc")
+    stats = task.measure(Prediction((p > 0.5).astype(int), np.stack([1 - p, p], 1)), y)
+    floor = task.measure(task.naive(y).predict(n), y)
+    found = slice_findings(task, slices(task, Judged(stats, floor, np.arange(n), {"site": site})), "test")
+    assert found[0].grade == "warn" and found[0].columns == ("site",) and "'d'" in found[0].claim
+
+
+def test_few_rows_of_a_slice_are_not_judged():
+    rng = np.random.default_rng(4)
+    task, at, _ = judged(rng, 60, planted=3.0)
+    assert all(s.few or s.n_units >= 20 for s in slices(task, at, at.take(np.arange(30))))
+
+
+def test_gap_is_a_t_over_units_not_rows():
+    rng = np.random.default_rng(5)
+    loss = rng.normal(size=200)
+    mask = np.arange(200) < 80
+    once = gap_t(loss, mask[None], np.arange(200), 200)[0]
+    thrice = gap_t(np.tile(loss, 3), np.tile(mask, 3)[None], np.tile(np.arange(200), 3), 200)[0]
+    assert np.isclose(once, thrice)  # copies of the same units add nothing
+
+
+def test_conditions_cover_a_number_once_and_speak_plainly():
+    values = np.random.default_rng(6).normal(size=400)
+    made = conditions({"age": values, "sex": np.array(["f", "m"] * 200, dtype=object)})
+    numbers = np.stack([c.holds(values) for c in made if c.column == "age"])
+    assert numbers.shape[0] == 4 and (numbers.sum(axis=0) == 1).all()
+    assert Condition("age", None, -np.inf, 3.0).said == "'age' is under 3" and made[-1].said == "'sex' is 'm'"

@@ -1,0 +1,151 @@
+"""Trials inside a study: what is planted is found, each check says that it ran or why not, gains reach the advice."""
+
+from __future__ import annotations
+
+import json
+import os
+from types import SimpleNamespace
+
+import numpy as np
+import pandas as pd
+import pytest
+
+import gnomon
+from gnomon.values import Advice, Check, Finding
+from gnomon.workflow._gains import measured_gains, seed_gain
+from gnomon.workflow._trials import Clock, _run, curve_candidate
+from gnomon.workflow.advise import _per_cost, advise
+
+CODES = ("VALID-SHORTCUT", "VALID-STRATUM", "VALID-CURVE", "VALID-CORRUPTION", "VALID-ATTRIBUTE")
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory):
+    """A table in which the batch tells the class almost by itself, and can be read from another column."""
+    rng = np.random.default_rng(0)
+    n = 400
+    y = rng.integers(0, 2, n)
+    batch = np.where(rng.random(n) < 0.93, y, 1 - y)
+    table = pd.DataFrame({f"gene{i}": rng.normal(size=n) + (0.4 * y if i < 2 else 0) for i in range(6)})
+    table["batch"] = np.array(["north", "south"])[batch]
+    table["gene5"] += 2 * batch  # the batch can be read from another column
+    table["state"] = np.array(["healthy", "ill"])[y]
+    folder = tmp_path_factory.mktemp("trials")
+    table.to_csv(folder / "t.csv", index=False)
+    os.environ["GNOMON_STATE"] = str(folder / "state")
+    done = gnomon.study(folder / "t.csv", target="state", out=folder / "t.study", only=("logistic",),
+                        budget="30m",  # so large that a busy machine cuts no trial
+                        split="random", because="the same batches come again")
+    return done.report, json.loads((done.folder / "exhibits.json").read_text())["trials"], done.page.read_text()
+
+
+def test_every_trial_ran_or_says_why_not(finished):
+    report, shown, _ = finished
+    checks = {c["code"]: c for c in report["checks"] if c["code"] in CODES}
+    assert set(checks) == set(CODES)
+    assert all((c["ran"] and c["smallest_effect_it_would_find"]) or c["why_not"] for c in checks.values())
+    assert {t["what"] for t in shown["took"]} >= {"shortcut trials", "slices"} and all(t["seconds"] >= 0 for t in shown["took"])
+
+
+def test_batch_is_found_as_shortcut_and_readable_attribute(finished):
+    report, shown, _ = finished
+    short = [f for f in report["findings"] if f["code"] == "VALID-SHORTCUT" and f["grade"] == "warn"]
+    assert short and short[0]["columns"] == ["batch"] and short[0]["values"]["share"] > 0.8
+    read = [f for f in report["findings"] if f["code"] == "VALID-ATTRIBUTE"]
+    assert read and read[0]["columns"] == ["batch"]
+    price = shown["attributes"][0]
+    assert price["left"] < price["readable"] - 0.15 and price["gap_erased"] < price["gap"]
+    assert any(a["because"] == ["VALID-SHORTCUT"] for a in report["advice"])
+
+
+def test_curve_gives_advice_its_gain(finished):
+    report, shown, _ = finished
+    assert len(shown["curve"]["sizes"]) == 5 and shown["curve"]["ahead"] == 2 * shown["curve"]["sizes"][-1]
+    step = next(a for a in report["advice"] if "VALID-CURVE" in a["because"])
+    assert set(step["gain"]) == {"value", "low", "high", "level", "metric", "kind"} and step["gain"]["kind"] == "predictive"
+    assert step["gain"]["low"] <= step["gain"]["value"] <= step["gain"]["high"]
+
+
+def test_page_opens_to_the_evidence(finished):
+    page = finished[2]
+    assert '<section id="trials">' in page and "batch, site or group (batch)" in page and "Small changes of the input" in page
+    assert page.index('id="errors"') < page.index('id="trials"') < page.index('id="next"')
+
+
+class Notes:
+    def __init__(self):
+        self.checks, self.findings = [], []
+
+    def run(self, code, smallest, do):
+        self.checks.append(Check(code, True, "", smallest))
+        return do()
+
+    def skip(self, code, why):
+        self.checks.append(Check(code, False, why))
+
+
+def test_a_trial_that_does_not_fit_in_says_so_and_is_not_started():
+    notes, clock = Notes(), Clock(5.0)
+    assert _run(notes, clock, "VALID-CURVE", "x", 60.0, lambda: 1 / 0) is None
+    assert not notes.checks[0].ran and "needs about 60 s" in notes.checks[0].why_not
+    assert _run(notes, clock, "VALID-STRATUM", "x", 0.0, lambda: 7) == 7 and clock.took[0]["what"] == "slices"
+
+
+def candidate(folder, family, score, seconds):
+    place = folder / f"{family}{score}"
+    place.mkdir()
+    (place / "run.json").write_text(json.dumps({"seconds": seconds}))
+    return SimpleNamespace(family=family, score=score, members=((1.0, SimpleNamespace(folders=(place,))),))
+
+
+def test_the_curve_is_of_the_best_near_model_that_fits_in(tmp_path):
+    bench = SimpleNamespace(task=SimpleNamespace(metric=SimpleNamespace(higher_is_better=False)),
+                            parts=SimpleNamespace(folds=(1, 2, 3, 4, 5)))
+    floor, far, near, best = (candidate(tmp_path, *c) for c in (
+        ("floor", 10, 0), ("simple", 8, 0.2), ("simple", 4.4, 1), ("simple", 4, 10)))
+    every = [floor, far, near, best]
+    assert curve_candidate(bench, every, best, 1000)[0] is best
+    assert curve_candidate(bench, every, best, 20)[0] is near
+    assert curve_candidate(bench, every, best, 1)[0] is near  # too dear too, but the cheapest that speaks for the best
+    deep = candidate(tmp_path, "deep", 3, 100)
+    assert curve_candidate(bench, [floor, far, deep], deep, 1000)[0] is far  # none is near: the best simple one
+
+
+def test_gains_are_null_unless_measured():
+    assert measured_gains({}) == {} and measured_gains({"curve": {"gain": None}}) == {}
+    told = {"metric": "rmse", "curve": {"gain": 0.1, "gain_low": 0.0, "gain_high": 0.2, "level": 0.9}}
+    assert measured_gains(told)["more data"]["value"] == 0.1
+
+
+def test_seed_gain_is_the_law_of_averaging():
+    """Predictions y + noise of variance V: one seed has error V, s seeds V / s, twice as many V / 2s."""
+    from gnomon.tasks._task import Prediction
+    from gnomon.tasks.regress import regress
+
+    rng, n, s = np.random.default_rng(7), 4000, 3
+    y = rng.normal(size=n)
+    each = [Prediction(y + 1.0 + 0.1 * rng.normal(size=n)) for _ in range(s)]
+    together = Prediction(np.mean([p.value for p in each], axis=0))
+    task = regress("y", metric="rmse")
+    truth = SimpleNamespace(metric=task.metric, truth=lambda data, rows: y, measure=task.measure, score=task.score)
+    bench = SimpleNamespace(task=truth, data=None, parts=SimpleNamespace(units=np.arange(n)))
+    run = SimpleNamespace(by_seed=each, rows=np.arange(n))
+    best = SimpleNamespace(family="deep", members=((1.0, run),), oof=together, recipe=None)
+    told = seed_gain(bench, best)
+    rmse = lambda v: float(np.sqrt(1 + v))  # noqa: E731
+    assert told["low"] < rmse(0.01 / s) - rmse(0.01 / (2 * s)) < told["high"] and told["low"] > 0
+    assert seed_gain(bench, SimpleNamespace(family="simple", members=((1.0, run),))) is None
+
+
+def test_equal_gravity_is_ordered_by_gain_per_cost():
+    bench = SimpleNamespace(parts=SimpleNamespace(test=np.arange(3)))
+    plan = SimpleNamespace(left_out=(), budget=60.0)
+    verdict = SimpleNamespace(recommended=None)
+    tried = {"metric": "rmse", "seeds": {"gain": 0.05, "low": 0.01, "high": 0.1, "level": 0.9},
+             "curve": {"gain": 0.2, "gain_low": 0.1, "gain_high": 0.3, "level": 0.9, "sizes": [10, 100], "ahead": 200,
+                       "unit": "row"}}
+    steps = advise(bench, [Finding("LOOK-LABEL", "warn", ""), Finding("LOOK-SMALL", "note", "")], verdict, [], plan,
+                   folder_name="s", tried=tried)
+    assert steps[0].because == ("LOOK-LABEL",) and steps[0].gain is None  # graver first, though nothing was measured
+    assert "seeds" in steps[1].do and steps[2].because == ("LOOK-SMALL", "VALID-CURVE") and len(steps) == 3
+    assert _per_cost(Advice("collect", "", (), {"value": 1.0, "low": -0.1, "high": 2.0}, "seconds")) == 0
