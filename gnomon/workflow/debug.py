@@ -1,4 +1,4 @@
-"""Debug every deep candidate: a tiny subset learned by heart before the long run; its norms and curves after it."""
+"""Debug every deep candidate: a tiny subset learned by heart before the long run; layers, curves and errors after it."""
 
 from __future__ import annotations
 
@@ -6,6 +6,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
+
+import numpy as np
 
 from gnomon.errors import GnomonError
 from gnomon.rng import key
@@ -27,15 +29,33 @@ def tiny_stage(bench: Bench, recipe: Any) -> list[Finding]:
 
 
 def norms_stage(bench: Bench, run: Run) -> list[Finding]:
-    """DEBUG-NAN, DEBUG-GRADIENT, DEBUG-OVERFIT and DEBUG-UNDERFIT of a trained candidate's first fold."""
-    from gnomon.analyses.debug.norms import norms
-    from gnomon.methods._learned import load_learned
-
+    """All that is measured on a trained deep candidate: layers now and over time, fitting curve, loss shares, how near the
+    rate was to the edge, whether validation rows look alike to it (first fold), and patterns in its out-of-fold errors."""
     if not run.folders or ".py:" in run.recipe.model:
         return []
-    found = _remembered(bench, run.recipe.hash, "norms", lambda: norms(
-        load_learned(run.folders[0]), bench.data, bench.parts.folds[0].train, run.folders[0]))
+    found = _remembered(bench, run.recipe.hash, "debug", lambda: _of_run(bench, run))
     return [replace(f, claim=f"{run.recipe.label}: {f.claim}") for f in found]
+
+
+def _of_run(bench: Bench, run: Run) -> list[Finding]:
+    from gnomon.analyses.debug.error_patterns import error_patterns
+    from gnomon.analyses.debug.norms import norms
+    from gnomon.analyses.debug.rate_sensitivity import rate_finding, rate_sensitivity
+    from gnomon.analyses.debug.representation_shift import representation_finding, representation_shift
+    from gnomon.methods._learned import load_learned
+    from gnomon.methods._rate import FILE
+
+    learned, fold, place = load_learned(run.folders[0]), bench.parts.folds[0], run.folders[0]
+    found: list[Finding | None] = [*norms(learned, bench.data, fold.train, place)]
+    tested = read_json(place / FILE)
+    if tested:
+        found.append(rate_finding(rate_sensitivity(tested["rates"], tested["losses"], tested["rate"])))
+    grouped = len(np.unique(bench.parts.units)) < 0.98 * len(bench.data)
+    found.append(representation_finding(representation_shift(learned, bench.data, fold.train, fold.valid, bench.parts.units,
+                                                             seed=bench.seed), grouped=grouped))
+    if bench.task.name != "several":
+        found += error_patterns(bench.task, bench.data, run.rows, run.oof, bench.parts.units[run.rows])
+    return [f for f in found if f is not None]
 
 
 def stops(found: Sequence[Finding]) -> str:

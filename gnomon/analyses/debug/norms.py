@@ -9,9 +9,13 @@ from typing import Any
 
 import numpy as np
 
+from gnomon.analyses.debug.layer_history import history_finding, layer_history
+from gnomon.analyses.debug.loss_shares import loss_shares, shares_finding
+from gnomon.analyses.debug.over_under import fitting_finding, over_under
 from gnomon.card import Card
 from gnomon.data.table import Data
 from gnomon.methods._log import read_log
+from gnomon.methods._probe import activity
 from gnomon.values import Finding, finding
 
 CARD = Card(
@@ -26,10 +30,6 @@ CARD = Card(
 )
 VANISHED, EXPLODED = 1e-6, 1e3  # a layer's gradient norm over the norm of its weights
 DEAD = 0.9  # share of a layer's units that answer the same to every row
-OVERFIT = 1.25  # the stopping loss at the end over its least
-GAP = 3.0  # stopping loss over training loss, where the former has risen too
-UNDERFIT = 0.7  # training loss at the end over the loss of knowing nothing
-STILL_FALLING = 0.9  # training loss of the last tenth over that of the tenth before
 
 
 def norms(learned: Any, data: Data, rows: np.ndarray, folder: Path | None = None, *, naive: float | None = None
@@ -82,17 +82,12 @@ def layer_norms(learned: Any, data: Data, rows: np.ndarray, *, most: int = 256) 
 
 
 def _layer(name: str, module: Any, output: Any) -> dict[str, Any]:
-    import torch
-
     weights = [w for w in module.parameters(recurse=False)]
     gradients = [w.grad for w in weights if w.grad is not None]
     size = lambda tensors: math.sqrt(sum(float(t.detach().float().pow(2).sum()) for t in tensors))  # noqa: E731
     row = {"layer": name, "weight": size(weights), "gradient": size(gradients) if gradients else None,
            "activation": None, "dead": None}
-    if isinstance(output, torch.Tensor) and output.is_floating_point() and output.ndim >= 2 and len(output) > 1:
-        flat = output.detach().float().movedim(1 if output.ndim == 4 else -1, -1).reshape(-1, output.shape[
-            1 if output.ndim == 4 else -1])
-        row |= {"activation": float(flat.pow(2).mean().sqrt()), "dead": float((flat.std(dim=0) < 1e-8).float().mean())}
+    row |= activity(output)
     return row
 
 
@@ -121,40 +116,13 @@ def _of_layers(layers: Sequence[Mapping[str, Any]]) -> list[Finding]:
 
 
 def of_log(lines: Sequence[Mapping[str, float]], naive: float) -> list[Finding]:
-    """What the course of the losses says. naive: the training loss of knowing nothing."""
+    """What the course of the losses and layers says. naive: the training loss of knowing nothing."""
     found = []
     trouble = [int(line["step"]) for line in lines if "trouble" in line]
     if trouble:
         claim = (f"the loss was no number or exploded {len(trouble)} times; each time the run went back and on more "
                  f"carefully, first at step {trouble[0]}")
         found.append(finding("DEBUG-NAN", "note", claim, values={"steps": trouble[:20]}, source="log.csv"))
-    train = course(lines, "fit.")
-    stop = [(line["step"], line["stop.loss"]) for line in lines if "stop.loss" in line]
-    if len(train) < 4:
-        return found
-    last = float(np.mean([v for _, v in train[-max(len(train) // 10, 1):]]))
-    before = train[-2 * max(len(train) // 10, 1):-max(len(train) // 10, 1)]
-    numbers: dict[str, Any] = {"train_loss": last, "naive_loss": naive}
-    if len(stop) >= 4:
-        best_step, best = min(stop, key=lambda pair: pair[1])
-        final = float(np.mean([v for _, v in stop[-2:]]))
-        numbers |= {"stop_loss": final, "least_stop_loss": best, "at_step": best_step}
-        if final > OVERFIT * best and final > GAP * last:
-            claim = (f"past step {best_step:.0f} the loss on held-out rows rose by {final / best - 1:.0%} while "
-                     "training went on falling; the weights of that step are kept")
-            found.append(finding("DEBUG-OVERFIT", "note", claim, values=numbers, source="log.csv"))
-            return found
-    if last > UNDERFIT * naive:
-        falling = bool(before) and last < STILL_FALLING * float(np.mean([v for _, v in before]))
-        more = "it was still falling: more steps would help" if falling else "more steps alone will not help"
-        claim = f"training ended at {last / naive:.0%} of the loss of knowing nothing; {more}"
-        numbers |= {"still_falling": falling}
-        found.append(finding("DEBUG-UNDERFIT", "note", claim, values=numbers, source="log.csv"))
-    return found
-
-
-def course(lines: Sequence[Mapping[str, float]], start: str) -> list[tuple[float, float]]:
-    """(step, sum of the loss terms) of every reading of one player."""
-    terms = [(line["step"], [v for name, v in line.items() if name.startswith(start) and not name.endswith(".norm")])
-             for line in lines]
-    return [(step, sum(values)) for step, values in terms if values]
+    told = (fitting_finding(over_under(lines, naive)), shares_finding(loss_shares(lines)),
+            history_finding(layer_history(lines)))
+    return found + [f for f in told if f is not None]

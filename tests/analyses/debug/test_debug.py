@@ -13,10 +13,16 @@ from torch import nn
 
 sys.path.insert(0, str(Path(__file__).parents[2] / "methods"))
 
-from deep_data import images, labelled_table, rows_of, table, task_of
+from deep_data import data_of, images, labelled_table, rows_of, table, task_of
 
+from gnomon.analyses.debug.error_patterns import error_patterns, mistaken
+from gnomon.analyses.debug.layer_history import history_finding, layer_history
 from gnomon.analyses.debug.learning_rate import learning_rate
+from gnomon.analyses.debug.loss_shares import loss_shares, shares_finding
 from gnomon.analyses.debug.norms import norms, of_log
+from gnomon.analyses.debug.over_under import fitting_finding, over_under
+from gnomon.analyses.debug.rate_sensitivity import rate_finding, rate_sensitivity
+from gnomon.analyses.debug.representation_shift import representation_finding, representation_shift
 from gnomon.analyses.debug.tiny_subset import tiny_subset
 from gnomon.data.table import Dense, Spec
 from gnomon.methods._desk import Desk
@@ -27,6 +33,7 @@ from gnomon.methods.labelled.supervised import supervised
 from gnomon.models.images.resnet import resnet
 from gnomon.models.tables.mlp import mlp
 from gnomon.models.tables.tabm import tabm
+from gnomon.tasks._task import Prediction
 
 DESK = Desk(steps=200, threads=1)
 SMALL = partial(tabm, members=4, hidden=64, layers=2)
@@ -152,3 +159,133 @@ def test_the_course_of_a_log_is_read_rightly():
     assert under.code == "DEBUG-UNDERFIT" and not under.values["still_falling"]
     trouble, = of_log([*lines(falling, falling), {"step": 40.0, "seconds": 0.0, "trouble": 1.0}], 1.0)
     assert trouble.code == "DEBUG-NAN" and trouble.values["steps"] == [40]
+
+
+def lines_of(train, stop, **more):
+    return [{"step": float(k + 1), "seconds": 0.0, "fit.loss": t, "fit.norm": 9.0, "stop.loss": s,
+             **{n: v[k] for n, v in more.items()}} for k, (t, s) in enumerate(zip(train, stop, strict=True))]
+
+
+FALL = np.linspace(1, 0.1, 40)
+
+
+@pytest.mark.parametrize(("kind", "train", "stop", "code"), [
+    ("sound", FALL, FALL + 0.05, None),
+    ("overfit", FALL, np.r_[FALL[:20], np.linspace(0.5, 2, 20)], "DEBUG-OVERFIT"),
+    ("underfit", np.full(40, 0.95), np.full(40, 0.95), "DEBUG-UNDERFIT"),
+    ("starved", 3 * np.exp(-np.arange(40) / 30), np.full(40, 0.9), "DEBUG-UNDERFIT"),
+    ("unsteady", FALL, 0.5 + 0.3 * (-1.0) ** np.arange(40) - np.arange(40) / 400, "DEBUG-RATE"),
+    ("unknown", FALL[:3], FALL[:3], None)])
+def test_each_planted_curve_falls_into_its_class(kind, train, stop, code):
+    found = over_under(lines_of(train, stop), 1.0)
+    assert found.kind == kind
+    told = fitting_finding(found)
+    assert (told.code if told else None) == code and (told is None or "What helps" in told.claim)
+
+
+def test_a_silent_and_a_loud_term_are_named_and_equal_ones_are_fine():
+    def shares(a, b):
+        return loss_shares([{"step": float(k), "seconds": 0.0, "fit.a.loss": a, "fit.b.loss": b, "fit.norm": 1.0}
+                            for k in range(20)])
+    assert shares(3.0, 1.0) == {"a.loss": (0.75, 0.75), "b.loss": (0.25, 0.25)}
+    assert shares_finding(shares(1.0, 1.0)).grade == "fine"
+    silent = shares_finding(shares(1.0, 0.0001))
+    assert silent.grade == "note" and "'a.loss'" in silent.claim  # what drowns is named first
+    assert "ablate" in silent.claim and loss_shares(lines_of(FALL, FALL)) == {}
+    assert shares_finding(loss_shares([{"step": 1.0, "fit.a": -1.0, "fit.b": 1.0}] * 5)) is None
+
+
+def test_the_edges_of_the_rate_are_found_where_they_were_planted():
+    rates = np.logspace(-4, -0.3, 60)
+    losses = np.where(rates < 1e-3, 1.0, np.where(rates < 0.05, 1 - 0.5 * np.log10(rates / 1e-3) / np.log10(50), 3.0))
+    m = rate_sensitivity(rates, losses, 6e-3)
+    assert m.high == pytest.approx(0.05, rel=0.2) and 1e-3 <= m.low <= 2.5e-3
+    assert rate_finding(m).grade == "fine"
+    assert "breaks" in rate_finding(rate_sensitivity(rates, losses, 0.04)).claim
+    assert "slow" in rate_finding(rate_sensitivity(rates, losses, 5e-4)).claim
+    assert rate_sensitivity(rates, np.ones(60), 1e-3) is None and rate_finding(None) is None
+
+
+def history(**layers):
+    steps = np.arange(8)
+    return {name: {"steps": steps, **{k: np.asarray(v, dtype=float) for k, v in seen.items()}} for name, seen in layers.items()}
+
+
+def test_layers_that_die_vanish_or_grow_are_named_with_their_step():
+    sound = {"gradient": np.geomspace(1e-2, 1e-4, 8), "activation": np.linspace(1, 2, 8), "dead": np.zeros(8)}
+    assert history_finding(history(a=sound, b=sound)) is None
+    died = history_finding(history(a=sound, b={**sound, "dead": [0, 0, 0, 0.95, 1, 1, 1, 1]}))
+    assert died.grade == "warn" and "'b' by step 3" in died.claim and died.values["first_step"] == 3
+    grew = history_finding(history(a={**sound, "activation": np.geomspace(1, 1e4, 8)}, b=sound))
+    assert "hundredfold" in grew.claim
+    gone = history_finding(history(a={**sound, "gradient": np.full(8, 1e-9)}, b=sound))
+    assert "vanish" in gone.claim
+
+
+def test_layers_are_logged_at_every_look_and_leave_training_as_it_was(tmp_path):
+    data = table(200)
+    rows, test = rows_of(data)
+    desk = Desk(steps=60, threads=1)
+    plain = supervised(task_of(data), SMALL, data, rows, 0, desk, rate=3e-3)
+    logged = supervised(task_of(data), SMALL, data, rows, 0, Desk(steps=60, threads=1, folder=tmp_path), rate=3e-3)
+    assert np.array_equal(plain.raw(data, test), logged.raw(data, test))
+    seen = layer_history(read_log(tmp_path))
+    looks = sum("stop.loss" in line for line in read_log(tmp_path))
+    assert len(seen) >= 3 and all(len(h["steps"]) == looks for h in seen.values())
+    assert all({"gradient", "activation", "dead"} <= set(h) for h in seen.values())
+
+
+def test_mistaken_classes_are_named_and_even_errors_are_not():
+    dice = np.random.default_rng(0)
+    truth = dice.integers(0, 4, 1200)
+    value = np.where(dice.random(1200) < 0.2, (truth + dice.integers(1, 4, 1200)) % 4, truth)
+    assert mistaken(truth, value, 4) == []
+    swap = (truth == 2) & (dice.random(1200) < 0.3)
+    (i, j, n, share), *rest = mistaken(truth, np.where(swap, 1, value), 4)
+    assert (i, j) == (2, 1) and share > 0.25 and n >= swap.sum() and not rest
+
+
+def patterned(seed, *, planted):
+    """400 rows of numbers and two categories; where planted, errors are three times as large in one site."""
+    dice = np.random.default_rng(seed)
+    n = 400
+    x, site, kind = dice.normal(size=n), dice.integers(0, 4, n), dice.integers(0, 3, n)
+    noise = dice.normal(size=n) * np.where(planted & (site == 2), 3.0, 1.0)
+    data = data_of({"x": Dense(x, Spec("number")),
+                    "site": Dense(site.astype(np.int32), Spec("category", categories=tuple("abcd"))),
+                    "kind": Dense(kind.astype(np.int32), Spec("category", categories=tuple("pqr"))),
+                    "y": Dense(x + noise, Spec("number"))}, "y")
+    return data, Prediction(x)
+
+
+def test_a_planted_slice_is_named_and_none_on_even_errors():
+    data, guess = patterned(0, planted=True)
+    found = error_patterns(task_of(data), data, np.arange(400), guess, np.arange(400))
+    assert found[0].columns[0] == "site" and next(iter(found[0].values)) == "'site' is 'c'"
+    assert "'c'" not in found[0].claim and "confirm" in found[0].claim
+    false = 0
+    for seed in range(60):
+        data, guess = patterned(seed, planted=False)
+        false += bool([f for f in error_patterns(task_of(data), data, np.arange(400), guess, np.arange(400))
+                       if set(f.columns) - {"y", "x"}])
+    assert false <= 3  # one in a hundred is meant
+
+
+def test_copies_of_one_unit_are_one_piece_of_evidence():
+    data, guess = patterned(0, planted=True)
+    assert error_patterns(task_of(data), data, np.arange(400), guess, np.arange(400) // 40) == []
+
+
+def test_a_shift_the_network_sees_is_found():
+    class Learned:
+        def __init__(self, apart):
+            self.apart = apart
+
+        def embed(self, data, rows):
+            dice = np.random.default_rng(0)
+            return dice.normal(size=(len(rows), 30)) + self.apart * (np.asarray(rows) >= 200)[:, None]
+
+    units, train, valid = np.arange(400), np.arange(200), np.arange(200, 400)
+    far = representation_finding(representation_shift(Learned(0.5), None, train, valid, units), grouped=True)
+    same = representation_finding(representation_shift(Learned(0.0), None, train, valid, units), grouped=True)
+    assert far.grade == "note" and far.values["auc"] > 0.8 and "units" in far.claim and same.grade == "fine"

@@ -1,0 +1,103 @@
+"""Over- or underfitting: what the two loss curves of a run say, in one word, and what to do about it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+
+import numpy as np
+
+from gnomon.card import Card
+from gnomon.values import Finding, finding
+
+CARD = Card(
+    name="Over- and underfitting from the loss curves",
+    gist="Puts a run into one of five classes by its training and held-out losses: sound, overfit, starved (still falling), "
+         "underfit (flat and high) or unsteady.",
+    use_when="After every run of a deep model, and first when it does badly.",
+    avoid_when="No rows were held back while training: then only the training curve speaks.",
+    paper="Raghu & Schmidt 2020, arXiv:2003.11755, section 9; Prechelt 1998, Early stopping - but when?",
+    survey=("P5",),
+    tasks=("classify", "regress", "several"),
+    needs=("steps",),
+    cost="seconds",
+)
+OVERFIT = 1.25  # the held-out loss at the end over its least
+GAP = 3.0  # held-out loss over training loss, where the former has risen too
+UNDERFIT = 0.7  # training loss at the end over the loss of knowing nothing
+STILL_FALLING = 0.9  # training loss of the last tenth over that of the tenth before
+UNSTEADY = 0.5  # mean jump between neighbouring held-out losses over their whole fall
+ADVICE = {
+    "overfit": "more rows, augmentation, dropout or a smaller model; gnomon ablate tells which regularisation matters",
+    "starved": "more steps: a larger --budget",
+    "underfit": "a larger model, another rate or other inputs; more steps alone will not help",
+    "unsteady": "a smaller rate or a larger batch",
+}
+
+
+@dataclass(frozen=True)
+class Fitting:
+    """kind: "sound", "overfit", "starved", "underfit", "unsteady" or "unknown" (too few readings); with its numbers."""
+
+    kind: str
+    train_loss: float | None = None
+    naive_loss: float | None = None
+    stop_loss: float | None = None
+    least_stop_loss: float | None = None
+    at_step: float | None = None
+    jump: float | None = None
+
+
+def over_under(lines: Sequence[Mapping[str, float]], naive: float) -> Fitting:
+    """The class of a run whose log.csv holds these lines. naive: the training loss of knowing nothing.
+
+    overfit: the held-out loss ends 1.25 times above its least and 3 times above the training loss. starved or underfit:
+    training ends above 0.7 of the naive loss, and is still falling or not. unsteady: the held-out loss jumps between
+    readings by half of all it gained. Limits were set beforehand, not tuned.
+    """
+    train = course(lines, "fit.")
+    stop = [(line["step"], line["stop.loss"]) for line in lines if "stop.loss" in line]
+    if len(train) < 4:
+        return Fitting("unknown")
+    tail = max(len(train) // 10, 1)
+    last, before = (float(np.mean([v for _, v in part])) for part in (train[-tail:], train[-2 * tail:-tail]))
+    numbers: dict[str, float | None] = {"train_loss": last, "naive_loss": naive}
+    kind = "sound"
+    if len(stop) >= 4:
+        losses = np.array([v for _, v in stop])
+        final, least = float(losses[-2:].mean()), int(losses.argmin())
+        fall = float(losses[0] - losses[least])
+        jump = float(np.abs(np.diff(losses)).mean() / fall) if fall > 0 else None
+        numbers |= {"stop_loss": final, "least_stop_loss": float(losses[least]), "at_step": float(stop[least][0]), "jump": jump}
+        if final > OVERFIT * losses[least] and final > GAP * last:
+            return Fitting("overfit", **numbers)
+        if jump is not None and jump > UNSTEADY:
+            kind = "unsteady"
+    if last > UNDERFIT * naive:
+        kind = "starved" if last < STILL_FALLING * before else "underfit"
+    return Fitting(kind, **numbers)
+
+
+def fitting_finding(found: Fitting) -> Finding | None:
+    """DEBUG-OVERFIT or DEBUG-UNDERFIT with what to do; None for a sound run."""
+    f = found
+    if f.kind in ("sound", "unknown"):
+        return None
+    if f.kind == "overfit":
+        claim = (f"past step {f.at_step:.0f} the loss on held-out rows rose by {f.stop_loss / f.least_stop_loss - 1:.0%} while "
+                 "training went on falling; the weights of that step are kept")
+    elif f.kind == "unsteady":
+        claim = f"the loss on held-out rows jumps between looks by {f.jump:.0%} of all it gained"
+    else:
+        claim = f"training ended at {f.train_loss / f.naive_loss:.0%} of the loss of knowing nothing" + (
+            " and was still falling" if f.kind == "starved" else ", and had stopped falling")
+    code = "DEBUG-OVERFIT" if f.kind == "overfit" else "DEBUG-UNDERFIT" if f.kind != "unsteady" else "DEBUG-RATE"
+    values = {k: v for k, v in asdict(f).items() if v is not None} | {"still_falling": f.kind == "starved"}
+    return finding(code, "note", f"{claim}. What helps: {ADVICE[f.kind]}", values=values, source="log.csv")
+
+
+def course(lines: Sequence[Mapping[str, float]], start: str) -> list[tuple[float, float]]:
+    """(step, sum of the loss terms) of every reading of one player."""
+    terms = [(line["step"], [v for name, v in line.items() if name.startswith(start) and not name.endswith(".norm")])
+             for line in lines]
+    return [(step, sum(values)) for step, values in terms if values]
