@@ -81,3 +81,66 @@ def bibtex(paper: str, card: Card) -> str:
 def bibliography(entries: Iterable[Citation]) -> str:
     """All entries as one BibTeX file."""
     return "\n\n".join(entry.bibtex for entry in entries)
+
+
+def methods_paragraph(report: Mapping[str, Any], versions: Mapping[str, Any] | None = None) -> str:
+    """What was done, as a paragraph for a paper: split, candidates, choice, judgement, comparison, with the cards' papers."""
+    tried = [c for c in report.get("candidates") or () if c.get("valid") and c.get("family") != "floor"]
+    split, data = report.get("split") or {}, report.get("data") or {}
+    if not tried or not split.get("policy"):
+        return ""
+    targets, folds = report["task"]["targets"], split.get("folds") or 1
+    aim = " and ".join(f"'{t['column']}'" for t in targets)
+    sealed = (split.get("sizes") or {}).get("test") or 0
+    kept = f"{sealed:,} rows were sealed until the end" if sealed else "no part was sealed at this size"
+    scored = f"{folds}-fold cross-validation" if folds > 1 else "a validation part"
+    version = report.get("version") or ((versions or {}).get("libraries") or {}).get("gnomon", "")
+    return " ".join([
+        f"We used gnomon {version} to predict {aim} from {data.get('rows', 0):,} rows.",
+        f"Rows were split by {split['policy']} ({split.get('because', '')}); {kept}. Candidates were scored by {scored}.",
+        f"We trained {_listed(list(dict.fromkeys(map(_cited, tried))))}, and a floor that knows only the training targets.",
+        "Scaling, encoding and features were fitted on training rows only.",
+        f"The headline score is {targets[0]['metric'].replace('_', ' ')}.",
+        *_result(report, sealed > 0), *_explained(report)])
+
+
+def _result(report: Mapping[str, Any], sealed: bool) -> list[str]:
+    """The score and the comparison, each with its interval."""
+    verdict, out = report.get("verdict") or {}, []
+    head, gap = verdict.get("headline") or {}, verdict.get("difference") or {}
+    if head.get("low") is not None:
+        where = "scored once on the sealed rows" if sealed else "scored on rows left out of its training"
+        out.append(f"The model chosen on validation rows was {where}: {head['value']:.3g} ({head['level']:.0%} interval "
+                   f"{head['low']:.3g} to {head['high']:.3g}, {head.get('method') or head['estimator']}, "
+                   f"{head['n_units']} units).")
+    if gap.get("p") is not None:
+        out.append(f"It was compared with the other candidate fixed beforehand on the same units by {gap['test']}: difference "
+                   f"{gap['value']:.3g} ({gap['low']:.3g} to {gap['high']:.3g}, p = {gap['p']:.2g}).")
+    return out
+
+
+def _explained(report: Mapping[str, Any]) -> list[str]:
+    shown = [str(e["technique"]) for e in report.get("explanations") or () if not e.get("withheld")]
+    return [f"Explanations by {_listed([_named(t) for t in shown])} passed their gates."] if shown else []
+
+
+def _cited(candidate: Mapping[str, Any]) -> str:
+    """`random forest (Breiman 2001)`, with the method where it is not the usual one."""
+    recipe = candidate["recipe"]
+    method = recipe.get("method", "")
+    more = f" trained by {_named(method)}" if method not in ("own_fit", "supervised", "caruana", "naive") else ""
+    return _named("caruana" if candidate.get("family") == "ensemble" else recipe["model"]) + more
+
+
+def _named(key: str) -> str:
+    """A card's name and first paper."""
+    card = catalogue().get(key)
+    if card is None:
+        return key
+    paper = re.sub(r",? (arXiv|doi).*", "", papers(card.paper)[0])
+    name = card.name if card.name[:2].isupper() else card.name[:1].lower() + card.name[1:]
+    return f"{name} ({paper})"
+
+
+def _listed(names: list[str]) -> str:
+    return names[0] if len(names) == 1 else ", ".join(names[:-1]) + " and " + names[-1]

@@ -115,6 +115,15 @@ def coverage_section(exhibits: Mapping[str, Any]) -> list[tuple[str, str]]:
     ]
 
 
+def bias_text(s: Mapping[str, Any]) -> str:
+    """How far predictions lie above (or below) the truth in a sub-group, where that is beyond chance."""
+    if s.get("bias") is None or s.get("bias_low") is None or s["bias_low"] <= 0 <= s["bias_high"]:
+        return ""
+    t = words.interval(s["bias"], s["bias_low"], s["bias_high"])
+    way = "too high" if s["bias"] > 0 else "too low"
+    return f"predictions {way} by {t['value'].lstrip(words.MINUS)} [{t['low']}, {t['high']}]"
+
+
 def subgroup_section(exhibits: Mapping[str, Any]) -> list[dict[str, Any]]:
     """Scores by sub-group, one block a column."""
     everything = list(exhibits.get("subgroups") or ())
@@ -134,6 +143,7 @@ def subgroup_section(exhibits: Mapping[str, Any]) -> list[dict[str, Any]]:
             "plot": plot,
             "value": text["value"],
             "limits": limits,
+            "bias": bias_text(s),
         }
         block = blocks.setdefault(
             str(s["column"]), {"column": s["column"], "rows": [], "axis": figures.axis_row(scale, grid)}

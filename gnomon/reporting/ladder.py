@@ -136,6 +136,8 @@ def by_target(shown: Sequence[Mapping[str, Any]]) -> dict[str, Any] | None:
 
 def small_ladder(report: Mapping[str, Any], wanted: Sequence[Any]) -> dict[str, Any] | None:
     """Floor, comparison and recommended on one axis: the verdict at a glance."""
-    floor = next((c for c in report.get("candidates") or () if c.get("family") == "floor"), None)
+    named = (report.get("verdict") or {}).get("floor")
+    floors = [c for c in report.get("candidates") or () if c.get("family") == "floor"]
+    floor = next((c for c in floors if recipe_hash(c) == named), floors[0] if floors else None)
     only = {recipe_hash(c) for c in (*wanted, floor) if c}
     return ladder(report, only) if len(only) > 1 else None

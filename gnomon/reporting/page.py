@@ -18,8 +18,13 @@ from gnomon.errors import InputError
 from gnomon.reporting import fit, sections, understand, words
 from gnomon.reporting._report import targets
 from gnomon.reporting.atlas import map_section
-from gnomon.reporting.citations import bibliography, citations
+from gnomon.reporting.checklist import as_markdown as checklist_text
+from gnomon.reporting.checklist import checklist, checklist_section, write_unless_edited
+from gnomon.reporting.citations import bibliography, citations, methods_paragraph
+from gnomon.reporting.honesty import trials_section
 from gnomon.reporting.ladder import ladder, memory
+from gnomon.reporting.model_card import as_markdown as card_text
+from gnomon.reporting.model_card import model_card
 
 HERE = Path(__file__).parent / "templates"
 LARGEST = 4_900_000  # bytes of the whole page
@@ -39,7 +44,18 @@ def write_page(folder: Path) -> Path:
     plan = folder / "plan.toml"
     text = plan.read_text(encoding="utf-8", errors="replace") if plan.is_file() else ""
     html = render(report, exhibits, text, _read(folder / "versions.json") or {}, name=folder.resolve().name)
+    _beside(folder, report, exhibits)
     return _write(folder / "report.html", html)
+
+
+def _beside(folder: Path, report: Mapping[str, Any], exhibits: Mapping[str, Any]) -> None:
+    """checklist.md and model_card.md, for people to fill in: written once, then left to them unless untouched since."""
+    versions = _read(folder / "versions.json") or {}
+    for name, text in (
+        ("checklist.md", checklist_text(checklist(report, versions))),
+        ("model_card.md", card_text(model_card(report, exhibits, versions), folder.resolve().name)),
+    ):
+        write_unless_edited(folder / name, text, lambda path, text: _write(path, text))
 
 
 def render(
@@ -78,7 +94,7 @@ def _render(
         "payload": script_json(payload),
         "w": words,
     }
-    parts = {**first(report, exhibits, name), **models(report, exhibits), **last(report, plan, versions, name)}
+    parts = {**first(report, exhibits, name), **models(report, exhibits), **last(report, exhibits, plan, versions, name)}
     return _environment().get_template("page.html").render(**head, map=the_map, report=report, study=name, **parts)
 
 
@@ -96,7 +112,7 @@ def first(report: Mapping[str, Any], exhibits: Mapping[str, Any], name: str) -> 
 
 
 def models(report: Mapping[str, Any], exhibits: Mapping[str, Any]) -> dict[str, Any]:
-    """Candidates, how well they fit, what they lean on, where they err."""
+    """Candidates, how well they fit, what they lean on, where they err, what tries them."""
     return {
         "ladder": ladder(report),
         "curves": fit.curve_groups(report, exhibits),
@@ -108,10 +124,13 @@ def models(report: Mapping[str, Any], exhibits: Mapping[str, Any]) -> dict[str, 
         "judged": exhibits.get("judged") or {},
         "explanations": understand.explanations(report, exhibits),
         "errors": understand.errors(exhibits),
+        "trials": trials_section(exhibits),
     }
 
 
-def last(report: Mapping[str, Any], plan: str, versions: Mapping[str, Any], name: str) -> dict[str, Any]:
+def last(
+    report: Mapping[str, Any], exhibits: Mapping[str, Any], plan: str, versions: Mapping[str, Any], name: str
+) -> dict[str, Any]:
     """Checks, next steps, plan, citations, repetition."""
     found, checks = citations(report), list(report.get("checks") or ())
     return {
@@ -121,6 +140,9 @@ def last(report: Mapping[str, Any], plan: str, versions: Mapping[str, Any], name
         "plan": plan_lines(plan),
         "citations": found,
         "bibtex": bibliography(found),
+        "methods": methods_paragraph(report, versions),
+        "checklists": checklist_section(report, versions),
+        "card": model_card(report, exhibits, versions),
         "versions": facts({k: v for k, v in versions.items() if k != "command"}),
         "hashes": {"data": (report.get("data") or {}).get("hash")},
         "cost": cost(report),

@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from gnomon.reporting import figures, words
+from gnomon.reporting import effects, figures, words
 from gnomon.reporting.pictures import checked, drawn
+
+ADDS_UP = 0.005  # share of a joint effect below which two columns' effects are said to add up
 
 
 def explanations(report: Mapping[str, Any], exhibits: Mapping[str, Any]) -> list[dict[str, Any]]:
@@ -30,6 +32,10 @@ def explanations(report: Mapping[str, Any], exhibits: Mapping[str, Any]) -> list
                 "about": drawings[0].get("about", "") if drawings else "",
                 "pictures": [] if e.get("withheld") else members,
                 "metric_name": words.metric_name(e.get("metric", "")),
+                "logos": None if e.get("withheld") else logos(e.get("motifs")),
+                "groups": None if e.get("withheld") else groups(e.get("substructures")),
+                "removals": None if e.get("withheld") else removals(e.get("removal")),
+                "curves": curves(e.get("dependence")),
                 "other": [
                     (words.words(c.get("name", "")), words.number(c.get("value")))
                     for c in e.get("other_checks") or ()
@@ -66,6 +72,93 @@ def importance_rows(importances: Sequence[Mapping[str, Any]]) -> dict[str, Any] 
             }
         )
     return {"lines": lines, "axis": figures.axis_row(scale, grid), "more": len(rows) - len(top)}
+
+
+def limits_of(e: Mapping[str, Any]) -> str:
+    """"0.31 [0.22, 0.40]"."""
+    t = words.interval(e.get("value"), e.get("low"), e.get("high"))
+    return f"{t['value']} [{t['low']}, {t['high']}]" if t["low"] else t["value"]
+
+
+def turned(e: Mapping[str, Any]) -> dict[str, Any]:
+    """An effect with its sign changed."""
+    minus = lambda v: None if v is None else -v  # noqa: E731
+    return {"value": minus(e.get("value")), "low": minus(e.get("high")), "high": minus(e.get("low"))}
+
+
+def logos(told: Mapping[str, Any] | None) -> dict[str, Any] | None:
+    """Recurrent motifs, each as a logo; one that is not well formed is left out."""
+    if not told:
+        return None
+    out = []
+    for m in told.get("found") or ():
+        try:
+            drawing = effects.logo(m["shares"], m["information"], str(m["letters"])[:40])
+        except (KeyError, TypeError, ValueError):
+            continue
+        out.append({"logo": drawing, "rows": words.number(m.get("rows")), "adds": limits_of(m)})
+    return {"found": out, "of": words.number(told.get("rows"))}
+
+
+def groups(told: Mapping[str, Any] | None) -> dict[str, Any] | None:
+    """Recurrent substructures, drawn."""
+    if not told:
+        return None
+    found = [
+        {"drawn": drawn(checked(g.get("picture")), str(g.get("smiles"))), "count": words.number(g.get("count")),
+         "smiles": str(g.get("smiles")), "adds": limits_of(g), "up": (g.get("value") or 0) > 0}
+        for g in told.get("found") or ()
+    ]
+    return {"found": found, "of": words.number(told.get("rows"))}
+
+
+def removals(told: Mapping[str, Any] | None) -> dict[str, Any] | None:
+    """What taking each claimed cue out of other rows did, as numbers ready to print."""
+    if not told:
+        return None
+    found = []
+    for r in told.get("found") or ():
+        score, sized = r.get("score"), r.get("raises") is None
+        output, random = (r[k] if sized else turned(r[k]) for k in ("output", "random"))  # a fall is a negative change
+        found.append(
+            {
+                "cue": str(r.get("cue")),
+                "holds": bool(r.get("holds")),
+                "rows": words.number(r.get("rows")),
+                "what": "size of change" if sized else "change",
+                "output": limits_of(output),
+                "random": limits_of(random),
+                "metric": words.metric_name(r.get("metric", "")) if score else "",
+                "score": limits_of(score) if score else "",
+                "score_random": limits_of(r.get("score_random") or {}) if score else "",
+            }
+        )
+    return {"found": found, "why": str(told.get("why") or ""), "about": str(told.get("about") or "")}
+
+
+def curves(told: Mapping[str, Any] | None) -> dict[str, Any] | None:
+    """Dependence curves on one upright scale, so that they can be compared; categories as dots."""
+    if not told:
+        return None
+    numbers = [c for c in told.get("curves") or () if c.get("kind") != "partial dependence"]
+    limits = figures.padded([v for c in numbers for k in ("curve", "low", "high") for v in c.get(k) or ()])
+    drawings = []
+    for c in told.get("curves") or ():
+        if c in numbers:
+            drawings.append({"column": str(c.get("column")), "plot": effects.effect_curve(c, limits=limits), "bars": None})
+        else:
+            drawings.append({"column": str(c.get("column")), "plot": None, "bars": effects.effect_bars(c)})
+    pairs = [
+        {
+            "names": " and ".join(map(str, p.get("columns") or ())),
+            "adds_up": (p.get("value") or 0) < ADDS_UP,
+            "share": " to ".join(f"{float(p[k]):.0%}" for k in ("low", "high") if p.get(k) is not None) or f"{p['value']:.0%}",
+            "size": words.number(p.get("size"), 2),
+        }
+        for p in told.get("interactions") or ()
+        if p.get("value") is not None
+    ]
+    return {"drawn": drawings, "pairs": pairs, "about": str(told.get("about") or ""), "rows": words.number(told.get("rows"))}
 
 
 def errors(exhibits: Mapping[str, Any]) -> dict[str, Any]:

@@ -31,9 +31,10 @@ def read_curve(log: Path) -> dict[str, Any] | None:
     with open(log, encoding="utf-8", newline="") as file:
         rows = list(csv.DictReader(file))
     names = list(rows[0]) if rows else []
+    terms = [n for n in names if n.startswith("fit.") and not n.endswith(".norm")]  # what the loop logs: a loss in parts
     train = next((n for n in ("train", "train_loss", "loss") if n in names), None)
-    valid = next((n for n in ("valid", "valid_loss", "stop", "valid_score") if n in names), None)
-    if "step" not in names or (train is None and valid is None):
+    valid = next((n for n in ("valid", "valid_loss", "stop", "valid_score", "stop.loss") if n in names), None)
+    if "step" not in names or (train is None and not terms and valid is None):
         return None
     picked = [rows[i] for i in np.unique(np.linspace(0, len(rows) - 1, min(CURVE_POINTS, len(rows))).astype(int))]
 
@@ -44,5 +45,10 @@ def read_curve(log: Path) -> dict[str, Any] | None:
             return None
         return float(f"{value:.4g}") if np.isfinite(value) else None
 
-    return {"steps": [int(float(r["step"])) for r in picked if r["step"]], "train": [number(r, train) for r in picked],
+    def summed(row: Mapping[str, Any]) -> float | None:
+        parts = [number(row, n) for n in terms]
+        return None if not parts or None in parts else float(f"{sum(parts):.4g}")  # type: ignore[arg-type]
+
+    trained = [number(r, train) if train else summed(r) for r in picked]
+    return {"steps": [int(float(r["step"])) for r in picked if r["step"]], "train": trained,
             "valid": [number(r, valid) for r in picked], "valid_is": valid or ""}

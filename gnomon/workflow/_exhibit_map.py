@@ -1,7 +1,12 @@
-"""The map of the data for the report: several layouts of the same rows, coloured by target, by part and by error."""
+"""The map of the data for the report: several layouts of the same rows, coloured by target, by part and by error.
+
+Layouts: the inputs by PCA; by UMAP where the budget is five minutes or more; and what the recommended network makes of
+them, where there is one. `map_layouts` makes them, `map_exhibit` turns them into what the page reads.
+"""
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping
 from itertools import pairwise
 from typing import Any
@@ -11,11 +16,88 @@ import numpy as np
 from gnomon.data.parts import Parts
 from gnomon.data.table import Data
 from gnomon.rng import stream
+from gnomon.workflow._folder import read_json
 from gnomon.workflow._gallery import CLASSES, Gallery, shown, tasks_of
 
 MAP_POINTS = 2000
 BANDS = 7  # colours of a number on the map
+UMAP_BUDGET = 300.0  # seconds of budget from which UMAP is worth its compilation
+UMAP_SECONDS = 45.0  # of processor time left in the budget: what compiling and two layouts take on a slow machine
+INSIDE_SECONDS = 5.0  # left of the budget: to ask the network for its representation
+PLACED = "the target took no part in placing the points."
 JUDGED_SHARE = 0.25  # of the points must have been judged for a colouring by error
+
+
+def map_layouts(data: Data, *, seed: int = 0, budget: float = 0.0, left: float = 0.0, best: Any = None
+                ) -> list[dict[str, Any]]:
+    """Layouts of the same rows for `map_exhibit`. budget, left: seconds, of the study and of it now; best: the recommended
+    candidate, or None. One that cannot be made is left out: a picture is never worth a study."""
+    from gnomon.analyses.explore.map_points import map_points
+
+    umap = budget >= UMAP_BUDGET and left >= UMAP_SECONDS and left >= UMAP_SECONDS * _slowness()
+    try:
+        points = map_points(data, seed=seed, umap=umap)
+    except Exception:
+        if not umap:
+            raise
+        points, umap = map_points(data, seed=seed), False
+    out = [{**points, "technique": "PCA", "note": f"PCA of the inputs; {PLACED} Distances in a flat map are approximate."}]
+    if "umap" in points:
+        out.append({**points["umap"], "rows": points["rows"], "technique": "UMAP", "note": _umap_note(
+            "UMAP of the inputs", points["umap"]["trust"]) + f" {PLACED.capitalize()}"})
+    if left >= INSIDE_SECONDS:
+        try:
+            out += _inside(data, np.asarray(points["rows"]), best, seed, umap)
+        except Exception:  # a network of the user's own that can no longer be built, say
+            return out
+    return out
+
+
+def _slowness() -> float:
+    """Wall seconds that a second of processor time takes now: above 1 where other programs want the processor too."""
+    numbers, wall, start = np.arange(20_000.0), time.perf_counter(), time.process_time()
+    while time.process_time() - start < 0.2:
+        np.sort(-numbers)
+    return max(1.0, (time.perf_counter() - wall) / (time.process_time() - start))
+
+
+def _umap_note(what: str, trust: float) -> str:
+    return (f"{what}: neighbours mean something, sizes of clusters and distances between them do not "
+            f"(neighbourhoods kept: {trust:.2f}, where 1 is all and 0.5 is chance).")
+
+
+def _inside(data: Data, positions: np.ndarray, best: Any, seed: int, umap: bool) -> list[dict[str, Any]]:
+    """Where the recommended network puts the same rows before its last layer: by PCA, and by UMAP where asked."""
+    from gnomon.analyses.represent.embedding_map import embedding_map
+
+    found = representing(best)
+    if found is None:
+        return []
+    label, network = found
+    place = {int(p): i for i, p in enumerate(data.position)}
+    held = network.embed(data, np.array([place[int(p)] for p in positions], dtype=np.int64))
+    out = []
+    for technique in ("PCA", "UMAP") if umap else ("PCA",):
+        flat = embedding_map(held, technique=technique, most=len(held), seed=seed)
+        if flat.technique != technique:
+            continue
+        what = f"{technique} of the last hidden layer of {label} (one of its trained copies)"
+        note = _umap_note(what, flat.trust) if technique == "UMAP" else f"{what}; distances in a flat map are approximate."
+        note += " It was trained on the target: that training rows lie in order is no evidence, that validation rows do is."
+        out.append({"x": flat.x, "y": flat.y, "rows": positions, "explained": flat.explained, "inside": True, "note": note,
+                    "technique": f"{label}, hidden layer" + (" (UMAP)" if technique == "UMAP" else "")})
+    return out
+
+
+def representing(best: Any) -> tuple[str, Any] | None:
+    """(label, network) of the recommended candidate's weightiest deep member: its first fold and seed; None without one."""
+    from gnomon.methods._learned import load_learned
+
+    for _, run in sorted(best.members if best is not None else (), key=lambda m: -m[0]):
+        if run.recipe.family == "deep" and run.folders and (read_json(run.folders[0] / "learned.json") or {}).get(
+                "kind") == "network":
+            return run.recipe.label, load_learned(run.folders[0])
+    return None
 
 
 def map_exhibit(gallery: Gallery, points: Any, task: Any, parts: Parts, judged: list[dict[str, Any]], *,
@@ -31,11 +113,11 @@ def map_exhibit(gallery: Gallery, points: Any, task: Any, parts: Parts, judged: 
         return None
     sealed = np.isin(rows, parts.test)
     colours = [c for t in tasks_of(task)[:4] if (c := _coloured(data, t, rows, sealed))]
-    if len(parts.test):
+    if len(parts.test) or any(entry.get("inside") for entry in layouts):
         train = np.isin(rows, parts.folds[0].train)
         codes = np.where(sealed, 2, np.where(train, 0, 1))
-        colours.append({"name": "part", "kind": "category", "levels": ["train", "validation", "test (sealed)"],
-                        "codes": codes.tolist(), "rest": ""})
+        levels = ["train", "validation", *(["test (sealed)"] if len(parts.test) else [])]
+        colours.append({"name": "part", "kind": "category", "levels": levels, "codes": codes.tolist(), "rest": ""})
     colours += _missed(judged, rows)
     order = stream(seed, "map pictures").permutation(len(rows))
     drawn = dict(zip(order.tolist(), (gallery.add(int(rows[i])) for i in order), strict=True)) if gallery.open else {}
@@ -55,7 +137,7 @@ def _layout(points: Mapping[str, Any], keep: np.ndarray) -> dict[str, Any]:
     shares = points.get("explained") or []
     axes = [f"axis {k + 1}" + (f", {shares[k]:.0%} of the spread" if k < len(shares) else "") for k in range(2)]
     return {"technique": str(points.get("technique", "PCA")), "axes": axes,
-            "x": whole(points["x"]), "y": whole(points["y"])}
+            "note": str(points.get("note", "")), "x": whole(points["x"]), "y": whole(points["y"])}
 
 
 def _coloured(data: Data, task: Any, rows: np.ndarray, sealed: np.ndarray) -> dict[str, Any] | None:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from gnomon.values import Advice, Finding
+from gnomon.workflow._gains import measured_gains
 from gnomon.workflow._members import Candidate
 from gnomon.workflow.plan import Plan
 from gnomon.workflow.run import Bench
@@ -24,13 +26,17 @@ def _first(f: Finding) -> str:
 
 
 RULES: Mapping[str, Rule] = {
-    "LOOK-LABEL": _advice("label", "check the suspect labels by eye: gnomon report {study}", "minutes of a person"),
+    "LOOK-LABEL": _advice("label", "check the suspect labels by eye and put them right: gnomon relabel {study}",
+                          "minutes of a person"),
     "LOOK-CONFLICT": _advice("label", "look at the rows with equal inputs and different targets: gnomon report {study}",
                              "minutes of a person"),
     "LOOK-CORRUPT": _advice("collect", "repair or replace the broken items listed in the report", "depends on the source"),
     "LOOK-LEAK": _advice("preprocess", "if {column} is not known at prediction, leave it out: --exclude {column}",
                          "one more run"),
     "LOOK-CONFOUND": _advice("collect", "collect rows in which {column} and the target vary apart", "new measurements"),
+    "LOOK-EVENT": _advice("label", "predict the event by a fixed time: make a column 'event within T', leave out rows followed "
+                          "for less than T without it, and use that as --target; or fit a survival model elsewhere",
+                          "minutes of a person"),
     "LOOK-UNITS": _advice("preprocess", "bring {column} to one unit and type the command again", "minutes of a person"),
     "LOOK-MISSING": _advice("collect", "fill the gaps in {column}, or leave it out: --exclude {column}", "depends"),
     "LOOK-SMALL": _advice("collect", "measure more independent units: every interval here is wide for lack of them",
@@ -43,6 +49,12 @@ RULES: Mapping[str, Rule] = {
     "VALID-NO-SIGNAL": _advice("collect", "measure other inputs, or more units: these do not tell the target",
                                "new measurements"),
     "VALID-SUBGROUP": _advice("collect", "add rows of the sub-group that does worse (column {column})", "new measurements"),
+    "VALID-SHORTCUT": _advice("collect", "collect rows in which the shortcut and the target vary apart, or take it out of the "
+                              "inputs and train again", "new measurements"),
+    "VALID-STRATUM": _advice("collect", "add rows of the slice in which the model fails, or do not use it there",
+                             "new measurements"),
+    "VALID-CORRUPTION": _advice("preprocess", "train with such changes, or bring new inputs to one standard form",
+                                "one more run"),
     "VALID-CALIBRATION": _advice("method", "read the probabilities as ranks only, or calibrate them on new rows", "minutes"),
     "VALID-TOO-GOOD": _advice("preprocess", "look for an input that would not be known at prediction", "minutes"),
     "VALID-SEEDS": _advice("method", "train more seeds: gnomon study ... --budget twice as long", "twice the time"),
@@ -52,23 +64,57 @@ RULES: Mapping[str, Rule] = {
 }
 ALSO_NOTES = ("VALID-UNDETERMINED", "LOOK-SMALL", "LOOK-IMBALANCE", "WHY-WITHHELD", "VALID-SUBGROUP")  # worth a step
 WEIGHT = {"block": 0, "warn": 1, "note": 2, "fine": 3}
+MORE_DATA = ("LOOK-SMALL", "DEBUG-OVERFIT")  # one step answers them where its gain was measured
+PRICES = (("seconds", 0.1), ("none", 0.1), ("minutes", 0.5), ("one more run", 1.0), ("twice the time", 1.0),
+          ("new", 40.0))  # what a cost that begins so weighs against the others, in hours of work, roughly
+OTHER_PRICE = 4.0
 
 
 def advise(bench: Bench, findings: Sequence[Finding], verdict: Verdict, candidates: Sequence[Candidate], plan: Plan, *,
-           folder_name: str) -> tuple[Advice, ...]:
-    """Steps in order of the gravity of what is behind them; a gain is given only where this study measured one."""
+           folder_name: str, tried: Mapping[str, Any] | None = None) -> tuple[Advice, ...]:
+    """Steps in order of the gravity of what is behind them, and of equal gravity by measured gain per cost.
+
+    tried: what the trials of the examination measured; a gain is given only where they did.
+    """
     steps: list[Advice] = []
+    gains, weight = measured_gains(tried or {}), {}
     for f in sorted(findings, key=lambda f: WEIGHT[f.grade]):
         rule = RULES.get(f.code)
         grave = f.grade in ("block", "warn") or (f.grade == "note" and f.code in ALSO_NOTES)
         passed = f.code == "WHY-WITHHELD" and any(g.code == "WHY-USES" for g in findings)  # another explanation holds
         if rule is not None and grave and not passed and f.action is None and not any(f.code in s.because for s in steps):
-            steps.append(rule(f, folder_name))
+            if f.code in MORE_DATA and "more data" in gains:
+                continue
+            gain = gains.get("more seeds") if f.code == "VALID-SEEDS" else None
+            steps.append(replace(rule(f, folder_name), gain=gain))
+            weight[steps[-1].do] = WEIGHT[f.grade]
+    steps += _measured(gains, tried or {}, plan, [f.code for f in findings if f.code in MORE_DATA])
     steps += _always(bench, verdict, candidates, plan, folder_name)
     seen: dict[str, Advice] = {}
     for step in steps:
         seen.setdefault(step.do, step)
-    return tuple(seen.values())
+    return tuple(sorted(seen.values(), key=lambda s: (weight.get(s.do, WEIGHT["note"]), -_per_cost(s))))
+
+
+def _measured(gains: Mapping[str, Any], tried: Mapping[str, Any], plan: Plan, codes: Sequence[str]) -> list[Advice]:
+    """Steps whose gain the study measured."""
+    out, curve = [], tried.get("curve") or {}
+    if "more data" in gains:
+        extra = curve["ahead"] - curve["sizes"][-1]
+        unit = "rows" if curve["unit"] == "row" else f"units ({curve['unit']})"
+        out.append(Advice("collect", f"measure about {extra:,} more {unit}, twice as many to learn from as now",
+                          (*dict.fromkeys(codes), "VALID-CURVE"), gains["more data"], "new measurements"))
+    if gains.get("more seeds", {}).get("low", 0) > 0:
+        out.append(Advice("method", f"average twice as many seeds: --budget {_longer(plan.budget)}", (), gains["more seeds"],
+                          "twice the time"))
+    return out
+
+
+def _per_cost(step: Advice) -> float:
+    """Expected gain over rough cost; 0 where no gain was measured or it may be none."""
+    if not step.gain or step.gain["low"] <= 0:
+        return 0.0
+    return step.gain["value"] / next((p for start, p in PRICES if step.cost.startswith(start)), OTHER_PRICE)
 
 
 def _always(bench: Bench, verdict: Verdict, candidates: Sequence[Candidate], plan: Plan, study: str) -> list[Advice]:
@@ -80,8 +126,8 @@ def _always(bench: Bench, verdict: Verdict, candidates: Sequence[Candidate], pla
         out.append(Advice("model", f"give it more time: --budget {_longer(plan.budget)} would also try {', '.join(short)}",
                           (), None, _longer(plan.budget)))
     if not len(bench.parts.test):
-        out.append(Advice("collect", "judge it on rows nobody has seen: name them with --split rows:FILE.json", (),
-                          None, "new measurements"))
+        out.append(Advice("collect", "judge it on rows nobody has seen, from another source: the same command with --test FILE",
+                          (), None, "new measurements"))
     if verdict.recommended is not None:
         out.append(Advice("method", f"use it: gnomon predict {name} NEW_FILE -o predicted.csv", (), None, "seconds"))
     return out

@@ -1,10 +1,9 @@
-"""What can be done with a finished study: explain again, compare, replay, accept a finding, free disk."""
+"""What can be done with a finished study: explain again, accept a finding, free disk."""
 
 from __future__ import annotations
 
 import shutil
-import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,18 +13,27 @@ from gnomon.errors import InputError
 from gnomon.values import plain
 from gnomon.workflow._folder import Folder, read_json, write_json
 from gnomon.workflow._plan_file import read_plan
-from gnomon.workflow._predictions import load_prediction
 from gnomon.workflow.options import Options
 from gnomon.workflow.run import deliver
 
 
 def explain_again(
-    folder: Folder, source: Any, options: Options, *, rows_of: Any = None, seconds: float = 60.0
+    folder: Folder, source: Any, options: Options, *, rows_of: Any = None, seconds: float = 60.0,
+    techniques: Sequence[str] = (), named: Sequence[int] = (), say: Callable[[str], None] = lambda text: None,
 ) -> dict[str, Any]:
-    """Explanations of the delivered model, on the study's sealed (else first fold's) rows, or on rows of `rows_of`."""
+    """Explanations of the delivered model, on the study's sealed (else first fold's) rows, or on rows of `rows_of`.
+
+    techniques: by name, only these; none: what suits the model. named: rows asked for, 0-based in the input as read.
+    say: told the estimated time before anything is explained. What was found is also kept in explanations.json.
+    """
+    import time
     from dataclasses import asdict
 
-    from gnomon.analyses.attribute._explain import explain
+    end = time.monotonic() + seconds
+    if techniques:
+        from gnomon.analyses.attribute._asked import known
+
+        techniques = known(techniques)
     from gnomon.workflow.look import read_stage, whole_look
     from gnomon.workflow.study import stated_in_plan
 
@@ -36,144 +44,57 @@ def explain_again(
             f"{folder.path} recommends no model: there is nothing to explain",
             do=f"gnomon report {folder.path} says why",
         )
-    learned = deliver(folder.path, made["members"])
-    recipe = made["members"][0]["recipe"]
+    members, recipe = made["members"], made["members"][0]["recipe"]
     written = read_plan(folder / "plan.toml")
     if rows_of is None:
         roles = stated_in_plan(folder, written)
         seen = whole_look(read_stage(source, options, roles, folder.path / "cache"), options, written)
         data, task, units = seen.data, seen.task, seen.parts.units
         rows = seen.parts.test if len(seen.parts.test) else seen.parts.folds[0].valid
+        members = members if len(seen.parts.test) else _of_first_fold(members)
     else:
         from gnomon.data.read.dispatch import read_like
         from gnomon.methods._network import task_from
 
         data, _ = read_like(read_json(folder / "data.json")["schema"], rows_of)
         task, rows, units = task_from(made["task"]), np.arange(len(data)), np.arange(len(data))
-    told = explain(learned, task, data, rows, units, seconds=seconds, seed=options.seed, recipe=recipe)
-    return plain({"explanations": list(told.explanations), "findings": [asdict(f) for f in told.findings]})
+    learned = deliver(folder.path, members)
+    if named and not techniques:
+        from gnomon.analyses.attribute._asked import suited
+
+        techniques = suited(learned, data)
+    if techniques:
+        told = _by_name(learned, task, data, rows, units, techniques, named, end, options.seed, recipe, say)
+    else:
+        from gnomon.analyses.attribute._explain import explain
+
+        say(f"explaining by what suits the model: at most {seconds:.0f} s (--budget)")
+        told = explain(learned, task, data, rows, units, seconds=seconds, seed=options.seed, recipe=recipe)
+    out = plain({"explanations": list(told.explanations), "findings": [asdict(f) for f in told.findings],
+                 "not_run": [c.why_not for c in told.checks if c.why_not]})
+    write_json(folder / "explanations.json", {"format": 1, "of": "the study's rows" if rows_of is None else "new rows", **out})
+    return out
 
 
-def compare_studies(folders: Sequence[Folder]) -> dict[str, Any]:
-    """Pairwise comparison of chosen models on the rows that judged, for studies of one data set and split.
-
-    The p-values are Holm-corrected over the pairs. Raises E-COMPARE when data, split or target differ.
-    """
-    from dataclasses import asdict
-
-    from gnomon.analyses.validate.compare import compare, outcome
-    from gnomon.methods._network import task_from
-
-    if len(folders) < 2:
-        raise InputError("E-COMPARE", "one study cannot be compared", do="name two or more study folders")
-    loaded = [_judged_rows(folder) for folder in folders]
-    first = loaded[0]
-    for folder, one in zip(folders[1:], loaded[1:], strict=True):
-        for what in ("data", "rows", "target"):
-            if one[what] != first[what]:
-                raise InputError(
-                    "E-COMPARE",
-                    f"{folder.path} differs from {folders[0].path} in its {what}: rows cannot be paired",
-                    do="study the same file with the same --split, e.g. --split rows:FILE.json",
-                )
-    task = task_from(first["task"])
-    stats = [task.measure(one["prediction"], one["truth"]) for one in loaded]
-    pairs = []
-    for i in range(len(folders)):
-        for j in range(i + 1, len(folders)):
-            found = compare(task, stats[i], stats[j], first["units"], margin=None)
-            pairs.append(
-                {
-                    "a": str(folders[i].path),
-                    "b": str(folders[j].path),
-                    **asdict(found),
-                    "positive_means": "a better",
-                    "outcome": outcome(found),
-                }
-            )
-    return plain(
-        {
-            "metric": task.metric.name,
-            "scores": {str(f.path): task.score(s) for f, s in zip(folders, stats, strict=True)},
-            "pairs": holm(pairs),
-            "correction": "Holm over the pairs",
-        }
-    )
+def _of_first_fold(members: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The members as trained without the first fold's rows: only these may be asked about them."""
+    return [{**m, "folders": [f for f in m["folders"] if Path(f).name == "fold0"]} for m in members]
 
 
-def holm(pairs: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Adds `p_corrected` (Holm 1979) to each pair."""
-    known = sorted((p for p in pairs if p["p"] is not None), key=lambda p: p["p"])
-    so_far = 0.0
-    for rank, pair in enumerate(known):
-        so_far = max(so_far, min(1.0, pair["p"] * (len(known) - rank)))
-        pair["p_corrected"] = so_far
-    return pairs
+def _by_name(learned: Any, task: Any, data: Any, rows: np.ndarray, units: np.ndarray, techniques: Sequence[str],
+             named: Sequence[int], end: float, seed: int, recipe: str, say: Callable[[str], None]) -> Any:
+    """The techniques asked for; the estimate is said first, and the budget bounds what is begun."""
+    import time
 
+    from gnomon.analyses.attribute._asked import asked, estimates, explain_asked
 
-def _judged_rows(folder: Folder) -> dict[str, Any]:
-    """The chosen model's predictions of the rows that judged, as saved at the verdict."""
-    made, data = read_json(folder / "delivered.json"), read_json(folder / "data.json")
-    path = folder / "judged.parquet"
-    if not made or not path.exists():
-        raise InputError("E-STUDY-UNFINISHED", f"{folder.path} has no verdict yet", do=f"gnomon run {folder.path}")
-    import pyarrow.parquet as pq
-
-    rows, prediction = load_prediction(path)
-    extra = pq.read_table(folder / "judged_truth.parquet")
-    names = [n for n in extra.column_names if n.startswith("truth")]
-    truth = np.stack([extra[n].to_numpy() for n in names], axis=1)
-    return {
-        "task": made["task"],
-        "target": plain(made["task"]),
-        "data": data["hash"],
-        "rows": rows.tolist(),
-        "prediction": prediction,
-        "truth": truth[:, 0] if len(names) == 1 else truth,
-        "units": extra["unit"].to_numpy(),
-    }
-
-
-def replay_study(folder: Folder, source: Any, options: Options, *, voice: Any) -> dict[str, Any]:
-    """The same plan, from nothing, in a scratch folder; judged against the report on record.
-
-    same: every score equal to 9 digits; same within noise: within the interval on record; else different.
-    """
-    from gnomon.workflow.study import study
-
-    before = read_json(folder / "report.json")
-    if not before:
-        raise InputError("E-STUDY-UNFINISHED", f"{folder.path} has no report yet", do=f"gnomon run {folder.path}")
-    with tempfile.TemporaryDirectory(prefix="gnomon-replay-") as scratch:
-        place = Folder(Path(scratch) / folder.path.name).open()
-        for name in ("plan.toml", "data.json"):
-            shutil.copy(folder / name, place / name)
-        write_json(place / "versions.json", read_json(folder / "versions.json"))
-        after = study(source, place, options, voice)
-    return judged(before, after)
-
-
-def judged(before: Mapping[str, Any], after: Mapping[str, Any]) -> dict[str, Any]:
-    """Same, same within noise, or different, and in what."""
-    if before["data"]["hash"] != after["data"]["hash"]:
-        return {"judged": "different", "why": "the data changed since"}
-    old = {c["recipe"]["hash"]: c["valid"] for c in before["candidates"] if c["valid"]}
-    new = {c["recipe"]["hash"]: c["valid"] for c in after["candidates"] if c["valid"]}
-    shared = [h for h in old if h in new]
-    if not shared:
-        return {"judged": "different", "why": "no candidate is in both"}
-    far = [h for h in shared if abs(old[h]["value"] - new[h]["value"]) > 1e-9 * max(1, abs(old[h]["value"]))]
-    missing = sorted(set(old) - set(new))
-    if not far and not missing:
-        return {"judged": "same", "why": f"all {len(shared)} candidates score the same to nine digits"}
-    out = [h for h in far if old[h]["low"] is None or not old[h]["low"] <= new[h]["value"] <= old[h]["high"]]
-    if out or before["verdict"]["outcome"] != after["verdict"]["outcome"]:
-        return {
-            "judged": "different",
-            "why": f"{len(out)} of {len(shared)} scores left their interval; the verdict was "
-            f"'{before['verdict']['outcome']}', is '{after['verdict']['outcome']}'",
-        }
-    return {"judged": "same within noise", "why": f"{len(far)} of {len(shared)} scores differ, all inside their intervals"}
+    question = asked(learned, task, data, rows, units, named=named, seed=seed, end=end)
+    costs = estimates(question, techniques)
+    each = ", ".join(f"{name} {cost:.0f} s" if cost >= 1 else f"{name} under 1 s" for name, cost in costs.items())
+    left = end - time.monotonic()
+    over = "; rows, then techniques, are cut to what is left" if sum(costs.values()) > left else ""
+    say(f"estimate for {len(question.case.rows)} rows: {each}; {max(left, 0):.0f} s of the budget are left{over}")
+    return explain_asked(question, techniques, recipe=recipe)
 
 
 def accept_finding(folder: Folder, code: str, because: str) -> None:

@@ -25,7 +25,7 @@ from gnomon.workflow.look import Seen
 from gnomon.workflow.options import Options
 from gnomon.workflow.plan import Plan
 from gnomon.workflow.run import Bench, Run, fit, peak_mb
-from gnomon.workflow.verdict import Verdict, delivered, judge
+from gnomon.workflow.verdict import Verdict, delivered, judge, of_fold
 
 EXPLAIN_SHARE = 0.08  # of the budget
 GRADES = ("block", "warn", "note", "fine")
@@ -56,13 +56,14 @@ def conclude(bench: Bench, seen: Seen, plan: Plan, runs: Sequence[Run], cuts: Ma
     examined = examine(bench, seen, candidates, verdict, options)
     voice.say("explaining")
     explained = _explained(bench, seen, verdict, plan)
-    findings = _ordered([*seen.findings, *examined.findings, *explained.findings])
+    findings = _ordered([*_still_news(seen.findings, examined), *examined.findings, *explained.findings])
     for text in [f.claim for f in explained.findings if f.code == "WHY-USES"][:1]:
         voice.line("USES", text)
     withheld = [f for f in explained.findings if f.code == "WHY-WITHHELD"]
     if withheld and len(withheld) == len([f for f in explained.findings if f.code.startswith("WHY-")]):
         voice.line("USES", withheld[0].claim)
-    advice = advise(bench, findings, verdict, candidates, plan, folder_name=bench.folder.path.name)
+    advice = advise(bench, findings, verdict, candidates, plan, folder_name=bench.folder.path.name,
+                    tried=examined.trials)
     for number, step in enumerate(advice[:3], 1):
         voice.line("NEXT" if number == 1 else "", f"{number} {step.do}")
     whole = Concluded(verdict, tuple(candidates), examined, explained.explanations, explained.pictures, findings,
@@ -111,7 +112,7 @@ def _explained(bench: Bench, seen: Seen, verdict: Verdict, plan: Plan) -> Any:
         learned, rows = delivered(best), bench.parts.test
     else:  # under cross-validation: one fold's models on that fold's rows, the fold with the most units
         k = int(np.argmax([len(np.unique(bench.parts.units[f.valid])) for f in bench.parts.folds]))
-        learned, rows = _of_fold(best, k), bench.parts.folds[k].valid
+        learned, rows = of_fold(best, k), bench.parts.folds[k].valid
     strongest = max(best.members, key=lambda m: m[0])[1]
     seconds = max(4.0, EXPLAIN_SHARE * plan.budget)
     try:
@@ -121,13 +122,6 @@ def _explained(bench: Bench, seen: Seen, verdict: Verdict, plan: Plan) -> Any:
         if os.environ.get("GNOMON_DEBUG"):
             raise
         return Nothing(checks=(Check("WHY-WITHHELD", False, f"could not be run: {type(error).__name__}: {error}"),))
-
-
-def _of_fold(best: Candidate, k: int) -> Any:
-    from gnomon.methods._learned import load_learned
-    from gnomon.workflow.run import weighed
-
-    return weighed([(w, [load_learned(p) for p in run.folders if p.name == f"fold{k}"]) for w, run in best.members])
 
 
 def _refit(bench: Bench, run: Run) -> Callable[[int], Any]:
@@ -144,6 +138,12 @@ def _refit(bench: Bench, run: Run) -> Callable[[int], Any]:
         return fit(bench, run.recipe, train, 0, "permuted", None, data=replace(bench.data, columns=columns))
 
     return again
+
+
+def _still_news(findings: Sequence[Finding], examined: Examined) -> list[Finding]:
+    """What looking found, less the shortcut cues that were since tried against the trained model."""
+    tried = bool((examined.trials or {}).get("shortcuts"))
+    return [f for f in findings if not (tried and f.code == "VALID-SHORTCUT")]
 
 
 def _ordered(findings: Sequence[Finding]) -> tuple[Finding, ...]:
@@ -172,6 +172,7 @@ def report_of(bench: Bench, seen: Seen, plan: Plan, cuts: Mapping[str, str], don
         "split": {"policy": parts.policy, "because": parts.because, "for": parts.scope, "assumes": parts.assumes,
                   "sizes": {"train": len(parts.folds[0].train), "valid": len(parts.folds[0].valid),
                             "test": len(parts.test)}, "folds": len(parts.folds), "unit": parts.unit,
+                  "folds_by": parts.fold_policy, "unlabelled": len(parts.unlabelled),
                   "optimism": done.examined.optimism},
         "checks": [asdict(c) for c in done.checks],
         "findings": with_accepted([asdict(f) for f in done.findings], bench.folder),
@@ -179,6 +180,7 @@ def report_of(bench: Bench, seen: Seen, plan: Plan, cuts: Mapping[str, str], don
         "left_out": [{"model": m, "because": w} for m, w in plan.left_out],
         "verdict": {"recommended": v.recommended.recipe.hash if v.recommended else None, "kind": v.kind,
                     "outcome": v.outcome, "claim": v.claim, "scope": parts.scope, "against": other.recipe.hash,
+                    "floor": v.floor.recipe.hash,
                     "chosen_on_validation": v.chosen.recipe.hash, "headline": asdict(v.headline) if v.headline else None,
                     "pilot": v.pilot, "difference": difference},
         "explanations": list(done.explanations),
@@ -212,7 +214,7 @@ def _candidate(bench: Bench, c: Candidate, v: Verdict, cuts: Mapping[str, str], 
     test = v.tests.get(c.recipe.hash) if not cross else None
     return {"recipe": recipe, "label": c.recipe.label, "family": c.family, "valid": asdict(valid),
             "test": asdict(test) if test else None, "seeds": len(run.by_seed) if c.family == "deep" else 1,
-            "seed_scores": by_seed, "seed_sd": seed_spread(by_seed), "cut": run.cut or None,
+            "class_weights": list(c.tilt), "seed_scores": by_seed, "seed_sd": seed_spread(by_seed), "cut": run.cut or None,
             "seconds": round(sum(r.seconds for _, r in c.members), 2), "peak_mb": max(r.peak_mb for _, r in c.members)}
 
 
@@ -245,12 +247,12 @@ def save(bench: Bench, seen: Seen, done: Concluded, report: Mapping[str, Any], o
     _save_judged(bench, done.verdict)
     voice.say("drawing")
     exhibits = build_exhibits(bench.data, bench.task, bench.parts, done.verdict.rows, done.verdict.prediction,
-                              pictures=done.pictures, map_points=_map(bench), runs=[f for c in done.candidates
+                              pictures=done.pictures, map_points=_map(bench, done, options), runs=[f for c in done.candidates
                               for _, r in c.members if c.family == "deep" for f in r.folders],
                               folder=folder.path, calibration=done.examined.calibration, coverage=done.examined.coverage,
                               subgroups=done.examined.subgroups, show_rows=options.show_rows,
                               examples=options.examples, seed=bench.seed)
-    write_json(folder / "exhibits.json", exhibits)
+    write_json(folder / "exhibits.json", {**exhibits, "trials": done.examined.trials})
     write_json(folder / "report.json", report)
 
 
@@ -267,7 +269,8 @@ def _save_judged(bench: Bench, verdict: Verdict) -> None:
     pq.write_table(pa.table(columns), bench.folder / "judged_truth.parquet")
 
 
-def _map(bench: Bench) -> dict[str, Any]:
-    from gnomon.analyses.explore.map_points import map_points
+def _map(bench: Bench, done: Concluded, options: Options) -> list[dict[str, Any]]:
+    from gnomon.workflow._exhibit_map import map_layouts
 
-    return map_points(bench.data, seed=bench.seed)
+    left = options.budget - Ledger(bench.folder / "ledger.jsonl").spent()
+    return map_layouts(bench.data, seed=bench.seed, budget=options.budget, left=left, best=done.verdict.recommended)

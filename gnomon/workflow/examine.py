@@ -20,7 +20,10 @@ from gnomon.data.table import Data, strings
 from gnomon.rng import stream
 from gnomon.tasks._task import Stats
 from gnomon.values import Check, Finding, plain
+from gnomon.workflow._hidden import with_hidden
 from gnomon.workflow._members import Candidate
+from gnomon.workflow._sources import changed_test, other_sources, without_copies
+from gnomon.workflow._trials import clock_for, trials
 from gnomon.workflow.options import Options
 from gnomon.workflow.run import Bench
 from gnomon.workflow.verdict import Verdict, predict_rows
@@ -44,6 +47,7 @@ class Examined:
     coverage: dict[str, Any] | None = None
     ood: dict[str, Any] | None = None
     subgroups: tuple[dict[str, Any], ...] = ()
+    trials: dict[str, Any] = field(default_factory=dict)
 
 
 @dataclass
@@ -73,7 +77,7 @@ def examine(bench: Bench, seen: Any, candidates: Sequence[Candidate], verdict: V
     """All checks of a trained study. Each says what it would have found, or why it did not run."""
     notes = Notes()
     stats, units = verdict.stats[verdict.chosen.recipe.hash], bench.parts.units[verdict.rows]
-    _claims(bench, notes, verdict, units, candidates)
+    _claims(bench, notes, verdict, units, candidates, seen.copies)
     table = notes.run("VALID-SHIFT", "a tenth of the inputs moved by a third of their spread",
                       lambda: _matrix(bench.data, bench.parts.develop, bench.seed))
     gap = _optimism(bench, notes, table)
@@ -81,12 +85,15 @@ def examine(bench: Bench, seen: Any, candidates: Sequence[Candidate], verdict: V
     rule, measured = _ranges(bench, notes, candidates, verdict)
     groups = _subgroups(bench, notes, verdict, stats, units)
     distance = _distances(bench, notes, table, verdict)
+    tried = trials(bench, notes, candidates, verdict, table, options.budget)
+    tried = with_hidden(tried, bench, notes, candidates, verdict.recommended, clock_for(bench, options.budget).limit)
     return Examined(tuple(notes.findings), tuple(notes.checks), plain(gap) if gap else None,
                     plain(asdict(calibrated)) if calibrated else None, rule, plain(measured) if measured else None,
-                    distance, tuple(plain(asdict(g)) for g in groups))
+                    distance, tuple(plain(asdict(g)) for g in groups), tried)
 
 
-def _claims(bench: Bench, notes: Notes, verdict: Verdict, units: np.ndarray, candidates: Sequence[Candidate]) -> None:
+def _claims(bench: Bench, notes: Notes, verdict: Verdict, units: np.ndarray, candidates: Sequence[Candidate],
+            copies: np.ndarray | None) -> None:
     """What limits the claims: no signal, too few units, too good to be true, seeds, a test opened before."""
     chosen, n = verdict.chosen, len(np.unique(units))
     estimate = verdict.tests[chosen.recipe.hash]
@@ -96,14 +103,14 @@ def _claims(bench: Bench, notes: Notes, verdict: Verdict, units: np.ndarray, can
     if verdict.outcome == "undetermined":
         notes.add(said.undetermined(verdict.difference, n, bench.parts.unit))
     notes.add(said.few_groups(bench.task, verdict.stats[chosen.recipe.hash], units, bench.parts.unit))
-    floor = next(c for c in candidates if c.family == "floor")
-    notes.add(said.too_good(bench.task, estimate, floor.score))
+    notes.add(said.too_good(bench.task, estimate, verdict.floor.score))
     if verdict.openings > 1:
         from gnomon.values import finding
 
         notes.add(finding("VALID-TEST-REUSED", "warn", f"The sealed part of these data has been opened "
                           f"{verdict.openings} times for different models: its score is now a little too good.",
                           values={"openings": verdict.openings}))
+    notes.add(changed_test(bench), without_copies(bench, verdict, copies))
     for c in candidates:
         run = c.members[0][1]
         if c.family == "deep" and len(run.by_seed) > 2:
@@ -135,8 +142,9 @@ def _axes(x: np.ndarray, count: int, seed: int) -> np.ndarray:
 
 def _optimism(bench: Bench, notes: Notes, table: Any) -> dict[str, Any] | None:
     """How much a random split would have flattered a cheap model."""
-    name = bench.parts.policy.split(":")[0]
-    grouped = len(np.unique(bench.parts.units)) < 0.98 * len(bench.data)
+    name = bench.parts.fold_policy.split(":")[0]
+    mine = bench.parts.units[bench.parts.develop]
+    grouped = len(np.unique(mine)) < 0.98 * len(mine)
     if bench.task.name == "several" or table is None or not (grouped or name == "time"):
         notes.skip("VALID-OPTIMISM", "several targets" if bench.task.name == "several" else
                    "the split is a random one: there is nothing to compare it with")
@@ -147,7 +155,7 @@ def _optimism(bench: Bench, notes: Notes, table: Any) -> dict[str, Any] | None:
     some = np.sort(stream(bench.seed, "optimism rows").permutation(len(rows))[:OPTIMISM_ROWS])
     when = None
     if name == "time":
-        when = bench.data.columns[bench.parts.policy.split(":", 1)[1]].take(rows[some]).astype("float64")
+        when = bench.data.columns[bench.parts.fold_policy.split(":", 1)[1]].take(rows[some]).astype("float64")
     make = lambda: load("forest")({}, bench.task.out, trees=OPTIMISM_TREES).set_params(  # noqa: E731
         random_state=bench.seed, n_jobs=1)
     gap = notes.run("VALID-OPTIMISM", "", lambda: optimism(
@@ -220,11 +228,13 @@ def _distances(bench: Bench, notes: Notes, table: Any, verdict: Verdict) -> dict
     rule = notes.run("VALID-OOD", "", lambda: ood(x, bench.parts.units[rows], seed=bench.seed))
     if rule is None:
         return None
-    if len(bench.parts.test):
+    if bench.parts.test_hash or len(bench.parts.unlabelled):
+        other_sources(bench, notes, view, rows, x, verdict)
+    if len(bench.parts.test) and not bench.parts.test_hash:
         test = bench.parts.test[:MATRIX_ROWS]
         other = np.asarray(view.transform(bench.data, test), dtype=np.float32)
         found = notes.run("VALID-SHIFT", "an area of 0.6 for telling the parts apart", lambda: shift(
-            *_axes_pair(x, other, bench.seed), bench.parts.units[rows], bench.parts.units[test], seed=bench.seed))
+            *axes_pair(x, other, bench.seed), bench.parts.units[rows], bench.parts.units[test], seed=bench.seed))
         grouped = bench.parts.policy.split(":")[0] not in ("random", "stratified")
         notes.add(shift_finding(found, (), grouped=grouped))
     caught = notes.run("VALID-OOD", "planted shifts, with their share found", lambda: detection(rule, x, seed=bench.seed))
@@ -237,7 +247,7 @@ def _distances(bench: Bench, notes: Notes, table: Any, verdict: Verdict) -> dict
             "detection": plain(caught)}
 
 
-def _axes_pair(a: np.ndarray, b: np.ndarray, seed: int) -> tuple[np.ndarray, np.ndarray]:
+def axes_pair(a: np.ndarray, b: np.ndarray, seed: int) -> tuple[np.ndarray, np.ndarray]:
     both = _axes(np.concatenate([a, b]), OPTIMISM_AXES, seed)
     return both[:len(a)], both[len(a):]
 

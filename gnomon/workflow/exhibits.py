@@ -4,7 +4,7 @@
 
     {"format": 1, "examples": bool, "show_rows": bool,
      "pictures": [PICTURE],                      see gnomon/data/draw.py; referred to by index, -1 = none
-     "map": {"layouts": [{"technique", "axes": [text, text], "x": [0..1000], "y": [0..1000]}], "of": rows in the data,
+     "map": {"layouts": [{"technique", "note", "axes": [text, text], "x": [0..1000], "y": [0..1000]}], "of": rows in the data,
              "colours": [{"name", "kind": "number|category", "levels": [text], "codes": [int, -1: none], "rest": text}],
              "pictures": [index], "rows": [position in the input] or null, "labels": [text] or null},
      "targets": [{"column", "kind": "number|category", "unit", "edges": [float], "labels": [text],
@@ -248,4 +248,4 @@ def _subgroup(s: Mapping[str, Any]) -> dict[str, Any]:
     hide = int(s["n_rows"]) < FEWEST
     counts = {k: None if hide else int(s[k]) for k in ("n_units", "n_rows")}
     return {"column": s["column"], "group": s["group"], **counts, "few": bool(s["few"]),
-            **{k: s.get(k) for k in ("value", "low", "high", "gap")}}
+            **{k: s.get(k) for k in ("value", "low", "high", "gap", "bias", "bias_low", "bias_high")}}

@@ -18,12 +18,13 @@ from gnomon.workflow.run import peak_mb
 def explore_report(folder: Folder, seen: Seen, options: Options, ledger: Ledger) -> dict[str, Any]:
     """report.json and exhibits.json of an exploratory study: data, findings, checks and map; no model, no claim."""
     from gnomon import __version__
-    from gnomon.analyses.explore.map_points import map_points
+    from gnomon.workflow._exhibit_map import map_layouts
     from gnomon.workflow.exhibits import build_exhibits
 
     data = seen.data
     exhibits = build_exhibits(data, seen.task, seen.parts, np.array([], dtype=np.int64), None,
-                              map_points=map_points(data, seed=options.seed), show_rows=options.show_rows,
+                              map_points=map_layouts(data, seed=options.seed, budget=options.budget,
+                                                     left=options.budget - ledger.spent()), show_rows=options.show_rows,
                               examples=options.examples, seed=options.seed)
     report = plain({
         "format": FORMAT, "version": __version__, "status": "complete", "exploratory": True,

@@ -69,10 +69,15 @@ class Ledger:
         return [e for e in entries(self.path) if e.get("event") == "opened"]
 
 
-def record_opening(ledger: Ledger, data_hash: str, split_key: str, recipes: tuple[str, ...]) -> int:
+def record_opening(ledger: Ledger, data_hash: str, split_key: str, recipes: tuple[str, ...], trained_on: str = "") -> int:
     """Log that the sealed part is opened for these recipes; returns how many *different* openings this user has made
-    of this data's sealed rows. Opening again for the same recipes (a resumed run) is the same opening."""
+    of this data's sealed rows. Opening again for the same recipes (a resumed run) is the same opening.
+
+    trained_on: key of the training rows, where the sealed rows are another source and `data_hash` is theirs alone.
+    """
     entry = {"data": data_hash, "split": split_key, "recipes": sorted(recipes)}
+    if trained_on:
+        entry["trained_on"] = trained_on
     user = state_folder() / "openings.jsonl"
     past = [{k: e.get(k) for k in entry} for e in entries(user)]
     if entry not in past:

@@ -11,16 +11,21 @@ import numpy as np
 
 from gnomon.analyses.explore._kit import Looked
 from gnomon.analyses.explore._look import look_inputs, look_target
+from gnomon.analyses.explore._names import SITE, has
 from gnomon.data.parts import Parts
+from gnomon.data.read.beside import behind
 from gnomon.data.read.dispatch import read_data
 from gnomon.data.split import Policy, choose_policy, parse_policy, split_rows
-from gnomon.data.table import Data, Role
+from gnomon.data.table import Data, Role, missing, strings
 from gnomon.errors import InputError
 from gnomon.values import Action, Finding
+from gnomon.workflow._predict_at import known_at
 from gnomon.workflow.ask import ask_task, class_codes, usable_rows
 from gnomon.workflow.options import SCOPES, Options
+from gnomon.workflow.outside import Outside, adjoin, outside_stage
 
 LOOK_SECONDS = 15.0
+FEW_PLACES = 6  # sites below which no test over sites is made
 
 
 @dataclass(frozen=True)
@@ -37,6 +42,8 @@ class Seen:
     facts: Mapping[str, Any]
     policy: Policy
     actions: Mapping[str, bool]
+    training: Data  # the training source alone; `data` itself where no other source was named
+    copies: np.ndarray | None = None  # test rows of another source whose input stands in training too
 
 
 def read_stage(source: Any, options: Options, roles: Mapping[str, str], cache: Path | None) -> Data:
@@ -45,32 +52,27 @@ def read_stage(source: Any, options: Options, roles: Mapping[str, str], cache: P
     target = options.target or tuple(n for n, r in roles.items() if r == "target")
     data = read_data(source, target=target, roles={n: r for n, r in stated.items() if r != "target"},
                      kinds=options.kinds, cache=cache, seed=options.seed)
-    return _later_columns(data, options)
+    return data if options.predict_at is None else known_at(data, options.predict_at)
 
 
-def _later_columns(data: Data, options: Options) -> Data:
-    """`--predict-at COL`: columns after it are recorded later, so they cannot be inputs."""
-    if options.predict_at is None:
-        return data
-    names = list(data.columns)
-    if options.predict_at not in names:
-        raise InputError("E-COLUMN-ABSENT", f"--predict-at names the column '{options.predict_at}', which is absent",
-                         do=f"columns: {', '.join(names[:12])}")
-    for name in names[names.index(options.predict_at) + 1:]:
-        if data.roles[name].role == "input":
-            data = data.with_role(name, "ignore", f"stands after '{options.predict_at}': not known at prediction", stated=True)
-    return data
+def inputs_stage(data: Data, options: Options, unlabelled: Data | None = None) -> Looked:
+    """Look A, over all rows (those without a target too), blind to targets; its groupings are of the training rows."""
+    if unlabelled is None:
+        return look_inputs(data, seed=options.seed, seconds=LOOK_SECONDS)
+    looked = look_inputs(behind(data, [unlabelled]), seed=options.seed, seconds=LOOK_SECONDS)
+    return replace(looked, groups={k: replace(g, codes=g.codes[:len(data)]) for k, g in looked.groups.items()})
 
 
-def inputs_stage(data: Data, options: Options) -> Looked:
-    """Look A, over all rows, blind to targets."""
-    return look_inputs(data, seed=options.seed, seconds=LOOK_SECONDS)
+def whole_look(data: Data, options: Options, plan: Mapping[str, Any] | None = None, outside: Outside | None = None) -> Seen:
+    """Look A, the split, look B on training rows, what findings change, and the task.
 
-
-def whole_look(data: Data, options: Options, plan: Mapping[str, Any] | None = None) -> Seen:
-    """Look A, the split, look B on training rows, what findings change, and the task."""
-    first = inputs_stage(data, options)
+    Rows of other sources (`outside`; read here when None and the options name some) touch neither split nor choice.
+    """
+    outside = outside_stage(data, options, None) if outside is None else outside
+    first = inputs_stage(data, options, outside.unlabelled)
     data = _adopt_groups(data, first, options)
+    data, few = _few_places(data, options)
+    first = replace(first, groups={k: g for k, g in first.groups.items() if k not in few})
     usable = usable_rows(data)
     if not data.targets:
         ask_task(data, usable)  # raises, naming the columns
@@ -78,14 +80,24 @@ def whole_look(data: Data, options: Options, plan: Mapping[str, Any] | None = No
         ask_task(data, np.arange(len(data)), metric=options.metric)
     labels = class_codes(data)
     policy = _policy(data, first, options, plan)
+    data = _known_places(data, policy, options)
     ask_task(data, usable, metric=options.metric, positive=options.positive)  # refuse before spending time
-    parts = split_rows(data, policy, first.groups, labels, usable, seed=options.seed, repeats=_repeats(len(usable)))
+    parts = split_rows(data, policy, first.groups, labels, usable, seed=options.seed, repeats=_repeats(len(usable)),
+                       seal=outside.test is None)
     second = look_target(data, data.targets, parts.develop, groups=first.groups, seed=options.seed, seconds=LOOK_SECONDS)
     data, actions, acted = _exclude(data, {**first.exclude, **second.exclude}, plan)
     task = ask_task(data, parts.develop, metric=options.metric, positive=options.positive)
     findings = _with_actions([*data.findings, *first.findings, *second.findings], acted, first, policy)
-    return Seen(data, parts, task, labels, findings, (*first.checks, *second.checks), first.groups,
-                {**first.facts, **second.facts}, policy, actions)
+    seen = Seen(data, parts, task, labels, findings, (*first.checks, *second.checks), first.groups,
+                {**first.facts, **second.facts}, policy, actions, data)
+    return _with_outside(seen, outside, options) if outside else seen
+
+
+def _with_outside(seen: Seen, outside: Outside, options: Options) -> Seen:
+    """The rows of other sources behind the training rows, once everything about these is settled."""
+    whole = adjoin(seen.data, seen.parts, seen.labels, seen.policy, outside, options.seed)
+    return replace(seen, data=whole.data, parts=whole.parts, labels=whole.labels, findings=(*seen.findings, *whole.findings),
+                   checks=(*seen.checks, *whole.checks), copies=whole.copies)
 
 
 def _repeats(rows: int) -> int:
@@ -99,6 +111,32 @@ def _adopt_groups(data: Data, looked: Looked, options: Options) -> Data:
         if found.kind == "group" and name in data.columns and not data.roles[name].stated \
                 and data.roles[name].role == "input":
             data = data.with_role(name, "group", found.because)
+    return data
+
+
+def _few_places(data: Data, options: Options) -> tuple[Data, list[str]]:
+    """Columns that name fewer than FEW_PLACES sites stay inputs: so few cannot judge new sites (EVIDENCE 6), and the next
+    rows come from the same ones unless the user says otherwise."""
+    few = [] if options.scope in ("new-site", "new-groups") or options.split else [
+        n for n in data.named("group") if not data.roles[n].stated and has(n, SITE)
+        and len(np.unique(strings(data.columns[n])[~missing(data.columns[n])])) < FEW_PLACES]
+    for name in few:
+        data = data.with_role(name, "input", f"fewer than {FEW_PLACES} places, taken to be those of the next rows too; for a "
+                              "score on new ones: --for new-site", stated=True)
+    return data, few
+
+
+def _known_places(data: Data, policy: Policy, options: Options) -> Data:
+    """Group columns that the next rows share become inputs, for models and floors alike: places, where another column is
+    the unit; every one, where the user says the groups are the same. Stated roles stay."""
+    for name in data.named("group"):
+        if data.roles[name].stated or name == policy.column:
+            continue
+        if options.scope == "same-groups":
+            data = data.with_role(name, "input", "the same groups come at prediction: --for same-groups", stated=True)
+        elif has(name, SITE) and options.scope != "new-site":
+            data = data.with_role(name, "input", f"a place that the next rows come from too; for new ones: --group {name}",
+                                  stated=True)
     return data
 
 

@@ -17,7 +17,7 @@ class Options:
 
     target: tuple[str, ...] = ()
     budget: float = 600.0  # seconds
-    test: tuple[str, ...] = ()
+    test: Any = ()  # paths, or in Python a table: an external test set
     group: str | None = None
     time: str | None = None
     id: str | None = None
@@ -27,7 +27,7 @@ class Options:
     split: str | None = None
     because: str = ""
     scope: str | None = None
-    unlabelled: tuple[str, ...] = ()
+    unlabelled: Any = ()  # paths, or in Python a table: rows without a target
     kinds: Mapping[str, str] = field(default_factory=dict)
     metric: str | None = None
     positive: str | None = None

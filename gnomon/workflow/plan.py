@@ -15,6 +15,7 @@ from gnomon.data.parts import Parts
 from gnomon.data.table import Data
 from gnomon.errors import GnomonError
 from gnomon.values import Recipe
+from gnomon.workflow._floors import floor_recipes
 
 RICH = ("molecule", "image", "sequence", "text")
 EPOCHS = {"number": 60, "molecule": 50, "sequence": 15, "text": 12, "image": 30}  # useful passes over the rows
@@ -150,10 +151,10 @@ def method_for(card: Card, methods: Mapping[str, Card]) -> str:
 
 def draft(data: Data, parts: Parts, task: Any, *, only: Sequence[str] = (), skip: Sequence[str] = ()
           ) -> tuple[list[Recipe], list[tuple[str, str]]]:
-    """Candidates without steps, and those left out with the reason. The floor always comes first."""
+    """Candidates without steps, and those left out with the reason. The floors always come first."""
     facts, cards = facts_of(data, parts, task), catalogue()
     methods = {k: c for k, c in cards.items() if c.module.startswith("gnomon.methods.labelled") and c.needs}
-    recipes = [Recipe(task.name, "floor", "naive", because="what knowing nothing scores", family="floor")]
+    recipes = floor_recipes(data, parts, task.name)
     left: list[tuple[str, str]] = []
     wanted = [(m, {"view": v}, why, "simple") for m, v, why in simple_ladder(facts)]
     wanted += [(m, options, why, "deep") for m, options, why in deep_ladder(facts)]

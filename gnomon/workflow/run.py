@@ -22,7 +22,9 @@ from gnomon.data.table import Data
 from gnomon.errors import GnomonError, InputError
 from gnomon.methods._desk import Desk
 from gnomon.tasks._task import Prediction
+from gnomon.tasks.logit_adjustment import decided
 from gnomon.values import Recipe
+from gnomon.workflow._floors import floor_prediction, same_by_level
 from gnomon.workflow._folder import Folder, read_json, write_json
 from gnomon.workflow._predictions import average, load_prediction, save_prediction, scatter
 
@@ -40,6 +42,7 @@ class Bench:
     seed: int
     key: str  # digest of data, roles and split: a run made for another is not reused
     trusted: Mapping[str, str]  # the user's own code: file -> hash, only with --trust-code
+    mended: Data | None = None  # the same rows with labels a person corrected: training reads these, judging never does
 
 
 @dataclass(frozen=True)
@@ -95,14 +98,14 @@ def valid_rows(parts: Parts) -> np.ndarray:
 
 
 def floor_run(bench: Bench, recipe: Recipe) -> Run:
-    """What knowing nothing but the training targets scores on each fold."""
+    """What knowing nothing but the training targets, and the columns its options name, scores on each fold."""
     started = time.perf_counter()
-    pieces = []
-    for fold in bench.parts.folds:
-        naive = bench.task.naive(bench.task.truth(bench.data, fold.train))
-        pieces.append((fold.valid, naive.predict(len(fold.valid))))
+    pieces = [(fold.valid, floor_prediction(bench.task, bench.data, recipe.options, fold.train, fold.valid))
+              for fold in bench.parts.folds]
     rows = valid_rows(bench.parts)
     oof = scatter(len(bench.data), pieces).take(rows)
+    if len(pieces) > 1 and "latest" not in recipe.options and not bench.parts.fold_policy.startswith("time"):
+        oof = same_by_level(oof, bench.data, recipe.options, rows)
     return Run(recipe, rows, oof, (oof,), (), time.perf_counter() - started, 0.0)
 
 
@@ -142,7 +145,8 @@ def fit(bench: Bench, recipe: Recipe, train: np.ndarray, number: int, k: int | s
     kept, stop = carve_stop(bench.parts.units, train, bench.labels, bench.seed, recipe.hash, number, k)
     desk = replace(bench.desk, steps=recipe.steps, folder=place)
     seed = key(bench.seed, recipe.hash, number, k) % 2**31
-    return method(bench.task, build, data or bench.data, Rows(kept, stop), seed, desk, **method_options)
+    data = data or bench.mended or bench.data
+    return method(bench.task, build, data, Rows(kept, stop), seed, desk, **method_options)
 
 
 def parts_of(recipe: Recipe, trusted: Mapping[str, str]) -> tuple[Callable[..., Any], dict[str, Any], Callable[..., Any]]:
@@ -205,19 +209,21 @@ def peak_mb() -> float:
 
 @dataclass(frozen=True)
 class Delivered:
-    """What `predict` uses: the weighted mean of everything learned, each fold's and each seed's model by itself."""
+    """What `predict` uses: the weighted mean of everything learned, each fold's and each seed's model by itself.
+    tilt: weights of the classes in the decision (gnomon.tasks.logit_adjustment)."""
 
     members: tuple[Any, ...]
     weights: tuple[float, ...]
+    tilt: tuple[float, ...] = ()
 
     def predict(self, data: Data, rows: np.ndarray) -> Prediction:
-        return average([one.predict(data, rows) for one in self.members], self.weights)
+        return decided(average([one.predict(data, rows) for one in self.members], self.weights), self.tilt)
 
 
-def weighed(groups: Sequence[tuple[float, Sequence[Any]]]) -> Delivered:
+def weighed(groups: Sequence[tuple[float, Sequence[Any]]], tilt: Sequence[float] = ()) -> Delivered:
     """Members of each group share the group's weight evenly."""
     return Delivered(tuple(one for _, group in groups for one in group),
-                     tuple(weight / len(group) for weight, group in groups for _ in group))
+                     tuple(weight / len(group) for weight, group in groups for _ in group), tuple(tilt))
 
 
 def deliver(bench_folder: Path, described: Sequence[Mapping[str, Any]]) -> Delivered:
@@ -232,7 +238,7 @@ def deliver(bench_folder: Path, described: Sequence[Mapping[str, Any]]) -> Deliv
             raise GnomonError("E-STUDY-FILE", f"{gone[0]} is missing: the model cannot be loaded",
                               do="type the study's command again")
         groups.append((float(member["weight"]), [load_learned(p) for p in places]))
-    return weighed(groups)
+    return weighed(groups, described[0].get("tilt", ()) if described else ())
 
 
 def inside(base: Path, name: str) -> Path:

@@ -23,6 +23,7 @@ from gnomon.workflow.debug import norms_stage, stops, tiny_stage
 from gnomon.workflow.ledger import Ledger
 from gnomon.workflow.look import Seen, read_stage, whole_look
 from gnomon.workflow.options import Options, device_of, threads_of
+from gnomon.workflow.outside import READING, TEST_SOURCE, outside_stage
 from gnomon.workflow.plan import Plan, draft, facts_of, frozen_steps
 from gnomon.workflow.run import Bench, Run, execute, file_hash, parts_of, peak_mb
 
@@ -56,10 +57,11 @@ def study(source: Any, folder: Folder, options: Options, voice: Voice) -> dict[s
         plan = timed(ledger, "plan", lambda: plan_stage(bench, seen, options, written, ledger, voice))
         bench = replace(bench, desk=replace(bench.desk, threads=plan.threads or bench.desk.threads))
         runs, cuts, found = run_stage(bench, plan, options, ledger, voice)
+        from gnomon.workflow._relabel_gain import with_gain
         from gnomon.workflow.conclude import conclude
 
         seen = replace(seen, findings=(*seen.findings, *found))
-        return conclude(bench, seen, plan, runs, cuts, options, ledger, voice)
+        return with_gain(conclude(bench, seen, plan, runs, cuts, options, ledger, voice), bench, seen)
 
 
 def timed(ledger: Ledger, name: str, do: Callable[[], Any]) -> Any:
@@ -93,17 +95,35 @@ def _look(source: Any, folder: Folder, options: Options, roles: Mapping[str, str
     voice.say("reading")
     data = read_stage(source, options, roles, folder.path / "cache")
     voice.say("looking")
-    seen = whole_look(data, options, written)
+    outside = outside_stage(data, options, folder.path / "cache")
+    seen = whole_look(data, options, written, outside)
+    before = read_json(folder / "data.json", {}).get("test")
     save_look(folder, seen, roles)
-    n = len(seen.data)
+    _say_seen(seen, before, read_json(folder / "data.json")["test"], voice)
+    return seen
+
+
+def _say_seen(seen: Seen, before: Mapping[str, Any] | None, now: Mapping[str, Any] | None, voice: Voice) -> None:
+    """The LOOK and SPLIT lines, and what the other sources lack or share."""
+    n = len(seen.training)
     kinds = ", ".join(dict.fromkeys(seen.data.kind(c) for c in seen.data.inputs))
     hot = [f for f in seen.findings if f.grade in ("warn", "block")]
     first = f"; first: {hot[0].claim}" if hot else ""
     voice.line("LOOK", f"{n:,} rows, {kinds} -> {seen.task.target}. {len(hot)} finding{'s' * (len(hot) != 1)}{first}")
+    if before and now and before["hash"] != now["hash"]:
+        voice.line("NOTE", f"the test set changed since this study last ran ({before['rows']:,} rows then, {now['rows']:,} "
+                           "now): what was scored on the old one stays in the ledger")
+    told = [f for f in seen.findings if f.source == TEST_SOURCE or (f.source == READING and f in hot)]
+    for f in [f for f in told if f not in hot[:1]][:3]:
+        voice.line("NOTE", f.claim)
     p = seen.parts
+    if p.policy == "external":
+        voice.line("SPLIT", f"test sealed: {len(p.test):,} rows of another source; "
+                            f"{'one validation part' if len(p.folds) == 1 else f'{len(p.folds)} folds'} by {p.fold_policy} "
+                            f"within training: for {p.scope}")
+        return
     sealed = f"test sealed ({len(p.test):,} rows)" if len(p.test) else f"{len(p.folds)} folds, no sealed part at this size"
     voice.line("SPLIT", f"by {p.policy}, {sealed}: for {p.scope}. Because {p.because}")
-    return seen
 
 
 def stated_in_plan(folder: Folder, written: Mapping[str, Any] | None) -> dict[str, str]:
@@ -127,11 +147,14 @@ def save_look(folder: Folder, seen: Seen, stated: Mapping[str, str]) -> None:
     from gnomon.values import plain
 
     data, parts = seen.data, seen.parts
+    test = {"rows": len(parts.test), "hash": parts.test_hash} if parts.test_hash else None
     write_json(folder / "data.json", {"format": FORMAT, "hash": data.hash, "rows": len(data), "sampled": data.sampled,
+                                      "training": {"rows": len(seen.training), "hash": seen.training.hash}, "test": test,
                                       "paths": data.paths, "schema": schema(data), "stated": dict(stated),
                                       "roles": {n: r.role for n, r in data.roles.items()}})
     columns = {"row": np.arange(len(data)), "position": data.position, "unit": parts.units,
-               "test": np.isin(np.arange(len(data)), parts.test)}
+               "test": np.isin(np.arange(len(data)), parts.test),
+               "unlabelled": np.isin(np.arange(len(data)), parts.unlabelled)}
     for k, fold in enumerate(parts.folds):
         part = np.full(len(data), "", dtype=object)
         part[fold.train], part[fold.valid] = "train", "valid"
@@ -145,16 +168,20 @@ def bench_of(seen: Seen, folder: Folder, options: Options, voice: Voice) -> Benc
     """What all runs share; heavy settings are made here, once."""
     import torch
 
+    from gnomon.workflow.relabel import mended
+
     threads = threads_of(options.jobs)
     torch.set_num_threads(threads)
     device = device_of(options.device)
     precision = "bfloat16" if precision_pays(device) else "float32"
     trusted = {str(Path(p).resolve()): file_hash(Path(p)) for p in options.trust_code}
-    key = digest([seen.data.hash, {n: [r.role, seen.data.kind(n)] for n, r in seen.data.roles.items()},
-                  seen.parts.policy, [[len(f.train), int(f.train.sum()), int(f.valid.sum())] for f in seen.parts.folds],
-                  seen.task.metric.name, seen.task.target, options.seed])
+    data, mending = mended(seen, folder)
+    # of the training rows alone: a test set that is named later must not make what was learned worthless
+    key = digest([seen.training.hash, {n: [r.role, seen.data.kind(n)] for n, r in seen.data.roles.items()},
+                  seen.parts.fold_policy, [[len(f.train), int(f.train.sum()), int(f.valid.sum())] for f in seen.parts.folds],
+                  seen.task.metric.name, seen.task.target, options.seed, *([mending] if mending else [])])
     return Bench(seen.data, seen.task, seen.parts, seen.labels, folder,
-                 Desk(device=device, precision=precision, threads=threads, say=voice.say), options.seed, key, trusted)
+                 Desk(device=device, precision=precision, threads=threads, say=voice.say), options.seed, key, trusted, data)
 
 
 def plan_stage(bench: Bench, seen: Seen, options: Options, written: Mapping[str, Any] | None, ledger: Ledger,
@@ -169,7 +196,7 @@ def plan_stage(bench: Bench, seen: Seen, options: Options, written: Mapping[str,
         voice.say(f"the budget grows from {plan.budget:.0f} to {options.budget:.0f} s: planning what to add")
     plan = make_plan(bench, options, ledger, keep=plan_of(written, path, bench.task.name) if written and written.get(
         "made_for", {}).get("key") == bench.key else None)
-    write_plan(path, plan, bench.data, {"policy": bench.parts.policy, "because": bench.parts.because}, seen.actions)
+    write_plan(path, plan, bench.data, {"policy": bench.parts.fold_policy, "because": seen.policy.because}, seen.actions)
     _say_plan(plan, voice)
     return plan
 
@@ -202,16 +229,17 @@ def make_plan(bench: Bench, options: Options, ledger: Ledger, keep: Plan | None 
         known = {r.hash for r in keep.candidates}
         candidates = [*keep.candidates, *(r for r in candidates if r.hash not in known)]
         all_seeds = {**all_seeds, **{h: max(s, all_seeds.get(h, 1)) for h, s in keep.seeds.items()}}
-    made_for = {"key": bench.key, "data": bench.data.hash, "metric": bench.task.metric.name}
+    made_for = {"key": bench.key, "metric": bench.task.metric.name}
     return Plan(tuple(candidates), all_seeds, {**seconds, **cost}, tuple([*left, *dropped, *cut]), peak_mb(),
                 options.budget, threads, made_for)
 
 
 def _affordable(simple: Sequence[Recipe], seconds: Mapping[str, float], limit: float
                 ) -> tuple[list[Recipe], list[tuple[str, str]]]:
-    """Simple candidates in order of cost until the limit; the floor and the first are always run."""
+    """Simple candidates in order of cost until the limit; the floors and the cheapest model are always run."""
     kept, left, total = [], [], 0.0
-    must = {r.hash for r in simple[:2]}
+    models = [r for r in simple if r.family != "floor"]
+    must = {r.hash for r in simple if r.family == "floor"} | {r.hash for r in sorted(models, key=lambda r: seconds[r.hash])[:1]}
     for recipe in sorted(simple, key=lambda r: seconds[r.hash]):
         total += seconds[recipe.hash]
         if total <= limit or recipe.hash in must:
@@ -278,8 +306,8 @@ def run_stage(bench: Bench, plan: Plan, options: Options, ledger: Ledger, voice:
             if stops(tiny):
                 cuts[recipe.hash] = stops(tiny)
                 continue
-            run = execute(bench, recipe, plan.seeds.get(recipe.hash, 1), enough=enough if len(runs) > 1 else never,
-                          ledger=ledger)
+            some = any(r.recipe.family != "floor" for r in runs)
+            run = execute(bench, recipe, plan.seeds.get(recipe.hash, 1), enough=enough if some else never, ledger=ledger)
         except GnomonError as error:
             if error.code.startswith(("E-PLAN", "E-DISK", "E-OUT", "E-TRUST")):
                 raise

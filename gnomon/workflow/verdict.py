@@ -20,6 +20,7 @@ from gnomon.analyses.validate.no_signal import NoSignal, no_signal
 from gnomon.data.split import PILOT_BELOW
 from gnomon.tasks._task import Prediction, Stats
 from gnomon.values import Difference, Estimate
+from gnomon.workflow._floors import floor_label, floor_prediction
 from gnomon.workflow._members import Candidate
 from gnomon.workflow.ledger import Ledger, record_opening
 from gnomon.workflow.run import Bench, Delivered, Run, weighed
@@ -41,6 +42,7 @@ class Verdict:
     stats: Mapping[str, Stats]  # of recommended, comparator and floor, by recipe hash
     prediction: Prediction  # of the chosen model for `rows`
     chosen: Candidate  # the model fixed on validation, before the outcome
+    floor: Candidate  # the best floor on validation
     tests: Mapping[str, Estimate] = field(default_factory=dict)
     headline: Estimate | None = None
     openings: int = 0
@@ -53,10 +55,11 @@ class Verdict:
 
 
 def fixed_on_validation(bench: Bench, candidates: Sequence[Candidate]) -> tuple[Candidate, Candidate, Candidate]:
-    """(chosen, comparator, floor): the best on validation; the best simple model, or the floor where that is chosen."""
+    """(chosen, comparator, floor): the best on validation; the best simple model, or the floor where that is chosen; the
+    best of the floors."""
     sign = 1 if bench.task.metric.higher_is_better else -1
     ranked = sorted((c for c in candidates if np.isfinite(c.score)), key=lambda c: -sign * c.score)
-    floor = next(c for c in candidates if c.family == "floor")
+    floor = next((c for c in ranked if c.family == "floor"), None) or next(c for c in candidates if c.family == "floor")
     able = [c for c in ranked if c.family != "floor"] or [floor]
     simple = [c for c in able if c.family == "simple"]
     chosen = able[0]
@@ -74,8 +77,8 @@ def judge(bench: Bench, candidates: Sequence[Candidate], ledger: Ledger) -> Verd
     openings = 0
     if sealed:
         rows = bench.parts.test
-        openings = record_opening(ledger, bench.data.hash, bench.parts.policy,
-                                  (chosen.recipe.hash, against.recipe.hash))
+        openings = record_opening(ledger, *sealed_key(bench), (chosen.recipe.hash, against.recipe.hash),
+                                  bench.key if bench.parts.test_hash else "")
         predictions = {h: predict_rows(bench, c, rows) for h, c in three.items()}
     else:
         rows = chosen.members[0][1].rows
@@ -86,6 +89,11 @@ def judge(bench: Bench, candidates: Sequence[Candidate], ledger: Ledger) -> Verd
                     openings, sealed)
 
 
+def sealed_key(bench: Bench) -> tuple[str, str]:
+    """What openings of these sealed rows are counted by: the data and the split, or the external rows alone."""
+    return bench.parts.test_hash or bench.data.hash, bench.parts.policy
+
+
 def _weighed(bench: Bench, candidates: Sequence[Candidate], three: tuple[Candidate, Candidate, Candidate],
              stats: Mapping[str, Stats], prediction: Prediction, rows: np.ndarray, apart: float, openings: int,
              sealed: bool) -> Verdict:
@@ -93,7 +101,8 @@ def _weighed(bench: Bench, candidates: Sequence[Candidate], three: tuple[Candida
     units = bench.parts.units[rows]
     ours, theirs, lowest = (stats[c.recipe.hash] for c in three)
     every = [c.stats for c in candidates if c.family != "floor"]
-    signal = no_signal(bench.task, ours if sealed else every, lowest, units, seed=bench.seed)
+    signal = no_signal(bench.task, ours if sealed else every, lowest, units,
+                       informed=bool(three[2].recipe.options), seed=bench.seed)
     found = compare(bench.task, ours, theirs, units, margin=apart, seed=bench.seed)
     what = outcome(found)
     pilot = len(np.unique(units)) < PILOT_BELOW or _few_events(bench, rows)
@@ -110,7 +119,7 @@ def _weighed(bench: Bench, candidates: Sequence[Candidate], three: tuple[Candida
     tests = {h: interval(bench.task, s, units, estimator=kind, unit=bench.parts.unit, seed=bench.seed)
              for h, s in stats.items()}
     needed = units_needed(found, len(np.unique(units))) if what == "undetermined" else None
-    verdict = Verdict(best, against, what, "", found, signal, rows, stats, prediction, chosen, tests,
+    verdict = Verdict(best, against, what, "", found, signal, rows, stats, prediction, chosen, three[2], tests,
                       _headline(bench, candidates, best or chosen, tests, sealed), openings, pilot, needed)
     from dataclasses import replace
 
@@ -138,13 +147,21 @@ def _few_events(bench: Bench, rows: np.ndarray) -> bool:
 def predict_rows(bench: Bench, candidate: Candidate, rows: np.ndarray) -> Prediction:
     """What the candidate as delivered says about these rows."""
     if candidate.family == "floor":
-        return bench.task.naive(bench.task.truth(bench.data, bench.parts.develop)).predict(len(rows))
+        return floor_prediction(bench.task, bench.data, candidate.recipe.options, bench.parts.develop, rows)
     return delivered(candidate).predict(bench.data, rows)
 
 
 def delivered(candidate: Candidate) -> Delivered:
     """The object `predict` uses: every fold's and seed's model of every member."""
-    return weighed([(w, _learned(run)) for w, run in candidate.members if run.folders])
+    return weighed([(w, _learned(run)) for w, run in candidate.members if run.folders], candidate.tilt)
+
+
+def of_fold(candidate: Candidate, k: int) -> Delivered:
+    """The candidate's models that never saw fold k's validation rows: what may be asked about these rows."""
+    from gnomon.methods._learned import load_learned
+
+    groups = [(w, [load_learned(p) for p in run.folders if p.name == f"fold{k}"]) for w, run in candidate.members]
+    return weighed(groups, candidate.tilt)
 
 
 def _learned(run: Run) -> list[Any]:
@@ -158,20 +175,21 @@ def claim_of(bench: Bench, v: Verdict) -> str:
     name, other, metric = v.chosen.recipe.label, v.against.recipe.label, bench.task.metric.name
     where = f"{len(np.unique(bench.parts.units[v.rows]))} {_plural(bench.parts.unit)}"
     if v.outcome == "no-signal":
-        return f"No signal detectable on {where}. {v.signal.smallest_effect}"
+        beyond = f" beyond {floor_label(v.floor.recipe.options)}" if v.floor.recipe.options else ""
+        return f"No signal detectable{beyond} on {where}. {v.signal.smallest_effect}"
     d = v.difference
     gap = f"{d.value:.3g}" + (f" [{d.low:.3g}, {d.high:.3g}]" if d.low is not None else "")
     pilot = "Pilot (few units, no claim of superiority): " if v.pilot else ""
     simple = v.recommended.recipe.label if v.recommended else other
     if v.outcome == "better":
-        return (f"{pilot}{name} is recommended: it beats {_floor_words(v.against, other)} on {where}, "
+        return (f"{pilot}{name} is recommended: it beats {_floor_words(v.against)} on {where}, "
                 f"{metric} better by {gap}.")
     if v.outcome == "equivalent":
         return (f"{pilot}{simple} is recommended, as the simpler: {name} scores {gap} {metric} better on {where}, "
                 f"which is less than the {d.margin:.3g} that would matter.")
     more = f"; about {v.needed:,} {_plural(bench.parts.unit)} would settle it" if v.needed else ""
     if v.against.family == "floor":
-        return (f"{pilot}{name} is recommended: it scores better than the floor by {gap} {metric} on {where}, "
+        return (f"{pilot}{name} is recommended: it scores better than {_floor_words(v.against)} by {gap} {metric} on {where}, "
                 f"n too small to be sure{more}.")
     if d.value <= 0:
         return (f"{pilot}{simple} is recommended: {name}, chosen on validation, scores no better on {where} "
@@ -184,5 +202,6 @@ def _plural(unit: str) -> str:
     return "rows" if unit == "row" else f"units ({unit})"
 
 
-def _floor_words(candidate: Candidate, label: str) -> str:
-    return "the floor (knowing nothing)" if candidate.family == "floor" else label
+def _floor_words(candidate: Candidate) -> str:
+    """The comparator by name; a floor by what it knows."""
+    return f"the floor ({floor_label(candidate.recipe.options)})" if candidate.family == "floor" else candidate.recipe.label

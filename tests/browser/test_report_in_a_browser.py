@@ -115,8 +115,11 @@ def test_colour_and_layout_can_be_changed(chrome, pages):
     state = "const c = document.querySelector('.dots circle'); return [c.getAttribute('class'), c.getAttribute('cx')]"
     before = chrome.js(state)
     chrome.point(*at(chrome, "[data-colour='1']"), press=True)
+    note = "return document.querySelector('#map .laid').textContent"
+    assert chrome.js(note).startswith("PCA of the inputs")
     chrome.point(*at(chrome, "[data-layout='1']"), press=True)
     after = chrome.js(state)
+    assert chrome.js(note).startswith("PCA, axes 3 and 4")  # what is said of a layout changes with it
     assert before[0].startswith("q") or before[0] == "none"
     assert after[0] != before[0] and after[1] != before[1]
     assert chrome.js("return [...document.querySelectorAll('.legend')].map(l => l.hidden)") == [True, False]

@@ -453,6 +453,7 @@ def flat_map(x: np.ndarray) -> list[dict[str, Any]]:
                 "y": flat[:, 1].tolist(),
                 "rows": list(range(len(x))),
                 "explained": share.tolist(),
+                "note": f"{name} of the inputs, for this example.",
             }
         )
     return out

@@ -163,3 +163,6 @@ def test_curves_read_what_training_wrote(tmp_path):
     }
     log.write_text("epoch,loss\n1,2\n", encoding="utf-8")
     assert read_curve(log) is None
+    log.write_text("step,seconds,rate,fit.a,fit.b,fit.norm,stop.loss\n5,1,0.1,2,0.5,9,\n6,1,,,,,3\n", encoding="utf-8")
+    loop = read_curve(log)  # what the loop writes: terms of the loss, and looks at the stopping rows in lines of their own
+    assert loop["train"] == [2.5, None] and loop["valid"] == [None, 3.0] and loop["valid_is"] == "stop.loss"

@@ -179,6 +179,6 @@ def test_killed_at_random_moments_ends_with_the_same_verdict(finished, tmp_path)
     assert report["verdict"] == finished.report["verdict"]
 
 
-def test_an_option_that_does_nothing_yet_is_refused_not_ignored(table, tmp_path):
-    with pytest.raises(InputError, match="cannot be used yet"):
+def test_a_test_file_that_is_not_there_is_refused(table, tmp_path):
+    with pytest.raises(InputError, match="there is no file or folder"):
         gnomon.study(table, target=TARGET, out=tmp_path / "t.study", test=tmp_path / "new.csv")

@@ -98,6 +98,7 @@
       press(b, byLayout); layout = +b.dataset.layout;
       points.forEach((p, i) => { p.setAttribute("cx", X(i)); p.setAttribute("cy", Y(i)); });
       $(".axes", box).replaceChildren(node("span", "\u2192 " + m.layouts[layout].axes[0]), node("span", "\u2191 " + m.layouts[layout].axes[1]));
+      if (m.layouts[layout].note) $("#map .laid").textContent = m.layouts[layout].note;
       if (at >= 0) tell(at);
     }));
     const dim = level => points.forEach((p, i) => p.classList.toggle("dim", level !== null && m.colours[colour].codes[i] !== level));

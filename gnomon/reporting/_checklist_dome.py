@@ -1,0 +1,70 @@
+"""What only the DOME checklist asks of a study."""
+
+from __future__ import annotations
+
+from gnomon.reporting import words
+from gnomon.reporting._checklist_facts import Facts, Reply
+from gnomon.reporting._report import targets
+
+
+class Told(Facts):
+    """All that both checklists ask."""
+
+    def meta(self) -> Reply:
+        best = self.judged()
+        if not best:
+            return self.yours("whether other predictors' outputs are inputs")
+        joined = best.get("family") == "ensemble"
+        own = "an ensemble of this study's own candidates, its weights cross-fitted" if joined else "a single model"
+        return (f"Delivered: {own}.", f"report.json candidates {best['recipe']['hash']}: family {best['family']}",
+                "whether a column holds another predictor's output, and what that was trained on")
+
+    def features(self) -> Reply:
+        used = [c["name"] for c in self.data().get("columns") or () if c.get("role") == "input"]
+        if not used:
+            return self.yours("how many features, and whether they were selected")
+        return (f"{len(used)} input columns; none was selected by its relation to the target outside training rows.",
+                f"report.json data.columns: {len(used)} with role input", "selection done before the file was made")
+
+    def fitting(self) -> Reply:
+        found = self.findings("DEBUG-OVERFIT", "DEBUG-UNDERFIT")
+        best = self.judged()
+        if found:
+            return found[0]["claim"], f"findings.jsonl {found[0]['code']}: {found[0]['claim']}", ""
+        if best and best.get("valid"):
+            return (f"Scored on rows it was not fitted on: {best['valid']['value']:.4g} (valid).",
+                    f"report.json candidates {best['recipe']['hash']}: valid {best['valid']['value']:.4g}", "")
+        return self.yours("how over- and underfitting were ruled out")
+
+    def regularisation(self) -> Reply:
+        best = self.judged()
+        if not best:
+            return self.yours("how overfitting was held back")
+        options = best["recipe"].get("options") or {}
+        how = {k: v for k, v in options.items() if k in ("dropout", "weight_decay", "leaf", "augment")}
+        steps = "stops by rows held back" if best["recipe"].get("steps") else "settings chosen inside training rows"
+        return (f"{steps}{f'; {how}' if how else ''}.",
+                f"report.json candidates {best['recipe']['hash']}: options {options}", "")
+
+    def explained(self) -> Reply:
+        shown = [e for e in self.report.get("explanations") or () if not e.get("withheld")]
+        every = list(self.report.get("explanations") or ())
+        if not every:
+            return self.yours("whether the model can be understood")
+        names = ", ".join(words.words(e["technique"]) for e in shown) or "none that passed its gates"
+        return (f"Explanations: {names}.", f"report.json explanations: {len(shown)} of {len(every)} shown", "")
+
+    def output(self) -> Reply:
+        named = targets(self.report)
+        if not named:
+            return self.yours("what the model puts out")
+        kind = {"classify": "a class with a probability for each", "regress": "a number with a range"}
+        return "; ".join(f"{t['column']}: {kind.get(t['task'], t['task'])}" for t in named) + ".", \
+            f"report.json task.targets: {named[0]['task']}", ""
+
+    def duration(self) -> Reply:
+        best = self.judged()
+        if not best or best.get("seconds") is None:
+            return self.yours("how long a prediction takes")
+        return (f"All trainings of the delivered model took {words.duration(best['seconds'])}.",
+                f"report.json candidates {best['recipe']['hash']}: seconds {best['seconds']}", "")

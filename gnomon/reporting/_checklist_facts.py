@@ -1,0 +1,253 @@
+"""What a study's files say to the questions of a checklist: answer, evidence line, and what only a person can add."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from gnomon.reporting import words
+from gnomon.reporting._report import by_hash, estimate, label_of, targets
+
+Report = Mapping[str, Any]
+Reply = tuple[str, str, str]  # answer, evidence (file: line), what is left to the person
+
+
+@dataclass(frozen=True)
+class Facts:
+    """What the items ask of a report; each method gives (answer, evidence, what a person must add)."""
+
+    report: Report
+    versions: Mapping[str, Any]
+
+    def data(self) -> Mapping[str, Any]:
+        return self.report.get("data") or {}
+
+    def split(self) -> Mapping[str, Any]:
+        return self.report.get("split") or {}
+
+    def judged(self) -> Mapping[str, Any] | None:
+        """The candidate the claim is about."""
+        v = self.report.get("verdict") or {}
+        return by_hash(self.report, v.get("recommended")) or by_hash(self.report, v.get("chosen_on_validation"))
+
+    def findings(self, *codes: str) -> list[Mapping[str, Any]]:
+        return [f for f in self.report.get("findings") or () if f.get("code") in codes]
+
+    def checks(self, *codes: str) -> list[Mapping[str, Any]]:
+        return [c for c in self.report.get("checks") or () if c.get("code") in codes]
+
+    # -- goals, data ------------------------------------------------------------------------------------------------
+
+    def yours(self, what: str) -> Reply:
+        return "", "", what
+
+    def population(self) -> Reply:
+        s = self.split()
+        if not s.get("for"):
+            return self.yours("name the population the claim is about")
+        return f"The score is for: {s['for']}.", f"report.json split.for: {s['for']}", "whether that is the population you mean"
+
+    def dataset(self) -> Reply:
+        d = self.data()
+        if not d.get("hash"):
+            return self.yours("a link or DOI of the data")
+        return (f"{words.number(d.get('rows'))} rows, content hash {d['hash']}.", f"report.json data.hash: {d['hash']}",
+                "a link or DOI under which these rows can be had")
+
+    def code(self) -> Reply:
+        libraries = (self.versions.get("libraries") or {})
+        version = self.report.get("version") or libraries.get("gnomon")
+        if not version:
+            return self.yours("the code and its version")
+        return (f"gnomon {version}; plan.toml holds every candidate's settings.", f"report.json version: {version}",
+                "a link to code of your own, if any took part")
+
+    def machine(self) -> Reply:
+        v, cost = self.versions, self.report.get("cost") or {}
+        if not v.get("python"):
+            return self.yours("the machine it ran on")
+        more = f", {words.duration(cost.get('seconds'))} of work, {words.number(cost.get('peak_mb'))} MB" if cost else ""
+        return (f"Python {v['python']} on {v.get('machine', '?')}{more}.",
+                f"versions.json python: {v['python']}, machine: {v.get('machine', '?')}", "")
+
+    def readme(self) -> Reply:
+        command = self.versions.get("command")
+        if not command:
+            return self.yours("a README with the command that repeats the study")
+        return f"One command repeats the study: {command}", f"versions.json command: {command}", "a README that says so"
+
+    def script(self) -> Reply:
+        seed = self.versions.get("seed")
+        if seed is None:
+            return self.yours("a script that makes every figure")
+        return ("`gnomon replay STUDY` repeats plan.toml from nothing and judges the result.", f"versions.json seed: {seed}",
+                "figures made outside the report")
+
+    def outcome(self) -> Reply:
+        named = [f"{t['column']} ({t['task']}{', ' + t['unit'] if t.get('unit') else ''})" for t in targets(self.report)]
+        if not named:
+            return self.yours("the outcome and how it is distributed")
+        imbalance = self.findings("LOOK-IMBALANCE")
+        more = f" {imbalance[0]['claim']}." if imbalance else ""
+        return (f"Target: {', '.join(named)}; its spread is drawn in the report.{more}",
+                f"report.json task.targets: {', '.join(named)}", "what it measures and how it was annotated")
+
+    def sizes(self) -> Reply:
+        n, sizes, unit = self.data().get("rows"), self.split().get("sizes") or {}, self.split().get("unit")
+        if n is None:
+            return self.yours("how many samples there are")
+        parts = ", ".join(f"{k} {words.number(v)}" for k, v in sizes.items() if v)
+        folds = self.split().get("folds") or 0
+        more = f"; {folds} folds" if folds > 1 else ""
+        return (f"{words.number(n)} rows ({parts}{more}); the independent unit is the {unit}.",
+                f"report.json data.rows: {n}, split.sizes: {dict(sizes)}", "")
+
+    def missing(self) -> Reply:
+        found, ran = self.findings("LOOK-MISSING", "LOOK-MISSING-INFORMATIVE"), self.checks("LOOK-MISSING")
+        if found:
+            return "; ".join(f["claim"] for f in found[:3]), f"findings.jsonl {found[0]['code']}: {found[0]['claim']}", "why"
+        if any(c.get("ran") for c in ran):
+            return "No column was found to miss values.", "report.json checks LOOK-MISSING: ran", ""
+        return self.yours("how much is missing, by variable and part")
+
+    def representative(self) -> Reply:
+        found = self.findings("VALID-SHIFT")
+        if found:
+            return (found[0]["claim"], f"findings.jsonl VALID-SHIFT: {found[0]['claim']}",
+                    "whether the judged rows represent the population you claim for")
+        return self.yours("whether the judged rows represent the population you claim for")
+
+    # -- preparation, modelling -------------------------------------------------------------------------------------
+
+    def excluded(self) -> Reply:
+        aside = [c for c in self.data().get("columns") or () if c.get("role") == "ignore"]
+        dropped = self.findings("LOOK-CORRUPT")
+        told = [f"{len(aside)} columns set aside" if aside else "", dropped[0]["claim"] if dropped else ""]
+        said = "; ".join(t for t in told if t)
+        evidence = f"findings.jsonl LOOK-CORRUPT: {dropped[0]['claim']}" if dropped else \
+            f"report.json data.columns: {aside[0]['name']} ignored because {aside[0].get('because', '')}" if aside else ""
+        return (said, evidence, "rows and columns left out before the file was made") if evidence else \
+            self.yours("rows and columns left out before the file was made")
+
+    def corrupt(self) -> Reply:
+        found, ran = self.findings("LOOK-CORRUPT", "LOOK-OUTLIER"), self.checks("LOOK-OUTLIER", "LOOK-CORRUPT")
+        if found:
+            return found[0]["claim"], f"findings.jsonl {found[0]['code']}: {found[0]['claim']}", "what was done about it"
+        if any(c.get("ran") for c in ran):
+            code = next(c["code"] for c in ran if c.get("ran"))
+            return "No impossible or unreadable value was found.", f"report.json checks {code}: ran", ""
+        return self.yours("how impossible values were dealt with")
+
+    def transforms(self) -> Reply:
+        best = self.judged()
+        if not best:
+            return self.yours("what was done to the data before modelling")
+        view = (best["recipe"].get("options") or {}).get("view", "standard")
+        return (f"Scaling, encoding and feature extraction were fitted on training rows of each fold (view '{view}').",
+                f"report.json candidates {best['recipe']['hash']}: method {best['recipe']['method']}, view {view}",
+                "what was done before the file was made")
+
+    def model(self) -> Reply:
+        best = self.judged()
+        if not best:
+            return self.yours("the model")
+        r = best["recipe"]
+        return (f"{label_of(best)}: model {r['model']}, method {r['method']}, options {r.get('options') or {}}, "
+                f"{r.get('steps') or 'no'} steps.", f"report.json candidates: recipe {r['hash']}", "")
+
+    def evaluation(self) -> Reply:
+        s = self.split()
+        if not s.get("policy"):
+            return self.yours("how the model was evaluated")
+        sealed = words.number((s.get("sizes") or {}).get("test") or 0)
+        return (f"Split by {s['policy']} ({s.get('because', '')}); {sealed} sealed rows, {s.get('folds') or 1} folds.",
+                f"report.json split.policy: {s['policy']}", "")
+
+    def selection(self) -> Reply:
+        kept = [c for c in self.report.get("candidates") or () if c.get("valid")]
+        v = self.report.get("verdict") or {}
+        if not kept or not v.get("chosen_on_validation"):
+            return self.yours("how the model was chosen")
+        return (f"{len(kept)} candidates were scored on validation rows; the best was fixed before it was judged.",
+                f"report.json verdict.chosen_on_validation: {v['chosen_on_validation']}", "")
+
+    def tuning(self) -> Reply:
+        kept = [c for c in self.report.get("candidates") or () if c.get("valid")]
+        if not kept:
+            return self.yours("how settings were chosen")
+        shown = "; ".join(f"{label_of(c)} {(c['recipe'].get('options') or {})}" for c in kept[:8])
+        return f"Settings of each candidate: {shown}.", f"plan.toml [[candidate]]: {len(kept)} candidates", ""
+
+    def baselines(self) -> Reply:
+        kept = [c for c in self.report.get("candidates") or () if c.get("valid")]
+        simple = [label_of(c) for c in kept if c.get("family") == "simple"]
+        if not any(c.get("family") == "floor" for c in kept):
+            return self.yours("the baselines")
+        return (f"The floor (knowing nothing) and {', '.join(simple) or 'no simple model'}, on the same folds.",
+                f"report.json candidates: floor {kept[0]['valid']['value']:.4g}", "the field's own best published baseline")
+
+    # -- leakage, uncertainty, limits -------------------------------------------------------------------------------
+
+    def separation(self) -> Reply:
+        best = self.judged()
+        openings = (self.report.get("ledger") or {}).get("test_openings")
+        if openings is None or not best:
+            return self.yours("how training and test rows were kept apart")
+        return (f"Everything fitted was fitted inside training rows; the sealed part was opened {openings} times.",
+                f"report.json ledger.test_openings: {openings}", "steps done over all rows before the file was made")
+
+    def duplicates(self) -> Reply:
+        found = self.findings("LOOK-DUPLICATE", "LOOK-NEAR-DUPLICATE", "LOOK-GROUP")
+        ran = [c["code"] for c in self.checks("LOOK-DUPLICATE", "LOOK-NEAR-DUPLICATE", "LOOK-GROUP") if c.get("ran")]
+        if not (found or ran):
+            return self.yours("how dependencies and duplicates were handled")
+        evidence = f"findings.jsonl {found[0]['code']}: {found[0]['claim']}" if found else f"report.json checks {ran[0]}: ran"
+        said = "; ".join(f["claim"] for f in found[:2]) or "No duplicate or group was found"
+        return (f"{said}. Rows of one {self.split().get('unit', 'unit')} are never on both sides.", evidence,
+                "dependencies that no column shows")
+
+    def legitimacy(self) -> Reply:
+        found, ran = self.findings("LOOK-LEAK"), [c for c in self.checks("LOOK-LEAK") if c.get("ran")]
+        if not (found or ran):
+            return self.yours("why each input would be known at prediction")
+        said = found[0]["claim"] if found else "No input was found that gives the target away"
+        return (f"{said}.", f"findings.jsonl LOOK-LEAK: {found[0]['claim']}" if found else "report.json checks LOOK-LEAK: ran",
+                "why each input would be known at prediction")
+
+    def metrics(self) -> Reply:
+        named = [words.metric_name(t["metric"]) for t in targets(self.report)]
+        if not named:
+            return self.yours("which scores, and why these")
+        return f"Headline: {named[0]}. {words.metric_means(targets(self.report)[0]['metric'])}", \
+            f"report.json task.targets[0].metric: {targets(self.report)[0]['metric']}", "why this score fits the use"
+
+    def uncertainty(self) -> Reply:
+        head = (self.report.get("verdict") or {}).get("headline") or {}
+        e = estimate(head)
+        if not e or head.get("low") is None:
+            return self.yours("intervals of the score")
+        return (f"{e['metric_name']} {e['value_text']} [{e['low_text']}, {e['high_text']}], {head['level']:.0%}, by "
+                f"{head.get('method') or head['estimator']}, over {head['n_units']} units.",
+                f"report.json verdict.headline: {head['value']:.4g} [{head['low']:.4g}, {head['high']:.4g}]", "")
+
+    def tests(self) -> Reply:
+        d = (self.report.get("verdict") or {}).get("difference") or {}
+        if d.get("p") is None:
+            return self.yours("the test, and why it fits")
+        return (f"Paired on the judged units by {d['test']}: difference {d['value']:.4g}, p = {d['p']:.3g}.",
+                f"report.json verdict.difference.test: {d['test']}", "")
+
+    def external(self) -> Reply:
+        if self.split().get("policy") == "external":
+            return (f"Judged on another source: {self.split().get('for', '')}.", "report.json split.policy: external",
+                    "whether that source stands for other settings")
+        return self.yours("evidence from another site, time or source (gnomon study ... --test FILE)")
+
+    def limits(self) -> Reply:
+        s, grave = self.split(), [f for f in self.report.get("findings") or () if f.get("grade") in ("warn", "block")]
+        if not s.get("for"):
+            return self.yours("where the result is not expected to hold")
+        evidence = f"findings.jsonl {grave[0]['code']}: {grave[0]['claim']}" if grave else f"report.json split.for: {s['for']}"
+        said = "; ".join(f["claim"] for f in grave[:3]) or f"Tested only for: {s['for']}"
+        return said, evidence, "where you do not expect it to hold"

@@ -1,0 +1,82 @@
+"""What correcting labels was worth: the delivered predictor before and after, on the same rows."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from gnomon.analyses.validate.compare import compare, outcome
+from gnomon.values import Difference, Finding, finding
+from gnomon.workflow._folder import Folder
+from gnomon.workflow._predictions import load_prediction
+from gnomon.workflow.relabel import BEFORE, JUDGED, corrected, corrections, places_of
+from gnomon.workflow.run import Bench
+
+WORDS = {"better": "better", "equivalent": "no different", "undetermined": "not clearly different"}
+
+
+def relabel_gain(bench: Bench, seen: Any, folder: Folder) -> Finding | None:
+    """VALID-RELABELLED: paired difference of the delivered predictor after the correction and before it.
+
+    The difference is taken on judged rows whose label nobody touched, so that both are scored by the same truth; the
+    scores by the labels as they came and by the corrected ones stand beside. None without a correction or without
+    predictions from before it, or when other rows judged then.
+    """
+    lines = [c for c in corrections(folder) if c["old"] != c["new"]]
+    before, after = folder.path / BEFORE / JUDGED[0], folder / JUDGED[0]
+    if not lines or not before.exists() or not after.exists():
+        return None
+    (old_rows, old), (rows, new) = load_prediction(before), load_prediction(after)
+    if not np.array_equal(old_rows, rows):
+        return None
+    task, places = bench.task, places_of(seen.training)
+    came = task.truth(bench.data, rows)
+    put_right = task.truth(corrected(bench.data, places, lines), rows)
+    touched = {places[int(c["row"])] for c in lines if int(c["row"]) in places}
+    same = np.flatnonzero(~np.isin(rows, list(touched)))
+    if len(same) < 3:
+        return None
+    d = compare(task, task.measure(new.take(same), came[same]), task.measure(old.take(same), came[same]),
+                bench.parts.units[rows[same]], margin=None, seed=bench.seed)
+    score = lambda p, truth: task.score(task.measure(p, truth))  # noqa: E731
+    beside = {"as_they_came": {"before": score(old, came), "after": score(new, came)},
+              "corrected": {"before": score(old, put_right), "after": score(new, put_right)}}
+    claim = _claim(task.metric.name, len(lines), len(same), d, beside)
+    sealed = sum(c["part"] == "test" for c in lines)
+    values = {"corrected": len(lines), "corrected_sealed": sealed, "gain": d.value, "low": d.low, "high": d.high, "p": d.p,
+              "level": d.level, "untouched_rows": len(same), "score_before": beside["as_they_came"]["before"],
+              "score_after": beside["as_they_came"]["after"], "corrected_score_before": beside["corrected"]["before"],
+              "corrected_score_after": beside["corrected"]["after"]}
+    return finding("VALID-RELABELLED", "note", claim, columns=sorted({c["column"] for c in lines}),
+                   rows=[int(c["row"]) for c in lines], values=values, source="relabelled.csv, paired comparison")
+
+
+def _claim(metric: str, count: int, same: int, d: Difference, beside: Mapping[str, Mapping[str, float]]) -> str:
+    """The gain on untouched rows first, then both scores beside it."""
+    limits = f" [{d.low:.3g}, {d.high:.3g}]" if d.low is not None else ""
+    verdict = WORDS[outcome(d)] if d.value >= 0 else "no better"
+    came, right = beside["as_they_came"], beside["corrected"]
+    return (f"{count} labels were corrected by a person. On the {same:,} judged rows whose label was not touched the delivered "
+            f"predictor is {verdict} than before: {metric} better by {d.value:.3g}{limits}. By the labels as they came "
+            f"{came['before']:.3g} became {came['after']:.3g}; beside that, by the corrected ones {right['before']:.3g} became "
+            f"{right['after']:.3g}")
+
+
+def with_gain(report: dict[str, Any], bench: Bench, seen: Any) -> dict[str, Any]:
+    """The report with the gain among its findings; report.json and findings.jsonl are written again."""
+    import json
+    from dataclasses import asdict
+
+    from gnomon.values import plain
+    from gnomon.workflow._folder import write_json, write_text
+
+    found = relabel_gain(bench, seen, bench.folder)
+    if found is None:
+        return report
+    findings = [*report["findings"], plain(asdict(found))]
+    write_text(bench.folder / "findings.jsonl", "".join(json.dumps(f, ensure_ascii=False) + "\n" for f in findings))
+    report = {**report, "findings": findings}
+    write_json(bench.folder / "report.json", report)
+    return report
