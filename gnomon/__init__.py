@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from gnomon.api import (
+        ablate,
         accept,
         clean,
         compare,
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
         look,
         plan,
         predict,
+        relabel,
         replay,
         report,
         run,
@@ -29,7 +31,7 @@ if TYPE_CHECKING:
 
 __version__ = "0.1.0"
 VERBS = ("study", "look", "plan", "run", "examine", "report", "predict", "explain", "compare", "replay", "why", "accept",
-         "clean")
+         "clean", "ablate", "relabel")
 __all__ = [*VERBS, "cards", "load"]
 
 

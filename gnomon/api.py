@@ -17,6 +17,7 @@ from gnomon.workflow.options import Options, seconds_of
 from gnomon.workflow.study import Voice
 
 QUIET = Voice()
+TABLE = "a table in memory"  # stands in versions.json for a source that cannot be found again
 
 
 @dataclass(frozen=True)
@@ -69,23 +70,20 @@ def options_from(words: Mapping[str, Any]) -> Options:
             "E-OPTION", f"unknown option: {', '.join(sorted(unknown))}", do=f"options: {', '.join(sorted(allowed))}"
         )
     for name in ("target", "test", "exclude", "unlabelled", "only", "skip", "trust_code"):
-        if name in words:
+        if name in words and not _is_table(words[name]):
             one = words[name]
             words[name] = (str(one),) if isinstance(one, (str, Path)) else tuple(map(str, one))
     if "budget" in words:
         words["budget"] = seconds_of(words["budget"])
-    for name in ("test", "unlabelled"):
-        if words.get(name):
-            raise InputError(
-                "E-OPTION",
-                f"--{name} cannot be used yet",
-                do="put all rows into one file, with the test rows listed: --split rows:FILE.json" if name == "test"
-                else "leave it out: rows without a target are already set aside",
-            )
     for path in words.get("trust_code", ()):
         if not Path(path).is_file():
             raise InputError("E-FILE-ABSENT", f"--trust-code {path}: no such file", do="check the path")
     return Options(**words)
+
+
+def _is_table(source: Any) -> bool:
+    """A DataFrame or a mapping of arrays, as against paths."""
+    return isinstance(source, Mapping) or hasattr(source, "iloc")
 
 
 def study(
@@ -101,7 +99,8 @@ def study(
 
     target: the column(s) to predict. out: the study folder. budget: seconds, or "90s", "10m", "2h".
     Further keywords are those of the command line: group, time, id, weight, exclude, split, because, for_, kinds,
-    metric, positive, only, skip, explore, examples, show_rows, trust_code, seed, jobs, device, test, unlabelled.
+    metric, positive, only, skip, explore, examples, show_rows, trust_code, seed, jobs, device; and test (an external test
+    set) and unlabelled (rows without a target), each a path, several, or a DataFrame.
     Raises InputError for input that cannot be used, TrainingError when nothing could be trained.
     """
     from gnomon.reporting.page import write_page
@@ -127,16 +126,18 @@ def _absolute(source: Any) -> Any:
 
 def _remember(folder: Folder, source: Any, options: Options) -> None:
     """How to repeat: the words of the command, with paths as seen from the study folder."""
-    from dataclasses import asdict
-
     from gnomon.workflow._folder import relative
 
     paths = [source] if isinstance(source, (str, Path)) else source if isinstance(source, (list, tuple)) else []
     seen = [relative(Path(str(p)), folder.path) for p in paths if isinstance(p, (str, Path))]
+    words = {f: getattr(options, f) for f in options.__dataclass_fields__}
+    for name in ("test", "unlabelled"):
+        paths = None if _is_table(words[name]) else words[name]
+        words[name] = TABLE if paths is None else [relative(Path(p), folder.path) for p in paths]
     versions = read_json(folder / "versions.json", {})
     if len(sys.argv) > 1 and Path(sys.argv[0]).name in ("gnomon", "__main__.py"):
         versions["command"] = shlex.join(["gnomon", *sys.argv[1:]])
-    write_json(folder / "versions.json", {**versions, "source": seen, "options": asdict(options)})
+    write_json(folder / "versions.json", {**versions, "source": seen, "options": words})
 
 
 def look(source: Any, *, target: str | Sequence[str] | None = None, **options: Any) -> dict[str, Any]:
@@ -199,6 +200,11 @@ def _again(folder: str | Path, changes: Mapping[str, Any] | None = None) -> tupl
     place = Folder(Path(folder)).must_exist()
     made = read_json(place / "versions.json")
     words = {**made.get("options", {}), **(changes or {})}
+    for name in ("test", "unlabelled"):
+        if words.get(name) == TABLE:
+            raise InputError("E-SOURCE-ABSENT", f"{place.path} does not know its {name} rows (they were a DataFrame)",
+                             do="call gnomon.study(...) again with the data")
+        words[name] = [str((place.path / p).resolve()) for p in words.get(name) or ()]
     options = Options(**{k: tuple(v) if isinstance(v, list) else v for k, v in words.items()})
     sources = [str((place.path / p).resolve()) for p in made.get("source", [])]
     if not sources:
@@ -247,25 +253,59 @@ def predict(
     return table
 
 
-def explain(folder: str | Path, source: Any = None, *, seconds: float = 60.0) -> dict[str, Any]:
-    """Explanations of the recommended model with their gates: of the study's own held-out rows, or of new ones."""
+def explain(folder: str | Path, source: Any = None, *, techniques: Sequence[str] = (), rows: Sequence[int] = (),
+            seconds: float = 60.0, voice: Voice = QUIET) -> dict[str, Any]:
+    """Explanations of the recommended model with their gates: of the study's own held-out rows, or of new ones.
+
+    techniques: names such as "lime" or "sampled_shapley" (none: what suits the model). rows: 0-based rows of the input
+    as read that are listed one by one. seconds: the budget. Kept in the study's explanations.json too.
+    """
     from gnomon.workflow.after import explain_again
 
-    return explain_again(*_again(folder), rows_of=_absolute(source) if source is not None else None, seconds=seconds)
+    return explain_again(*_again(folder), rows_of=_absolute(source) if source is not None else None, seconds=seconds,
+                         techniques=techniques, named=rows, say=voice.say)
 
 
 def compare(*folders: str | Path) -> dict[str, Any]:
     """Paired comparison of the recommended models of several studies of the same data and split."""
-    from gnomon.workflow.after import compare_studies
+    from gnomon.workflow.compared import compare_studies
 
     return compare_studies([Folder(Path(f)).must_exist() for f in folders])
 
 
-def replay(folder: str | Path, *, voice: Voice = QUIET) -> dict[str, Any]:
-    """Run a study again from its plan in a scratch folder and judge: same, same within noise, or different."""
-    from gnomon.workflow.after import replay_study
+def ablate(folder: str | Path, part: str | None = None, *, candidate: str | None = None, voice: Voice = QUIET
+           ) -> dict[str, Any]:
+    """A candidate again without one part, same folds and seeds: the paired difference. Without `part`: the list of parts."""
+    from gnomon.workflow import ablate as step
 
-    return replay_study(*_again(folder), voice=voice)
+    return step.ablate(*_again(folder), part, candidate=candidate, voice=voice)
+
+
+def relabel(folder: str | Path, *, take: str | Path | None = None, out: str | Path | None = None, rows: int = 100,
+            by: str | None = None, voice: Voice = QUIET) -> dict[str, Any]:
+    """Write the most suspect labels to a file for a person; with `take`, record that file's corrected labels.
+
+    The next `run` (or the study's command again) trains on them and measures what they were worth.
+    """
+    from gnomon.workflow import relabel as step
+
+    place, source, options = _again(folder)
+    if take is not None:
+        return step.take(place, source, options, Path(take), who=by, voice=voice)
+    return step.relabel(place, source, options, most=rows, out=Path(out) if out else None, voice=voice)
+
+
+def replay(folder: str | Path, *, threads: int | None = None, instructions: str | None = None, voice: Voice = QUIET
+           ) -> dict[str, Any]:
+    """Run a study again from its plan in a scratch folder and judge: same, same within noise, or different.
+
+    threads: CPU threads instead of the plan's. instructions: "default", "avx2" or "avx512": in a process of its own.
+    """
+    from gnomon.workflow.replay import replay_elsewhere, replay_study
+
+    if instructions is not None:
+        return replay_elsewhere(Folder(Path(folder)).must_exist(), instructions, threads)
+    return replay_study(*_again(folder), threads=threads, voice=voice)
 
 
 def accept(folder: str | Path, code: str, *, because: str) -> None:

@@ -13,7 +13,7 @@ STUDY_VALUES = {  # option -> (keyword, what it says)
     "--time": ("time", "column that orders rows in time"),
     "--id": ("id", "identifier column"),
     "--weight": ("weight", "column of row weights"),
-    "--predict-at": ("predict_at", "columns after this one are not known at prediction"),
+    "--predict-at": ("predict_at", "columns after this one (and later dates) are not known at prediction"),
     "--split": ("split", "random, stratified, group:COL, time:COL, scaffold, cluster, cold:COL, column:COL, rows:FILE.json"),
     "--because": ("because", "why this split; printed on page 1"),
     "--for": ("scope", "what the score is for: new-groups, same-groups, later, new-site"),
@@ -24,8 +24,8 @@ STUDY_VALUES = {  # option -> (keyword, what it says)
 STUDY_LISTS = {
     "--target": ("target", "column(s) to predict"),
     "--exclude": ("exclude", "columns to leave out"),
-    "--test": ("test", "external test set"),
-    "--unlabelled": ("unlabelled", "rows without a target"),
+    "--test": ("test", "file(s) of another source that judge; added later, nothing is trained again"),
+    "--unlabelled": ("unlabelled", "file(s) of rows without a target: looked at, never trained on"),
     "--only": ("only", "train only these models"),
     "--skip": ("skip", "do not train these models"),
     "--trust-code": ("trust_code", "Python files of your own models that may run"),
@@ -56,9 +56,23 @@ def parser() -> argparse.ArgumentParser:
     one.add_argument("--json", action="store_true", help="print data, findings and checks as JSON")
     _study_words(one)
     for verb, text in (("run", "carry out plan.toml; finished runs are reused"), ("examine", "validate and explain again"),
-                       ("report", "render report.html again"), ("clean", "free disk"),
-                       ("replay", "run again elsewhere and judge: same, same within noise, different")):
+                       ("report", "render report.html again"), ("clean", "free disk")):
         sub.add_parser(verb, help=text, description=text).add_argument("study", metavar="STUDY")
+    one = sub.add_parser("replay", help="run again elsewhere and judge: same, same within noise, different")
+    one.add_argument("study", metavar="STUDY")
+    one.add_argument("--threads", type=int, help="CPU threads to train with, instead of the plan's")
+    one.add_argument("--instructions", choices=("default", "avx2", "avx512"), help="another instruction set")
+    one.add_argument("--json", action="store_true")
+    one = sub.add_parser("ablate", help="train again without one part and compare; without PART: list the parts")
+    one.add_argument("study", metavar="STUDY")
+    one.add_argument("part", nargs="?", metavar="PART")
+    one.add_argument("--candidate", metavar="HASH", help="another candidate than the recommended one")
+    one = sub.add_parser("relabel", help="suspect labels out to a file, the corrected file back in")
+    one.add_argument("study", metavar="STUDY")
+    one.add_argument("-o", "--out", metavar="OUT", help="the file to write (default: in the study folder)")
+    one.add_argument("--rows", type=int, default=100, help="at most so many rows a target")
+    one.add_argument("--take", metavar="FILE", help="the filled-in file")
+    one.add_argument("--by", metavar="NAME", help="who corrected the labels (default: the user's name)")
     one = sub.add_parser("predict", help="predict new data")
     one.add_argument("study", metavar="STUDY")
     one.add_argument("paths", nargs="+", metavar="PATH")
@@ -67,7 +81,9 @@ def parser() -> argparse.ArgumentParser:
     one = sub.add_parser("explain", help="attributions with their gates")
     one.add_argument("study", metavar="STUDY")
     one.add_argument("paths", nargs="*", metavar="PATH")
-    one.add_argument("--budget", default="60s")
+    one.add_argument("--technique", nargs="+", default=[], metavar="NAME", help="only these: lime sampled_shapley occlusion ..")
+    one.add_argument("--rows", nargs="+", type=int, default=[], metavar="N", help="rows of the input, from 0, listed singly")
+    one.add_argument("--budget", default="60s", help="time to spend; the estimate is printed first (default 60s)")
     sub.add_parser("compare", help="paired comparison of studies").add_argument("studies", nargs="+", metavar="STUDY")
     one = sub.add_parser("accept", help="move a finding off page 1, with a reason")
     one.add_argument("study", metavar="STUDY")
@@ -182,8 +198,35 @@ def do_clean(args: argparse.Namespace) -> None:
 def do_replay(args: argparse.Namespace) -> None:
     from gnomon import api
 
-    outcome = api.replay(args.study, voice=voice())
-    print(f"{outcome['judged']}: {outcome['why']}")
+    outcome = api.replay(args.study, threads=args.threads, instructions=args.instructions,
+                         voice=api.QUIET if args.json else voice())
+    print(api.as_json(outcome) if args.json else f"{outcome['judged']}: {outcome['why']} ({outcome['under']})")
+
+
+def do_ablate(args: argparse.Namespace) -> None:
+    from gnomon import api
+
+    told = api.ablate(args.study, args.part, candidate=args.candidate, voice=voice())
+    if args.part:
+        print(told["claim"])
+        return
+    print(f"parts of {told['candidate']} ({told['recipe']}):")
+    for part in told["parts"]:
+        print(f"  {part['name']:<40} {part['what']}")
+
+
+def do_relabel(args: argparse.Namespace) -> None:
+    from gnomon import api
+
+    told = api.relabel(args.study, take=args.take, out=args.out, rows=args.rows, by=args.by, voice=voice())
+    if args.take:
+        print(f"{told['corrected']} labels corrected, {told['confirmed']} confirmed, {told['left']} left open"
+              + (f"; {told['sealed']} of sealed rows, whose score stays by the labels as they came" if told["sealed"] else ""))
+        print(f"gnomon run {args.study}   trains on them and says what they were worth")
+        return
+    why = "" if told["stands"] else " (no more of them than hard cases explain: expect to confirm most)"
+    print(f"{told['rows']} suspect labels{why}: {told['file']}" + (f", pictures: {told['page']}" if told["page"] else ""))
+    print(f"fill in 'new label', then: gnomon relabel {args.study} --take {told['file']}")
 
 
 def do_predict(args: argparse.Namespace) -> None:
@@ -196,13 +239,29 @@ def do_predict(args: argparse.Namespace) -> None:
 def do_explain(args: argparse.Namespace) -> None:
     from gnomon import api
     from gnomon.workflow.options import seconds_of
+    from gnomon.workflow.study import Voice
 
-    told = api.explain(args.study, _one_or_many(args.paths) if args.paths else None, seconds=seconds_of(args.budget))
+    told_first = Voice(say=lambda text: print(text, file=sys.stderr, flush=True))  # the estimate is wanted in a log too
+    told = api.explain(args.study, _one_or_many(args.paths) if args.paths else None, techniques=args.technique,
+                       rows=args.rows, seconds=seconds_of(args.budget), voice=told_first)
     for entry in told["explanations"]:
-        state = f"withheld: {entry['withheld']}" if entry["withheld"] else "passed its gates" if entry["gates"] else ""
+        failed = " and ".join(g["name"] for g in entry["gates"] if not g["passed"])
+        state = f"withheld: failed {failed}" if entry["withheld"] else "passed its gates" if entry["gates"] else ""
         print(f"{entry['technique']}  {state}")
+        for gate in entry["gates"] if args.technique else []:
+            print(f"  {gate['name']}: {gate['says']}")
         for item in [] if entry["withheld"] else entry["importances"][:10]:
-            print(f"  {item['what'][:50]:<50} {item['value']:.4g} [{item['low']}, {item['high']}]")
+            print(f"  {item['what'][:50]:<50} {item['value']:.4g} {_limits(item)}")
+        for row in entry.get("by_row", []):
+            print(f"  row {row['row']}: " + ", ".join(f"{p['what']} {p['value']:+.3g}" for p in row["pieces"][:6]))
+        for check in entry["other_checks"] if args.technique else []:
+            print(f"  {check['name']}: {check.get('says') or check['value']}")
+    for why in told["not_run"]:
+        print(f"not run: {why}")
+
+
+def _limits(item: dict[str, Any]) -> str:
+    return "" if item["low"] is None else f"[{item['low']:.4g}, {item['high']:.4g}]"
 
 
 def do_compare(args: argparse.Namespace) -> None:

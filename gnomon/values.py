@@ -69,6 +69,9 @@ class Recipe:
     @property
     def label(self) -> str:
         view = self.options.get("view")
+        if self.family == "floor" and self.options:
+            return " ".join(["floor", *(("latest value",) if "latest" in self.options else ()),
+                             *((f"by {self.options['by']}",) if "by" in self.options else ())])
         return f"{self.model} on {view}" if view and view != "standard" else self.model
 
 
