@@ -37,7 +37,7 @@ def censored(data: Data, *, seed: int = 0, seconds: float = 15.0) -> Looked:
         values = column.take(rows)
         code = missing_code(values)
         for word, at in piled(values if code is None else np.where(values == code, np.nan, values)):
-            claim = f"{at.mean():.0%} of '{name}' lie exactly at the {word} value: a limit of measurement, or none at all"
+            claim = f"{at.mean():.0%} of '{name}' lie exactly at the {word} value, as at a limit of measurement"
             findings.append(found(data, "LOOK-CENSORED", "note", claim + sampled_note(len(rows), len(data)),
                                   rows=rows[at], columns=(name,), values={"share": float(at.mean()), "end": word},
                                   source="censored"))
@@ -49,7 +49,7 @@ def piled(values: np.ndarray) -> list[tuple[str, np.ndarray]]:
     """("smallest" or "largest", which values) where a continuous column piles up at its end.
 
     A law with a density gives no ties, and rounding gives all values near an end like counts: a pile at the very end,
-    many times the usual count of a value, is made by a limit.
+    many times the usual count of a value, is made by a limit. A pile at zero is none: that is how much there was.
     """
     known = values[~np.isnan(values)]
     levels, counts = np.unique(known, return_counts=True)
@@ -58,6 +58,7 @@ def piled(values: np.ndarray) -> list[tuple[str, np.ndarray]]:
     out = []
     for word, place in (("smallest", 0), ("largest", -1)):
         others = np.delete(counts, place)
-        if counts[place] >= max(FEWEST, SHARE * len(known)) and counts[place] > TIMES * np.median(others):
+        many = counts[place] >= max(FEWEST, SHARE * len(known)) and counts[place] > TIMES * np.median(others)
+        if many and levels[place] != 0:
             out.append((word, values == levels[place]))
     return out

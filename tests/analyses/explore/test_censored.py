@@ -34,3 +34,10 @@ def test_rounded_counts_and_codes_are_no_limit():
 def test_bounds_read_from_text():
     data = make({"ic50": column(np.random.default_rng(2).random(60), "number", "censored")})
     assert [f.columns for f in censored(data).findings] == [("ic50",)]
+
+
+def test_none_of_an_ingredient_is_no_limit():
+    rng = np.random.default_rng(4)
+    amount = np.where(rng.random(400) < 0.4, 0.0, rng.gamma(3, 20, 400))
+    assert not [f for f in censored(make({"slag": amount})).findings if f.code == "LOOK-CENSORED"]
+    assert [f for f in censored(make({"slag": amount + 1})).findings if f.code == "LOOK-CENSORED"]
