@@ -15,9 +15,9 @@ STANDARD_SECONDS = 0.16  # the standard fit on the machine of the laws
 # model: (CPU seconds at 1,000 rows x 10 features, power of rows, power of features, least), by task where it matters
 LAWS = {
     "ridge": (0.01, 1.0, 0.9, 0.02), "logistic": (0.012, 1.0, 0.9, 0.03), "lasso": (0.05, 1.0, 0.9, 0.05),
-    "forest": (1.0, 1.05, 0.9, 0.1), "forest classify": (0.55, 1.05, 0.4, 0.1), "boosting": (1.2, 0.4, 0.6, 0.3),
+    "forest": (1.0, 1.05, 0.9, 0.1), "forest classify": (0.55, 1.05, 0.4, 0.1), "boosting": (1.3, 0.5, 0.6, 0.1),
     "support_vectors": (1.5, 1.6, 0.3, 0.1), "support_vectors classify": (0.25, 1.0, 0.3, 0.1),
-    "gaussian_process": (7.0, 2.0, 0.0, 0.3),
+    "gaussian_process": (12.0, 2.6, 0.0, 0.1),
     "explainable_boosting": (0.7, 0.5, 1.0, 0.3),
 }
 WIDTHS = {"morgan": 1200, "descriptors": 200, "kmers": 600, "onehot": 300, "composition": 30, "tfidf": 4000, "hog": 300,

@@ -173,13 +173,19 @@ def _relation_words(relation: Relation, classes: bool) -> str:
     where = f"at the {relation.n} of {relation.of} new test rows with training rows near them"
     more, lean = relation.more, relation.lean
     if more[1] > 0:
-        return (f"Concept shift is likely: {where}, errors are {more[0]:+.0%} [{more[1]:+.0%}, {more[2]:+.0%}] against the "
-                "training rows', so the inputs mean something else there, or something that is not measured differs.")
+        return (f"Concept shift is likely: {where}, errors are {_times(more)} those on the training rows, so the inputs mean "
+                "something else there, or something that is not measured differs.")
     if lean[1] > 0 or lean[2] < 0:
         which = "the last class is " + ("commoner" if lean[0] > 0 else "rarer") if classes else \
             "the target is " + ("higher" if lean[0] > 0 else "lower")
         return (f"Concept shift is likely: {where}, {which} than the model expects "
                 f"by {abs(lean[0]):.3g} [{min(map(abs, lean[1:])):.3g}, {max(map(abs, lean[1:])):.3g}] more than in training: "
                 "another calibration, or something that is not measured differs.")
-    return (f"No concept shift was seen {where} (errors {more[0]:+.0%} [{more[1]:+.0%}, {more[2]:+.0%}] against the training "
-            "rows'); elsewhere it is not identifiable.")
+    return (f"No concept shift was seen {where} (errors {_times(more)} those on the training rows); elsewhere it is not "
+            "identifiable.")
+
+
+def _times(more: Sequence[float]) -> str:
+    """Relative excess with its limits as a ratio: (0.5, 0.2, 0.8) is "1.5 [1.2, 1.8] times"."""
+    value, low, high = (1 + m for m in more)
+    return f"{value:.2g} [{low:.2g}, {high:.2g}] times"
