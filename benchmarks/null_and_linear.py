@@ -35,7 +35,7 @@ def verdict(table: pd.DataFrame, target: str) -> dict[str, Any]:
     """The verdict of a study of this table."""
     with tempfile.TemporaryDirectory() as scratch:
         os.environ["GNOMON_STATE"] = f"{scratch}/state"
-        folder, options = Folder(Path(scratch) / "s.study").open(), Options(target=(target,), budget=120.0, only=MODELS)
+        folder, options = Folder(Path(scratch) / "s.study").open(), Options(target=(target,), budget=900.0, only=MODELS)
         seen = whole_look(read_stage(table, options, {}, None), options)
         bench, ledger, voice = bench_of(seen, folder, options, Voice()), Ledger(folder / "ledger.jsonl"), Voice()
         runs, _, _ = run_stage(bench, make_plan(bench, options, ledger), options, ledger, voice)

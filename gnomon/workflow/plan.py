@@ -10,6 +10,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+import numpy as np
+
 from gnomon.card import Card, catalogue
 from gnomon.data.parts import Parts
 from gnomon.data.table import Data
@@ -36,6 +38,7 @@ class Facts:
     units: int
     task: str
     classes: int = 0
+    stranded: bool = False  # DNA that is not aligned: either strand may carry the word
 
     @property
     def main(self) -> str:
@@ -65,7 +68,14 @@ def facts_of(data: Data, parts: Parts, task: Any) -> Facts:
     rows = max(len(fold.train) for fold in parts.folds)
     units = len(set(parts.units[parts.develop].tolist()))
     return Facts(rows, columns, kinds, len(parts.folds), units, task.name,
-                 len(getattr(task.out, "categories", ()) or ()))
+                 len(getattr(task.out, "categories", ()) or ()), _stranded(data, parts.folds[0].train))
+
+
+def _stranded(data: Data, rows: np.ndarray) -> bool:
+    from gnomon.data.features._sequences import is_aligned
+
+    return any(data.columns[n].spec.detail == "DNA" and not is_aligned(data.columns[n].take(rows[:2000]))
+               for n in data.of_kind("sequence"))
 
 
 def simple_ladder(facts: Facts) -> list[tuple[str, str, str]]:
@@ -98,6 +108,8 @@ def simple_ladder(facts: Facts) -> list[tuple[str, str, str]]:
                    ("boosting", "standard", "boosted trees: the strongest simple model on tables"),
                    ("explainable_boosting", "standard", "sums of curves, one a column: readable and often as good")],
     }
+    if facts.stranded:
+        by_kind["sequence"].insert(1, (linear, "strands", "the same words on either strand"))
     return by_kind[facts.main]
 
 

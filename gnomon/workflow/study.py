@@ -220,7 +220,7 @@ def make_plan(bench: Bench, options: Options, ledger: Ledger, keep: Plan | None 
     spent = ledger.spent() + time.perf_counter() - started
     end = max(END_SECONDS, END_SHARE * options.budget)
     share = SIMPLE_SHARE if any(r.family == "deep" for r in recipes) else 1.0
-    simple, dropped = _affordable(simple, seconds, (options.budget - spent - end) * share)
+    simple, dropped = _affordable(simple, seconds, (options.budget - spent - end) * share, options.only)
     rest = (options.budget - spent - end - sum(seconds[r.hash] for r in simple)) * PLAN_SHARE
     deep, seeds, cost, cut = frozen_steps(recipes, facts, rest, lambda r: deep_speed(bench, r)) \
         if rest > 0 else ([], {}, {}, [(r.model, "no budget left: --budget") for r in recipes if r.family == "deep"])
@@ -234,12 +234,14 @@ def make_plan(bench: Bench, options: Options, ledger: Ledger, keep: Plan | None 
                 options.budget, threads, made_for)
 
 
-def _affordable(simple: Sequence[Recipe], seconds: Mapping[str, float], limit: float
+def _affordable(simple: Sequence[Recipe], seconds: Mapping[str, float], limit: float, only: Sequence[str]
                 ) -> tuple[list[Recipe], list[tuple[str, str]]]:
-    """Simple candidates in order of cost until the limit; the floors and the cheapest model are always run."""
+    """Simple candidates in order of cost until the limit; the floors, the cheapest model and those asked for by name are
+    always planned."""
     kept, left, total = [], [], 0.0
     models = [r for r in simple if r.family != "floor"]
-    must = {r.hash for r in simple if r.family == "floor"} | {r.hash for r in sorted(models, key=lambda r: seconds[r.hash])[:1]}
+    cheapest = sorted(models, key=lambda r: seconds[r.hash])[:1]
+    must = {r.hash for r in simple if r.family == "floor" or r in cheapest or r.model in only}
     for recipe in sorted(simple, key=lambda r: seconds[r.hash]):
         total += seconds[recipe.hash]
         if total <= limit or recipe.hash in must:

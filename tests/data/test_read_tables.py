@@ -373,3 +373,12 @@ def test_new_block_by_name():
 
 def test_schema_keeps_no_names_of_patients():
     assert "P003" not in json.dumps(schema(read_data(table())))
+
+
+def test_a_line_longer_than_csv_s_own_limit(tmp_path):
+    """7,000 long names make a header of more than 131,072 letters: tried with a wrong mark, it is one field."""
+    names = [f"a rather long name of gene number {j}" for j in range(7000)]
+    path = tmp_path / "wide.csv"
+    path.write_text(",".join([*names, "y"]) + "\n" + "".join(",".join(map(str, range(k, k + 7001))) + "\n" for k in range(4)))
+    data = read_data(path, target=("y",))
+    assert len(data) == 4 and sum(max(1, *(c.spec.shape or (1,))) for c in data.columns.values()) == 7001

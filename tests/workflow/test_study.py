@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -16,6 +17,7 @@ import pytest
 import gnomon
 from gnomon.data.bundle import bundled
 from gnomon.errors import InputError
+from gnomon.workflow.run import deliver as real
 from gnomon.workflow.study import Voice
 
 SMALL = {"only": ("ridge", "forest"), "examples": True}
@@ -182,3 +184,21 @@ def test_killed_at_random_moments_ends_with_the_same_verdict(finished, tmp_path)
 def test_a_test_file_that_is_not_there_is_refused(table, tmp_path):
     with pytest.raises(InputError, match="there is no file or folder"):
         gnomon.study(table, target=TARGET, out=tmp_path / "t.study", test=tmp_path / "new.csv")
+
+
+def test_explain_by_name_asks_the_fold_s_own_models_and_keeps_what_it_found(finished, tmp_path, monkeypatch):
+    import shutil
+
+    from gnomon.workflow import after
+
+    place = tmp_path / "mix.study"
+    shutil.copytree(finished.folder, place)
+    shutil.copy(finished.folder.parent / "mix.csv", tmp_path / "mix.csv")
+    asked = []
+    monkeypatch.setattr(after, "deliver", lambda folder, members: asked.append(members) or real(folder, members))
+    told = gnomon.explain(place, techniques=["tree-shap", "occlusion"], rows=[3, 5], seconds=30)
+    assert {Path(f).name for m in asked[0] for f in m["folders"]} == {"fold0"}
+    assert {e["technique"] for e in told["explanations"]} == {"tree_shap", "occlusion"}
+    assert (place / "explanations.json").exists()
+    with pytest.raises(InputError, match="E-TECHNIQUE"):
+        gnomon.explain(place, techniques=["tree_shop"])

@@ -107,6 +107,31 @@ def mer_names(letters: str) -> tuple[str, ...]:
     return tuple("".join(word) for k in range(1, longest_mer(letters) + 1) for word in product(letters, repeat=k))
 
 
+def both_strands(sequences: np.ndarray, letters: str) -> Any:
+    """(n, d) csr: k-mers of DNA with each word and its reverse complement counted as one (Ghandi et al. 2014,
+    doi:10.1371/journal.pcbi.1003711): the same for a sequence read from either strand."""
+    from scipy.sparse import csr_matrix
+
+    counts, place = kmers(sequences, letters), _canonical(letters)
+    merge = csr_matrix((np.ones(len(place), np.float32), (np.arange(len(place)), place)))
+    return csr_matrix(counts @ merge)
+
+
+def strand_names(letters: str) -> tuple[str, ...]:
+    names, place = mer_names(letters), _canonical(letters)
+    first = np.unique(place, return_index=True)[1]
+    return tuple(f"{names[i]} or {_reverse(names[i])}" for i in first)
+
+
+def _reverse(word: str) -> str:
+    return word[::-1].translate(str.maketrans("ACGT", "TGCA"))
+
+
+def _canonical(letters: str) -> np.ndarray:
+    """The joint column of each k-mer and its reverse complement; letters beyond ACGT stand for themselves."""
+    return np.unique([min(word, _reverse(word)) for word in mer_names(letters)], return_inverse=True)[1]
+
+
 def by_position(sequences: np.ndarray, letters: str, length: int) -> Any:
     """(n, length x A) csr: one at each position's letter."""
     from scipy.sparse import csr_matrix

@@ -24,11 +24,11 @@ from gnomon.errors import InputError
 VIEWS: Mapping[str, tuple[str, ...]] = {
     "number": ("numbers",), "category": ("categories",), "date": ("dates",),
     "molecule": ("morgan", "descriptors"),
-    "sequence": ("kmers", "onehot", "residues", "composition", "mutations"),
+    "sequence": ("kmers", "strands", "onehot", "residues", "composition", "mutations"),
     "image": ("pixels", "hog", "texture"),
     "text": ("tfidf", "mutations"),
 }
-PROJECT = ("pixels", "hog", "tfidf", "kmers")  # long blocks whose principal axes serve as well
+PROJECT = ("pixels", "hog", "tfidf", "kmers", "strands")  # long blocks whose principal axes serve as well
 MUTATED = 200  # categories beyond which names such as A108D,N144D are read as lists of mutations
 
 
@@ -186,7 +186,7 @@ def _learn(key: str, data: Data, columns: tuple[str, ...], rows: np.ndarray, for
         return {"start": _tabular.first_day(column, rows)}, {}
     if key == "mutations":
         return {"known": _sequences.fit_mutations(strings(column, rows))}, {}
-    if key in ("kmers", "onehot", "residues", "composition"):
+    if key in ("kmers", "strands", "onehot", "residues", "composition"):
         values = column.take(rows)
         letters = _sequences.letters_of(values) or "A"
         length = min(max((len(s) for s in values if s), default=1), _sequences.POSITIONS)
@@ -220,6 +220,7 @@ _WORK: Mapping[str, Any] = {
     "hog": lambda v, s: _images.hog(v),
     "texture": lambda v, s: _images.texture(v),
     "kmers": lambda v, s: _sequences.kmers(v, s["letters"]),
+    "strands": lambda v, s: _sequences.both_strands(v, s["letters"]),
     "onehot": lambda v, s: _sequences.by_position(v, s["letters"], s["length"]),
     "residues": lambda v, s: _sequences.residues(v, s["length"]),
     "composition": lambda v, s: _sequences.composition(v, s["letters"], s["protein"]),
@@ -245,9 +246,9 @@ def _names(key: str, data: Data, columns: tuple[str, ...], settings: Mapping[str
         from gnomon.data.molecules import descriptor_names
 
         named = descriptor_names()
-    elif key in ("kmers", "onehot", "residues", "composition"):
+    elif key in ("kmers", "strands", "onehot", "residues", "composition"):
         letters, length, protein = settings["letters"], settings["length"], settings["protein"]
-        named = {"kmers": lambda: _sequences.mer_names(letters),
+        named = {"kmers": lambda: _sequences.mer_names(letters), "strands": lambda: _sequences.strand_names(letters),
                  "onehot": lambda: _sequences.position_names(letters, length),
                  "residues": lambda: _sequences.residue_names(length),
                  "composition": lambda: _sequences.composition_names(letters, protein)}[key]()

@@ -11,8 +11,10 @@ from typing import IO
 
 from gnomon.errors import InputError
 
-HEAD = 1 << 18  # bytes looked at
+HEAD = 1 << 18  # bytes looked at, unless they hold fewer than LINES lines
+LINES, LONGEST = 4, 1 << 28
 DELIMITERS = ",\t;|"
+csv.field_size_limit(2**31 - 1)  # tried with the wrong mark, a line of 20,000 columns is one long field
 
 
 @dataclass(frozen=True)
@@ -45,6 +47,16 @@ def head(path: Path, size: int = HEAD) -> bytes:
         raise InputError(
             "E-UNREADABLE", f"{path} cannot be read: {error}", do="check the file, copy it again"
         ) from None
+
+
+def first_lines(path: Path) -> tuple[bytes, bool]:
+    """(the first bytes, a few whole lines at least, however long they are; whether that is all of the file)."""
+    size = HEAD
+    while True:
+        start = head(path, size)
+        if len(start) < size or start.count(b"\n") >= LINES or size >= LONGEST:
+            return start, len(start) < size
+        size *= 4
 
 
 def encoding_of(path: Path, start: bytes) -> str:
@@ -81,13 +93,13 @@ def bad_encoding(path: Path) -> InputError:
 
 def sniff(path: Path) -> Layout:
     """The layout of a text table."""
-    start = head(path)
+    start, whole = first_lines(path)
     if not start.strip():
         raise InputError(
             "E-FILE-EMPTY", f"{path} is empty (0 rows, 0 columns)", do="give a file with a header line and rows"
         )
     encoding = encoding_of(path, start)
-    cut = start if len(start) < HEAD else start[: start.rfind(b"\n") + 1] or start
+    cut = start if whole else start[: start.rfind(b"\n") + 1] or start
     try:
         text = cut.decode(encoding)
     except UnicodeDecodeError:

@@ -140,6 +140,18 @@ def test_descriptors_are_rdkits_and_missing_is_nan():
         assert np.allclose(matrix[:-1, names.index(name)], wanted, rtol=1e-5)
 
 
+def test_either_strand_gives_the_same_words():
+    rng = np.random.default_rng(7)
+    there = ["".join(rng.choice(list("ACGT"), 60)) for _ in range(5)]
+    back = [s[::-1].translate(str.maketrans("ACGT", "TGCA")) for s in there]
+    a, b = (_sequences.both_strands(np.array(s, dtype=object), "ACGT").toarray() for s in (there, back))
+    names = _sequences.strand_names("ACGT")
+    assert np.allclose(a, b) and a.shape[1] == len(names) == 2 + 10 + 32 + 136 + 512
+    assert np.allclose(a.sum(axis=1), _sequences.kmers(np.array(there, dtype=object), "ACGT").sum(axis=1).A1)
+    seen = sum(there[0][i:i + 3] in ("AAC", "GTT") for i in range(58))
+    assert a[0, names.index("AAC or GTT")] == pytest.approx(100 / 60 * seen)
+
+
 def test_kmers_equal_counting_by_hand():
     sequences = np.array(["ACGTAC", "acnt", None, "TTTTTTT"], dtype=object)
     matrix, names = _sequences.kmers(sequences, "ACGT").toarray(), _sequences.mer_names("ACGT")
