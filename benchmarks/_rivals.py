@@ -127,7 +127,7 @@ def chemprop(one: Set, train: list[int], test: list[int]) -> float | None:
     with tempfile.TemporaryDirectory() as scratch:
         pd.DataFrame({"smiles": table[one.inputs].iloc[train], "y": y[train]}).to_csv(f"{scratch}/train.csv", index=False)
         pd.DataFrame({"smiles": table[one.inputs].iloc[test]}).to_csv(f"{scratch}/test.csv", index=False)
-        tool = [os.environ["GNOMON_PEERS"], "-m", "chemprop.cli.main"]
+        tool = [str(Path(os.environ["GNOMON_PEERS"]).with_name("chemprop"))]
         subprocess.run([*tool, "train", "-i", f"{scratch}/train.csv", "-t", "regression", "-o", f"{scratch}/out", "--epochs",
                         "50", "--split-sizes", "0.9", "0.1", "0.0", "--accelerator", "cpu", "--pytorch-seed", "0", "-q"],
                        check=True, capture_output=True)
