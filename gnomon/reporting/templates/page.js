@@ -136,6 +136,6 @@
   }), { rootMargin: "-20% 0px -70% 0px" });
   links.forEach(a => { const s = $(a.hash); if (s) seen.observe(s); });
   let opened = [];
-  addEventListener("beforeprint", () => { opened = $$("details.fold:not([open])"); opened.forEach(d => { d.open = true; }); });
+  addEventListener("beforeprint", () => { opened = $$("details.fold:not([open]):not([data-own-file])"); opened.forEach(d => { d.open = true; }); });
   addEventListener("afterprint", () => opened.forEach(d => { d.open = false; }));
 })();
