@@ -115,13 +115,22 @@ def null_pair(n: int, g: int, kind: str, metric: str) -> Sim:
     return sim
 
 
+def chances(model: object, x: np.ndarray) -> np.ndarray:
+    """Of the two classes; margins through a sigmoid where the model has no probabilities."""
+    if hasattr(model, "predict_proba"):
+        return model.predict_proba(x)
+    score = 1 / (1 + np.exp(-model.decision_function(x)))
+    return np.stack([1 - score, score], 1)
+
+
 def shuffled(n: int, g: int, metric: str) -> Sim:
-    """Labels that have nothing to do with the inputs; three models, cross-validated and selected, and the last fifth
+    """Labels that have nothing to do with the inputs; four models, cross-validated and selected, and the last fifth
     sealed. signal_*: share of draws in which a signal was claimed."""
 
     def sim(seed: int) -> dict[str, float]:
         from sklearn.linear_model import LogisticRegression, Ridge
         from sklearn.neighbors import KNeighborsClassifier, KNeighborsRegressor
+        from sklearn.svm import SVC, SVR
         from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor
 
         rng = stream(seed, "shuffled", n, g, metric)
@@ -130,17 +139,17 @@ def shuffled(n: int, g: int, metric: str) -> Sim:
         x = rng.normal(size=(n, 5)) + (rng.normal(size=(g, 5))[units] if g else 0)
         y = rng.normal(size=n) + (0.7 * rng.normal(size=g)[units] if g else 0)
         if metric == "rmse":
-            task, models = regress("y"), (Ridge(), KNeighborsRegressor(10), DecisionTreeRegressor(max_depth=4))
+            task, models = regress("y"), (Ridge(), KNeighborsRegressor(10), DecisionTreeRegressor(max_depth=4), SVR())
         else:
             task, y = classify("y", ("a", "b"), metric=metric), (y > 0).astype(int)
-            models = (LogisticRegression(), KNeighborsClassifier(10), DecisionTreeClassifier(max_depth=4))
+            models = (LogisticRegression(), KNeighborsClassifier(10), DecisionTreeClassifier(max_depth=4), SVC())
         fold = (rng.permutation(group.max() + 1) % 5)[group]
         found = [np.zeros((n, 2)) for _ in (*models, "floor")]
         for k in range(5):
             a, b = fold != k, fold == k
             for out, model in zip(found, models, strict=False):
                 model.fit(x[a], y[a])
-                out[b] = model.predict(x[b])[:, None] if metric == "rmse" else model.predict_proba(x[b])
+                out[b] = model.predict(x[b])[:, None] if metric == "rmse" else chances(model, x[b])
             floor = task.naive(y[a]).predict(int(b.sum()))
             found[-1][b] = floor.value[:, None] if metric == "rmse" else floor.proba
         stats = [task.measure(Prediction(value=f[:, 0]) if metric == "rmse" else Prediction(f.argmax(1), f), y)

@@ -30,6 +30,7 @@ CARD = Card(
 LEVEL = 0.025  # one-sided: as strict as a 95 % interval that must exclude the floor
 POWER = 0.84  # normal quantile of 80 % power
 SHUFFLES, FLIPS = 499, 1999
+BOTH_WAYS = 2.0  # variance of an out-of-fold score under the null over that of truth shuffled against fixed predictions
 
 
 @dataclass(frozen=True)
@@ -56,6 +57,12 @@ def no_signal(task: Any, stats: Stats | Sequence[Stats], floor_stats: Stats, uni
     A list of Stats: out-of-fold statistics of every candidate that selection could have chosen; the best score is
     compared with the best after shuffling the truth among exchangeable units, so that selection is repeated each time.
     Under 6 groups the truth is shuffled within groups, and no p is given.
+
+    Shuffling against fixed predictions repeats selection, not training, and is too narrow across folds: two units of
+    different folds learn from one another, so the product of their truths enters the score twice (w_ij + w_ji)
+    where the shuffle has it once each. (w_ij + w_ji)^2 <= 2 (w_ij^2 + w_ji^2), with equality for a symmetric smoother, so
+    the variance is at most BOTH_WAYS times as large for any predictor linear in its training truths; the null's spread is
+    widened by the root of it. Training again on every shuffle (Ojala & Garriga's first test) would cost 499 studies.
     """
     candidates = [stats] if isinstance(stats, Stats) else list(stats)
     held_out = isinstance(stats, Stats)
@@ -66,9 +73,9 @@ def no_signal(task: Any, stats: Stats | Sequence[Stats], floor_stats: Stats, uni
     if len(joint) < 3:
         return NoSignal(None, False, "none: fewer than 3 rows", None, "not checked: fewer than 3 rows have a label")
     if informed and g >= NO_P:
-        return _flipped_best(task, candidates, floor, codes, g, rng)
+        return _flipped_best(task, candidates, floor, codes, g, rng, spread=1.0 if held_out else BOTH_WAYS**0.5)
     if not held_out or g < NO_P:
-        return _shuffled(task, candidates, floor, codes, g, rng)
+        return _shuffled(task, candidates, floor, codes, g, rng, spread=1.0 if held_out else BOTH_WAYS**0.5)
     if g == len(joint) and is_binary_auc(task, candidates[0]):
         return _mann_whitney(task, candidates[0])
     return _flipped(task, candidates[0], floor, codes, g, rng)
@@ -123,9 +130,10 @@ def _flipped(task: Any, stats: Stats, floor: Stats, codes: np.ndarray, g: int, r
                     _sentence(task, len(codes), g, found))
 
 
-def _flipped_best(task: Any, candidates: list[Stats], floor: Stats, codes: np.ndarray, g: int, rng: np.random.Generator
-                  ) -> NoSignal:
-    """The best candidate's lead over the floor against the best lead when units' leads change sign by chance."""
+def _flipped_best(task: Any, candidates: list[Stats], floor: Stats, codes: np.ndarray, g: int, rng: np.random.Generator,
+                  *, spread: float) -> NoSignal:
+    """The best candidate's lead over the floor against the best lead when units' leads change sign by chance, the chance
+    leads `spread` times as wide."""
     scores = [weighted(task, s, codes, g) for s in (*candidates, floor)]
     without = left_out(scores, g, blocks=1000)
     sign = _sign(task)
@@ -138,31 +146,37 @@ def _flipped_best(task: Any, candidates: list[Stats], floor: Stats, codes: np.nd
         return NoSignal(None, False, "none: the score is not defined", None, "not checked: the score is not defined")
     leads = np.stack(each)
     flips = rng.choice([-1.0, 1.0], size=(FLIPS, leads.shape[1]))
-    null = (flips @ leads.T / leads.shape[1]).max(axis=1)
+    null = spread * (flips @ leads.T / leads.shape[1]).max(axis=1)
     best = float(leads.mean(axis=1).max())
     p = float((1 + (null >= best - 1e-12).sum()) / (FLIPS + 1))
-    found = float(scores[-1].full + sign * (np.quantile(null, 1 - LEVEL) + POWER * null.std()))
+    found = float(scores[-1].full + sign * (np.quantile(null, 1 - LEVEL) + POWER * null.std() / spread))
     name = "sign-flip of the best lead" if g == len(codes) else "group sign-flip of the best lead"
     return NoSignal(p, bool(p < LEVEL and best > 0), name, found, _sentence(task, len(codes), g, found))
 
 
-def _shuffled(task: Any, candidates: list[Stats], floor: Stats, codes: np.ndarray, g: int,
-              rng: np.random.Generator) -> NoSignal:
+def _shuffled(task: Any, candidates: list[Stats], floor: Stats, codes: np.ndarray, g: int, rng: np.random.Generator,
+              *, spread: float) -> NoSignal:
+    """The best score against the best after each shuffle, every candidate's shuffled scores `spread` times as wide."""
     sign = _sign(task)
     best = max((sign * task.score(s) for s in candidates), default=float("nan"))
     truths = _truths(candidates[0])
     indices = list(_shuffles(truths, codes, g, rng))
-    null = np.max([sign * _scores_of_shuffles(task, s, truths, indices) for s in candidates], axis=0)
+    each = [sign * _scores_of_shuffles(task, s, truths, indices) for s in candidates]
+    null = np.max([_widened(scores, spread) for scores in each], axis=0)
     null = null[np.isfinite(null)]
     floor_score = float(task.score(floor))
     if not len(null) or not np.isfinite(best):
         return NoSignal(None, False, "none: the score is not defined", None, "not checked: the score is not defined")
     p = float((1 + (null >= best - 1e-12).sum()) / (len(null) + 1))
-    spread = float(null.std())
-    found = max(float(np.quantile(null, 1 - LEVEL)) + POWER * spread, sign * floor_score)
+    found = max(float(np.quantile(null, 1 - LEVEL)) + POWER * float(null.std()) / spread, sign * floor_score)
     signal = bool(p < LEVEL and best > sign * floor_score)
     test = "permutation within groups" if g < NO_P else "permutation" if g == len(codes) else "permutation of groups"
     return NoSignal(None if g < NO_P else p, signal, test, sign * found, _sentence(task, len(codes), g, sign * found))
+
+
+def _widened(scores: np.ndarray, spread: float) -> np.ndarray:
+    middle = scores[np.isfinite(scores)].mean() if np.isfinite(scores).any() else 0.0
+    return middle + spread * (scores - middle)
 
 
 def _scores_of_shuffles(task: Any, stats: Stats, truths: dict[str, np.ndarray],
