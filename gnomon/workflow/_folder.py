@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import tempfile
@@ -19,25 +20,32 @@ FORMAT = 1
 
 def write_text(path: Path, text: str) -> None:
     """Write all or nothing: a killed process never leaves half a file. A full disk is named as such."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    name = ""
     try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
         with os.fdopen(handle, "w", encoding="utf-8") as file:
             file.write(text)
             file.flush()
             os.fsync(file.fileno())
         os.replace(name, path)
     except OSError as error:
-        Path(name).unlink(missing_ok=True)
+        if name:
+            Path(name).unlink(missing_ok=True)
         raise cannot_write(path, error) from None
 
 
-def cannot_write(path: Path, error: OSError) -> InputError:
+def is_disk_full(error: BaseException) -> bool:
+    """Whether the disk or a quota is full; libraries that write for us hide the number, but not the words."""
+    return getattr(error, "errno", None) in (errno.ENOSPC, errno.EDQUOT) or "No space left" in str(error)
+
+
+def cannot_write(path: Path, error: Exception) -> InputError:
     """The error for a disk that is full or a folder that may not be written."""
-    if error.errno == 28:
+    if is_disk_full(error):
         return InputError("E-DISK-FULL", f"no space left on the disk of {path}",
                           do="free some space (`gnomon clean STUDY` removes checkpoints), then type the command again")
-    return InputError("E-OUT-UNWRITABLE", f"{path} cannot be written: {error.strerror or error}",
+    return InputError("E-OUT-UNWRITABLE", f"{path} cannot be written: {getattr(error, 'strerror', None) or error}",
                       do="choose another folder with --out")
 
 

@@ -17,7 +17,7 @@ from gnomon.methods._device import threads_that_pay
 from gnomon.methods._network import precision_pays
 from gnomon.values import Finding, Recipe
 from gnomon.workflow._cost import simple_seconds
-from gnomon.workflow._folder import FORMAT, Folder, read_json, write_json, write_text
+from gnomon.workflow._folder import FORMAT, Folder, cannot_write, is_disk_full, read_json, write_json, write_text
 from gnomon.workflow._plan_file import digest, plan_of, read_plan, roles_of, write_plan
 from gnomon.workflow.debug import norms_stage, stops, tiny_stage
 from gnomon.workflow.ledger import Ledger
@@ -319,6 +319,8 @@ def run_stage(bench: Bench, plan: Plan, options: Options, ledger: Ledger, voice:
             cuts[recipe.hash] = "out of memory"
             continue
         except Exception as error:
+            if is_disk_full(error):  # every later candidate would fail too: stop, so that the same command goes on from here
+                raise cannot_write(bench.folder / "runs" / recipe.hash, error) from None
             if os.environ.get("GNOMON_DEBUG"):
                 raise
             cuts[recipe.hash] = f"failed: {type(error).__name__}: {error}"

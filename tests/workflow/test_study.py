@@ -163,6 +163,21 @@ def test_unwritable_output_is_refused(tmp_path, capsys):
     assert "E-OUT-UNWRITABLE" in capsys.readouterr().err
 
 
+def test_a_disk_that_fills_up_in_a_fit_stops_the_study_and_loses_nothing(table, tmp_path, monkeypatch):
+    from skops import io
+
+    def full(*_, **__):
+        raise OSError(28, "No space left on device")
+
+    words = {"target": TARGET, "budget": "20s", "out": tmp_path / "c.study", "only": ("ridge",)}
+    with monkeypatch.context() as patch:
+        patch.setattr(io, "dump", full)
+        with pytest.raises(InputError, match="no space left") as caught:
+            gnomon.study(table, **words)
+    assert caught.value.code == "E-DISK-FULL" and caught.value.exit_code == 2
+    assert gnomon.study(table, **words).report["verdict"]["recommended"], "the same words go on once there is room"
+
+
 @pytest.mark.slow
 def test_killed_at_random_moments_ends_with_the_same_verdict(finished, tmp_path):
     import shutil
