@@ -80,19 +80,23 @@ class Log:
             writer.writerows(rows)
 
     def _to_tensorboard(self) -> None:
-        """By TensorBoard's own writer, where it is installed."""
+        """By TensorBoard's own record format, where it is installed; here and now, not in a thread whose failure is lost."""
         try:
             from tensorboard.compat.proto.event_pb2 import Event
             from tensorboard.compat.proto.summary_pb2 import Summary
-            from tensorboard.summary.writer.event_file_writer import EventFileWriter
+            from tensorboard.summary.writer.record_writer import RecordWriter
         except ImportError:
             return
-        if self.events is None:
-            self.events = EventFileWriter(str(self.folder))
         late = time.time() - time.monotonic()
+        if self.events is None:
+            name = f"events.out.tfevents.{time.time_ns()}.gnomon"  # TensorBoard's own names tell the computer's
+            self.events = RecordWriter((self.folder / name).open("wb"))  # type: ignore[operator]
+            self.events.write(Event(wall_time=time.time(), file_version="brain.Event:2").SerializeToString())
         for now, step, values in self.waiting:
             scalars = [Summary.Value(tag=n.replace(".", "/"), simple_value=float(v)) for n, v in values.items()]
-            self.events.add_event(Event(wall_time=now + late, step=step, summary=Summary(value=scalars)))
+            event = Event(wall_time=now + late, step=step, summary=Summary(value=scalars))
+            self.events.write(event.SerializeToString())
+        self.events.flush()
 
 
 def read_log(folder: Path) -> list[dict[str, float]]:

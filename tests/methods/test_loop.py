@@ -272,3 +272,17 @@ def test_threads_are_taken_only_where_they_pay(monkeypatch):
     before = torch.get_num_threads()
     assert device.threads_that_pay(1) == 1 and device.threads_that_pay(2) in (1, 2)
     assert torch.get_num_threads() == before
+
+
+def test_tensorboard_reads_what_the_log_wrote_and_no_name_of_the_computer(tmp_path):
+    import socket
+
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+    log = Log(tmp_path)
+    for step in (10, 20):
+        log.write(step, {"valid.rmse": 1.0 / step})
+    log.close()
+    told = EventAccumulator(str(tmp_path)).Reload()
+    assert [(s.step, round(s.value, 6)) for s in told.Scalars("valid/rmse")] == [(10, 0.1), (20, 0.05)]
+    assert not any(socket.gethostname() in p.name for p in tmp_path.iterdir())
