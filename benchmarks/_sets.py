@@ -20,6 +20,7 @@ from _kit import DATA
 
 CACHE = Path(__file__).parent / "cache"
 Lists = dict[str, list[int]]
+FEW_SPLITS, MANY_SPLITS = 5, 15  # many where under 50 rows test: five splits of 14 rows settle nothing
 
 
 @dataclass(frozen=True)
@@ -33,7 +34,7 @@ class Set:
     rivals: tuple[str, ...]
     inputs: str = ""  # the column that rivals of molecules, sequences and texts read
     drop: tuple[str, ...] = ()
-    count: int = 5
+    count: int = FEW_SPLITS
     higher: bool = True
     budget: int = 60
     published: str = ""
@@ -241,10 +242,12 @@ def sets() -> dict[str, Set]:
     for name, metric in (("breast_cancer", "roc_auc"), ("wine", "accuracy"), ("digits", "accuracy"), ("diabetes", "rmse")):
         path = made(name, bundled_set(name))
         n = {"breast_cancer": 569, "wine": 178, "digits": 1797, "diabetes": 442}[name]
-        out[name] = Set(path, "answer", metric, shuffled(n), ("bagged_boosting",), higher=metric != "rmse")
+        out[name] = Set(path, "answer", metric, shuffled(n), ("bagged_boosting",), higher=metric != "rmse",
+                        count=FEW_SPLITS if n > 500 else MANY_SPLITS)
     for name, n in (("colon.mat", 62), ("leukemia.mat", 72), ("allaml.npz", 72), ("prostate_ge.npz", 102)):
         path = made(name.split(".")[0], wide(name))
-        out[name.split(".")[0]] = Set(path, "answer", "accuracy", shuffled(n, 0.2), ("bagged_boosting",))
+        out[name.split(".")[0]] = Set(path, "answer", "accuracy", shuffled(n, 0.2), ("bagged_boosting",),
+                                      count=MANY_SPLITS)
     return out
 
 

@@ -1,6 +1,6 @@
 """gnomon against each field's own simple model (and peers, published figures) on real data, on the same splits.
 
-    python benchmarks/accuracy.py [--splits 5] [--rivals | --studies | --table] [SET ...]
+    python benchmarks/accuracy.py [--splits N] [--rivals | --studies | --table] [SET ...]
 
 Studies run with the budget of their set (60 s; images 120 s), one process each; several of these commands may run at once.
 Writes results/accuracy.json and results/rivals.json, one measurement at a time, and prints the table: `worse by` is
@@ -137,7 +137,7 @@ def best_simple(row: dict[str, Any], one: Set) -> float:
 def main() -> None:
     words = argparse.ArgumentParser(description=__doc__)
     words.add_argument("sets", nargs="*")
-    words.add_argument("--splits", type=int, default=5)
+    words.add_argument("--splits", type=int, default=15, help="at most so many (each set has its own number)")
     words.add_argument("--rivals", action="store_true", help="measure the rivals only")
     words.add_argument("--studies", action="store_true", help="run the studies only")
     words.add_argument("--table", action="store_true", help="print the table only")

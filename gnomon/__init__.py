@@ -25,6 +25,7 @@ if TYPE_CHECKING:
         report,
         run,
         study,
+        trust,
         why,
     )
     from gnomon.card import load
@@ -32,14 +33,14 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 VERBS = ("study", "look", "plan", "run", "examine", "report", "predict", "explain", "compare", "replay", "why", "accept",
          "clean", "ablate", "relabel")
-__all__ = [*VERBS, "cards", "load"]
+__all__ = [*VERBS, "trust", "cards", "load"]
 
 
 def __getattr__(name: str) -> Any:
     """The verbs are imported when first used, so that `import gnomon` stays instant."""
     import importlib
 
-    if name in VERBS:
+    if name in VERBS or name == "trust":
         return getattr(importlib.import_module("gnomon.api"), name)
     if name == "load":
         return importlib.import_module("gnomon.card").load

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from gnomon.errors import InputError
-from gnomon.workflow._folder import Folder, read_json, write_json
+from gnomon.workflow._folder import Folder, read_json
 from gnomon.workflow.options import Options, seconds_of
 from gnomon.workflow.study import Voice
 
@@ -75,10 +75,20 @@ def options_from(words: Mapping[str, Any]) -> Options:
             words[name] = (str(one),) if isinstance(one, (str, Path)) else tuple(map(str, one))
     if "budget" in words:
         words["budget"] = seconds_of(words["budget"])
-    for path in words.get("trust_code", ()):
-        if not Path(path).is_file():
-            raise InputError("E-FILE-ABSENT", f"--trust-code {path}: no such file", do="check the path")
+    if words.get("trust_code"):
+        trust(*words["trust_code"])
     return Options(**words)
+
+
+def trust(*files: str | Path) -> None:
+    """Run these Python files and let their functions build models in this process, for studies made with them before.
+
+    What a study folder says about code is never enough: it may be a stranger's. Raises E-FILE-ABSENT, E-TRUST.
+    """
+    from gnomon.methods import _trust
+
+    for file in files:
+        _trust.trust(file)
 
 
 def _is_table(source: Any) -> bool:
@@ -108,8 +118,7 @@ def study(
 
     folder = folder_for(source, out)
     chosen = options_from({"target": target, "budget": budget, **options})
-    told = whole(_absolute(source), folder, chosen, voice)
-    _remember(folder, source, chosen)
+    told = whole(_absolute(source), folder, chosen, voice, _origin(folder, source, chosen))
     write_page(folder.path)
     return Result(folder.path, told)
 
@@ -124,8 +133,9 @@ def _absolute(source: Any) -> Any:
     )
 
 
-def _remember(folder: Folder, source: Any, options: Options) -> None:
-    """How to repeat: the words of the command, with paths as seen from the study folder."""
+def _origin(folder: Folder, source: Any, options: Options) -> dict[str, Any]:
+    """How to repeat: the words of the command, with paths as seen from the study folder. Written before anything is read,
+    so that a study that was stopped can be gone on with."""
     from gnomon.workflow._folder import relative
 
     paths = [source] if isinstance(source, (str, Path)) else source if isinstance(source, (list, tuple)) else []
@@ -134,10 +144,14 @@ def _remember(folder: Folder, source: Any, options: Options) -> None:
     for name in ("test", "unlabelled"):
         paths = None if _is_table(words[name]) else words[name]
         words[name] = TABLE if paths is None else [relative(Path(p), folder.path) for p in paths]
-    versions = read_json(folder / "versions.json", {})
-    if len(sys.argv) > 1 and Path(sys.argv[0]).name in ("gnomon", "__main__.py"):
-        versions["command"] = shlex.join(["gnomon", *sys.argv[1:]])
-    write_json(folder / "versions.json", {**versions, "source": seen, "options": words})
+    by_command = len(sys.argv) > 1 and Path(sys.argv[0]).name in ("gnomon", "__main__.py")
+    return {"source": seen, "options": words, **({"command": shlex.join(["gnomon", *sys.argv[1:]])} if by_command else {})}
+
+
+def _command(folder: Folder) -> dict[str, str]:
+    """The command a study was made with, which `gnomon run` does not replace."""
+    command = read_json(folder / "versions.json", {}).get("command")
+    return {"command": command} if command else {}
 
 
 def look(source: Any, *, target: str | Sequence[str] | None = None, **options: Any) -> dict[str, Any]:
@@ -190,16 +204,17 @@ def plan(
 
     folder = folder_for(source, out)
     chosen = options_from({"target": target, "budget": budget, **options})
-    plan_only(_absolute(source), folder, chosen, voice)
-    _remember(folder, source, chosen)
+    plan_only(_absolute(source), folder, chosen, voice, _origin(folder, source, chosen))
     return folder / "plan.toml"
 
 
 def _again(folder: str | Path, changes: Mapping[str, Any] | None = None) -> tuple[Folder, Any, Options]:
-    """The source and options a study was made with."""
+    """The source and options a study was made with; its own word on which code to trust does not count."""
+    from gnomon.methods._trust import FILES
+
     place = Folder(Path(folder)).must_exist()
     made = read_json(place / "versions.json")
-    words = {**made.get("options", {}), **(changes or {})}
+    words = {**made.get("options", {}), "trust_code": tuple(FILES), **(changes or {})}
     for name in ("test", "unlabelled"):
         if words.get(name) == TABLE:
             raise InputError("E-SOURCE-ABSENT", f"{place.path} does not know its {name} rows (they were a DataFrame)",
@@ -222,8 +237,7 @@ def run(folder: str | Path, *, voice: Voice = QUIET) -> Result:
     from gnomon.workflow.study import study as whole
 
     place, source, options = _again(folder)
-    told = whole(source, place, options, voice)
-    _remember(place, [Path(p) for p in source] if isinstance(source, list) else Path(source), options)
+    told = whole(source, place, options, voice, {**_origin(place, source, options), **_command(place)})
     write_page(place.path)
     return Result(place.path, told)
 
@@ -254,16 +268,25 @@ def predict(
 
 
 def explain(folder: str | Path, source: Any = None, *, techniques: Sequence[str] = (), rows: Sequence[int] = (),
-            seconds: float = 60.0, voice: Voice = QUIET) -> dict[str, Any]:
+            seconds: float = 60.0, show_rows: bool = False, voice: Voice = QUIET) -> dict[str, Any]:
     """Explanations of the recommended model with their gates: of the study's own held-out rows, or of new ones.
 
     techniques: names such as "lime" or "sampled_shapley" (none: what suits the model). rows: 0-based rows of the input
-    as read that are listed one by one. seconds: the budget. Kept in the study's explanations.json too.
+    as read that are listed one by one, and drawn. seconds: the budget. show_rows: free text may be drawn. Kept in the
+    study's explanations.json, with pictures in its folder `explained` ("files" names them) and in report.html.
     """
+    from gnomon.reporting.asked import write_pictures
     from gnomon.workflow.after import explain_again
 
-    return explain_again(*_again(folder), rows_of=_absolute(source) if source is not None else None, seconds=seconds,
-                         techniques=techniques, named=rows, say=voice.say)
+    new = ["NEW_FILE"] if source is not None and not isinstance(source, (str, Path)) else [str(source)] if source else []
+    asked = shlex.join(["gnomon", "explain", Path(folder).name, *new, *(["--technique", *techniques] if techniques else []),
+                        *(["--rows", *map(str, rows)] if rows else [])])
+    told = explain_again(*_again(folder), rows_of=_absolute(source) if source is not None else None, seconds=seconds,
+                         techniques=techniques, named=rows, say=voice.say, show_rows=show_rows, asked=asked)
+    files = write_pictures(Path(folder), told["kept"])
+    if (Path(folder) / "report.json").exists():
+        report(folder)
+    return {**told, "files": files}
 
 
 def compare(*folders: str | Path) -> dict[str, Any]:

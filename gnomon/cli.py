@@ -58,32 +58,40 @@ def parser() -> argparse.ArgumentParser:
     for verb, text in (("run", "carry out plan.toml; finished runs are reused"), ("examine", "validate and explain again"),
                        ("report", "render report.html again"), ("clean", "free disk")):
         sub.add_parser(verb, help=text, description=text).add_argument("study", metavar="STUDY")
+    for verb in ("run", "examine"):
+        _trust_word(sub.choices[verb])
     one = sub.add_parser("replay", help="run again elsewhere and judge: same, same within noise, different")
     one.add_argument("study", metavar="STUDY")
+    _trust_word(one)
     one.add_argument("--threads", type=int, help="CPU threads to train with, instead of the plan's")
     one.add_argument("--instructions", choices=("default", "avx2", "avx512"), help="another instruction set")
     one.add_argument("--json", action="store_true")
     one = sub.add_parser("ablate", help="train again without one part and compare; without PART: list the parts")
     one.add_argument("study", metavar="STUDY")
+    _trust_word(one)
     one.add_argument("part", nargs="?", metavar="PART")
     one.add_argument("--candidate", metavar="HASH", help="another candidate than the recommended one")
     one = sub.add_parser("relabel", help="suspect labels out to a file, the corrected file back in")
     one.add_argument("study", metavar="STUDY")
+    _trust_word(one)
     one.add_argument("-o", "--out", metavar="OUT", help="the file to write (default: in the study folder)")
     one.add_argument("--rows", type=int, default=100, help="at most so many rows a target")
     one.add_argument("--take", metavar="FILE", help="the filled-in file")
     one.add_argument("--by", metavar="NAME", help="who corrected the labels (default: the user's name)")
     one = sub.add_parser("predict", help="predict new data")
     one.add_argument("study", metavar="STUDY")
+    _trust_word(one)
     one.add_argument("paths", nargs="+", metavar="PATH")
     one.add_argument("-o", "--out", required=True, metavar="OUT", help=".csv, .tsv, .parquet, .xlsx or .jsonl")
     one.add_argument("--candidate", metavar="HASH", help="another candidate than the recommended one")
     one = sub.add_parser("explain", help="attributions with their gates")
     one.add_argument("study", metavar="STUDY")
+    _trust_word(one)
     one.add_argument("paths", nargs="*", metavar="PATH")
     one.add_argument("--technique", nargs="+", default=[], metavar="NAME", help="only these: lime sampled_shapley occlusion ..")
     one.add_argument("--rows", nargs="+", type=int, default=[], metavar="N", help="rows of the input, from 0, listed singly")
     one.add_argument("--budget", default="60s", help="time to spend; the estimate is printed first (default 60s)")
+    one.add_argument("--show-rows", dest="show_rows", action="store_true", help="free text may be drawn")
     sub.add_parser("compare", help="paired comparison of studies").add_argument("studies", nargs="+", metavar="STUDY")
     one = sub.add_parser("accept", help="move a finding off page 1, with a reason")
     one.add_argument("study", metavar="STUDY")
@@ -94,6 +102,11 @@ def parser() -> argparse.ArgumentParser:
     one.add_argument("query", nargs="?", default="")
     one.add_argument("--json", action="store_true")
     return top
+
+
+def _trust_word(one: argparse.ArgumentParser) -> None:
+    one.add_argument("--trust-code", dest="trust_code", nargs="+", action="extend", default=[], metavar="FILE",
+                     help="Python files of your own models that the study was made with")
 
 
 def _study_words(one: argparse.ArgumentParser) -> None:
@@ -243,7 +256,7 @@ def do_explain(args: argparse.Namespace) -> None:
 
     told_first = Voice(say=lambda text: print(text, file=sys.stderr, flush=True))  # the estimate is wanted in a log too
     told = api.explain(args.study, _one_or_many(args.paths) if args.paths else None, techniques=args.technique,
-                       rows=args.rows, seconds=seconds_of(args.budget), voice=told_first)
+                       rows=args.rows, seconds=seconds_of(args.budget), show_rows=args.show_rows, voice=told_first)
     for entry in told["explanations"]:
         failed = " and ".join(g["name"] for g in entry["gates"] if not g["passed"])
         state = f"withheld: failed {failed}" if entry["withheld"] else "passed its gates" if entry["gates"] else ""
@@ -258,6 +271,10 @@ def do_explain(args: argparse.Namespace) -> None:
             print(f"  {check['name']}: {check.get('says') or check['value']}")
     for why in told["not_run"]:
         print(f"not run: {why}")
+    for name in told["files"][:12]:
+        print(f"drawn: {name}")
+    if told["kept"]:
+        print(f"report: {args.study}/report.html#asked")
 
 
 def _limits(item: dict[str, Any]) -> str:
@@ -311,6 +328,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     from gnomon.errors import GnomonError
 
     try:
+        if args.verb not in ("study", "plan", "look") and getattr(args, "trust_code", None):
+            from gnomon.api import trust
+
+            trust(*args.trust_code)
         action(args)
     except GnomonError as error:
         print(f"\n{error}\n  more: gnomon why {error.code}", file=sys.stderr)

@@ -14,6 +14,7 @@ import numpy as np
 from gnomon.data.features._view import View, load_view, save_view
 from gnomon.data.table import Data, Spec
 from gnomon.errors import InputError
+from gnomon.methods._trust import builder_of, homes_of
 from gnomon.tasks._task import Prediction
 
 PIECE = 20_000  # rows predicted at once
@@ -57,6 +58,7 @@ class Fitted:
     estimators: tuple[Any, ...]
     outs: tuple[Spec, ...]
     several: bool = False
+    builder: Mapping[str, Any] | None = None  # of a user's own: {"file", "hash", "function", "options"}
 
     def predict(self, data: Data, rows: np.ndarray) -> Prediction:
         """Prediction of these rows, in the targets' own units."""
@@ -77,23 +79,32 @@ class Fitted:
         folder.mkdir(parents=True, exist_ok=True)
         save_view(self.view, folder)
         io.dump(list(self.estimators), folder / "estimators.skops", compression=zipfile.ZIP_DEFLATED, compresslevel=1)
-        about = {"format": 1, "kind": "fitted", "several": self.several, "outs": [asdict(out) for out in self.outs]}
+        if self.builder:  # what could not be opened again is told now, not when the study ends
+            _refuse_strangers(folder / "estimators.skops", homes_of(self.estimators[0]))
+        about = {"format": 1, "kind": "fitted", "several": self.several, "outs": [asdict(out) for out in self.outs],
+                 "builder": self.builder}
         (folder / "learned.json").write_text(json.dumps(about), encoding="utf-8")
 
 
 def load_fitted(folder: Path) -> Fitted:
-    """What `Fitted.save` wrote. Raises E-MODEL-UNTRUSTED when the file asks for anything but what gnomon writes."""
+    """What `Fitted.save` wrote. Raises E-MODEL-UNTRUSTED when the file asks for anything but what gnomon writes; of a
+    user's own, for anything but scikit-learn and the packages its builder uses, and E-TRUST where that may not run here."""
     from skops import io
 
     file = folder / "estimators.skops"
-    _refuse_strangers(file)
-    try:
-        estimators = io.load(file, trusted=_welcome(io.get_untrusted_types(file=file)))
-    except TypeError as error:  # skops found a type that is not on its own list either
-        raise _untrusted(file, str(error)) from error
     about = json.loads((folder / "learned.json").read_text(encoding="utf-8"))
     outs = tuple(Spec(**{k: tuple(v) if isinstance(v, list) else v for k, v in out.items()}) for out in about["outs"])
-    return Fitted(load_view(folder), tuple(estimators), outs, about["several"])
+    homes = _homes(about["builder"], outs[0]) if about.get("builder") else frozenset()
+    _refuse_strangers(file, homes)
+    try:
+        estimators = io.load(file, trusted=_welcome(io.get_untrusted_types(file=file), homes))
+    except TypeError as error:  # skops found a type that is not on its own list either
+        raise _untrusted(file, str(error)) from error
+    return Fitted(load_view(folder), tuple(estimators), outs, about["several"], about.get("builder"))
+
+
+def _homes(described: Mapping[str, Any], out: Spec) -> frozenset[str]:
+    return homes_of(builder_of(described)({"numbers": Spec("numbers", shape=(1,))}, out))
 
 
 def matrix_of(view: View, data: Data, rows: np.ndarray) -> Any:
@@ -120,14 +131,14 @@ def _end_to_end(parts: list[Prediction]) -> Prediction:
     return Prediction(value=np.concatenate([p.value for p in parts]), proba=proba)  # type: ignore[misc]
 
 
-def _refuse_strangers(file: Path) -> None:
+def _refuse_strangers(file: Path, homes: frozenset[str] = frozenset()) -> None:
     """Read the file's plan as text, before anything is built from it, and refuse any class or loader not listed."""
     with zipfile.ZipFile(file) as archive:
         schema = json.loads(archive.read("schema.json"))
     for name, loader in _asked_for(schema):
         if loader is not None and loader not in TRUSTED_LOADERS:
             raise _untrusted(file, f"{loader} of {name}")
-        if not _is_trusted(name):
+        if not _is_trusted(name, homes):
             raise _untrusted(file, name)
 
 
@@ -145,8 +156,8 @@ def _asked_for(node: Any) -> list[tuple[str, str | None]]:
     return found
 
 
-def _is_trusted(name: str) -> bool:
-    if name in TRUSTED_CLASSES or name in TRUSTED_OWN:
+def _is_trusted(name: str, homes: frozenset[str]) -> bool:
+    if name in TRUSTED_CLASSES or name in TRUSTED_OWN or name.partition(".")[0] in homes:
         return True
     home, _, kind = name.rpartition(".")
     return (home == "numpy" and kind in TRUSTED_NUMPY) or _is_estimator(name)
@@ -173,9 +184,9 @@ SKLEARN_PARTS = frozenset({
 })
 
 
-def _welcome(untrusted: list[str]) -> list[str]:
+def _welcome(untrusted: list[str], homes: frozenset[str]) -> list[str]:
     """Of what skops does not trust by itself, that which is on the list here."""
-    return [name for name in untrusted if _is_trusted(name)]
+    return [name for name in untrusted if _is_trusted(name, homes)]
 
 
 def _untrusted(file: Path, what: str) -> InputError:

@@ -18,6 +18,7 @@ from gnomon.data.tensors import Tensoriser, tensoriser_from
 from gnomon.errors import InputError
 from gnomon.methods._desk import Desk
 from gnomon.methods._loop import CHECKPOINT
+from gnomon.methods._trust import RUN_HERE, builder_of, file_hash
 from gnomon.tasks._task import Prediction
 
 if TYPE_CHECKING:
@@ -25,7 +26,6 @@ if TYPE_CHECKING:
 
 FORMAT = 1
 DESK = Desk()
-RUN_HERE: dict[tuple[str, str], Callable[..., Any]] = {}  # users' own builders this process ran: (file hash, name)
 
 
 @dataclass(frozen=True)
@@ -102,28 +102,17 @@ def describe_builder(build: Callable[..., Any]) -> dict[str, Any]:
     card = catalogue().get(name)
     if card is not None and card.module == build.__module__:
         return {"key": name, "options": options}
-    import hashlib
-
     source = inspect.getsourcefile(build)
-    digest = hashlib.sha256(Path(source).read_bytes()).hexdigest()[:16] if source and Path(source).exists() else ""
+    digest = file_hash(Path(source)) if source and Path(source).exists() else ""
     RUN_HERE[digest, name] = build
     return {"file": Path(source or "").name, "hash": digest, "function": name, "options": options}
 
 
 def _builder(described: Mapping[str, Any]) -> Callable[..., Any]:
     if "key" not in described:
-        return _users_own(described)
+        return builder_of(described)
     options = {k: tuple(v) if isinstance(v, list) else v for k, v in described["options"].items()}
     return functools.partial(load(described["key"]), **options)
-
-
-def _users_own(described: Mapping[str, Any]) -> Callable[..., Any]:
-    """A user's builder, only where this process has run it, as trusted code, from the very same file."""
-    build = RUN_HERE.get((described["hash"], described["function"]))
-    if build is None:
-        raise InputError("E-TRUST", f"this network was built by '{described['function']}' in '{described['file']}', "
-                         "which was not trusted, or has changed", do="read it; if you trust it: --trust-code FILE")
-    return functools.partial(build, **described["options"])
 
 
 def task_state(task: Any) -> dict[str, Any]:

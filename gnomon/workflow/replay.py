@@ -68,8 +68,10 @@ def replay_elsewhere(folder: Folder, instructions: str, threads: int | None) -> 
     import subprocess
     import sys
 
+    from gnomon.methods._trust import FILES
+
     command = [sys.executable, "-m", "gnomon", "replay", str(folder.path), "--json",
-               *(["--threads", str(threads)] if threads else [])]
+               *(["--threads", str(threads)] if threads else []), *(["--trust-code", *FILES] if FILES else [])]
     env = {**os.environ, "ATEN_CPU_CAPABILITY": instructions}
     done = subprocess.run(command, env=env, capture_output=True, text=True)
     if done.returncode:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import inspect
 import resource
 import sys
@@ -21,6 +20,7 @@ from gnomon.data.split import carve_stop
 from gnomon.data.table import Data
 from gnomon.errors import GnomonError, InputError
 from gnomon.methods._desk import Desk
+from gnomon.methods._trust import RUN_HERE, file_hash, trust
 from gnomon.tasks._task import Prediction
 from gnomon.tasks.logit_adjustment import decided
 from gnomon.values import Recipe
@@ -165,8 +165,6 @@ def parts_of(recipe: Recipe, trusted: Mapping[str, str]) -> tuple[Callable[..., 
 
 def _users_own(name: str, trusted: Mapping[str, str]) -> Callable[..., Any]:
     """`file.py:function` of the user's, run only when the file was named with --trust-code and has not changed since."""
-    import importlib.util
-
     file, _, function = name.rpartition(":")
     path = next((Path(p) for p in trusted if Path(p).name == Path(file).name), None)
     if path is None:
@@ -174,18 +172,10 @@ def _users_own(name: str, trusted: Mapping[str, str]) -> Callable[..., Any]:
                          do=f"read it; if you trust it: --trust-code {file}")
     if file_hash(path) != trusted[str(path)]:
         raise InputError("E-TRUST", f"'{path}' changed while the study ran", do="type the command again")
-    spec = importlib.util.spec_from_file_location(f"users_{path.stem}", path)
-    if spec is None or spec.loader is None:
-        raise InputError("E-TRUST", f"'{path}' is not a Python file", do="give a file that ends in .py")
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    if not hasattr(module, function):
+    build = RUN_HERE.get((trust(path), function))
+    if build is None:
         raise InputError("E-TRUST", f"'{path}' has no function '{function}'", do="name one of its functions")
-    return getattr(module, function)
-
-
-def file_hash(path: Path) -> str:
-    return hashlib.sha256(path.read_bytes()).hexdigest()[:16]
+    return build
 
 
 @cache

@@ -15,6 +15,7 @@ from gnomon.errors import GnomonError, TrainingError
 from gnomon.methods._desk import Desk, silent
 from gnomon.methods._device import threads_that_pay
 from gnomon.methods._network import precision_pays
+from gnomon.methods._trust import trust
 from gnomon.values import Finding, Recipe
 from gnomon.workflow._cost import simple_seconds
 from gnomon.workflow._folder import FORMAT, Folder, cannot_write, is_disk_full, read_json, write_json, write_text
@@ -24,11 +25,12 @@ from gnomon.workflow.ledger import Ledger
 from gnomon.workflow.look import Seen, read_stage, whole_look
 from gnomon.workflow.options import Options, device_of, threads_of
 from gnomon.workflow.outside import READING, TEST_SOURCE, outside_stage
-from gnomon.workflow.plan import Plan, draft, facts_of, frozen_steps
-from gnomon.workflow.run import Bench, Run, execute, file_hash, parts_of, peak_mb
+from gnomon.workflow.plan import FIRST, Plan, draft, facts_of, frozen_steps
+from gnomon.workflow.run import Bench, Run, execute, parts_of, peak_mb
 
 END_SHARE, END_SECONDS = 0.18, 12.0  # of the budget, and at least: kept for verdict, explanation and report
 SIMPLE_SHARE = 0.45  # of that at most for simple models, where deep ones may follow
+NOWHERE: Mapping[str, Any] = {}
 PLAN_SHARE = 0.9  # of what is left after looking may be planned; the rest absorbs a slow moment
 
 
@@ -40,11 +42,14 @@ class Voice:
     say: Callable[[str], None] = silent
 
 
-def study(source: Any, folder: Folder, options: Options, voice: Voice) -> dict[str, Any]:
-    """Run every stage, or what of them is not done yet; returns the report as a dict (report.json)."""
+def study(source: Any, folder: Folder, options: Options, voice: Voice, origin: Mapping[str, Any] = NOWHERE) -> dict[str, Any]:
+    """Run every stage, or what of them is not done yet; returns the report as a dict (report.json).
+
+    origin: what versions.json keeps of the command: its source and words.
+    """
     folder.open()
     with folder.busy():
-        write_json(folder / "versions.json", versions(options))
+        write_json(folder / "versions.json", {**versions(options), **origin})
         ledger = Ledger(folder / "ledger.jsonl")
         written = read_plan(folder / "plan.toml")
         roles = stated_in_plan(folder, written)
@@ -174,7 +179,7 @@ def bench_of(seen: Seen, folder: Folder, options: Options, voice: Voice) -> Benc
     torch.set_num_threads(threads)
     device = device_of(options.device)
     precision = "bfloat16" if precision_pays(device) else "float32"
-    trusted = {str(Path(p).resolve()): file_hash(Path(p)) for p in options.trust_code}
+    trusted = {str(Path(p).resolve()): trust(p) for p in options.trust_code}
     data, mending = mended(seen, folder)
     # of the training rows alone: a test set that is named later must not make what was learned worthless
     key = digest([seen.training.hash, {n: [r.role, seen.data.kind(n)] for n, r in seen.data.roles.items()},
@@ -205,7 +210,7 @@ def make_plan(bench: Bench, options: Options, ledger: Ledger, keep: Plan | None 
     """Measure speed, and turn what is left of the budget into candidates, steps and seeds."""
     started = time.perf_counter()
     recipes, left = draft(bench.data, bench.parts, bench.task, only=options.only, skip=options.skip)
-    recipes += users_recipes(bench, recipes)
+    recipes += users_recipes(bench)
     simple, seconds = [r for r in recipes if r.family != "deep"], {}
     facts = facts_of(bench.data, bench.parts, bench.task)
     threads = keep.threads if keep is not None else threads_that_pay(bench.desk.threads)
@@ -236,13 +241,13 @@ def make_plan(bench: Bench, options: Options, ledger: Ledger, keep: Plan | None 
 
 def _affordable(simple: Sequence[Recipe], seconds: Mapping[str, float], limit: float, only: Sequence[str]
                 ) -> tuple[list[Recipe], list[tuple[str, str]]]:
-    """Simple candidates in order of cost until the limit; the floors, the cheapest model and those asked for by name are
-    always planned."""
+    """The first choice, then the others in order of cost, until the limit; the floors, the cheapest model and those asked
+    for by name are always planned."""
     kept, left, total = [], [], 0.0
     models = [r for r in simple if r.family != "floor"]
     cheapest = sorted(models, key=lambda r: seconds[r.hash])[:1]
     must = {r.hash for r in simple if r.family == "floor" or r in cheapest or r.model in only}
-    for recipe in sorted(simple, key=lambda r: seconds[r.hash]):
+    for recipe in sorted(simple, key=lambda r: (not r.because.startswith(FIRST), seconds[r.hash])):
         total += seconds[recipe.hash]
         if total <= limit or recipe.hash in must:
             kept.append(recipe)
@@ -262,23 +267,22 @@ def deep_speed(bench: Bench, recipe: Recipe) -> tuple[float, int]:
     return steps_per_second(bench.task, build, bench.data, rows, bench.desk, batch=batch), batch
 
 
-def users_recipes(bench: Bench, recipes: Sequence[Recipe]) -> list[Recipe]:
-    """One candidate for each builder in the user's trusted files: `def my_model(inputs, out): ...`."""
+def users_recipes(bench: Bench) -> list[Recipe]:
+    """One candidate for each builder in the user's trusted files: `def my_model(inputs, out): ...`. One that names torch's
+    modules is trained by gnomon's loop, any other returns an estimator with a fit of its own."""
     import ast
 
-    deep = [r for r in recipes if r.family == "deep"]
     found = []
     for path in bench.trusted:
         for node in ast.parse(Path(path).read_text(encoding="utf-8")).body:
-            arguments = [a.arg for a in node.args.args] if isinstance(node, ast.FunctionDef) else []
-            if arguments[:2] == ["inputs", "out"] and not node.name.startswith("_"):  # type: ignore[union-attr]
-                name = f"{Path(path).name}:{node.name}"  # type: ignore[union-attr]
-                made = parts_of(Recipe(bench.task.name, name, "own_fit", {}), bench.trusted)[2]
-                network = "Module" in ast.unparse(node) or "nn." in ast.unparse(node)
-                method, family = ("supervised", "deep") if network else ("own_fit", "simple")
-                del made
-                found.append(Recipe(bench.task.name, name, method, {}, because="your own", family=family))  # type: ignore[arg-type]
-    return found if deep or found else []
+            if not isinstance(node, ast.FunctionDef) or node.name.startswith("_") or \
+                    [a.arg for a in node.args.args][:2] != ["inputs", "out"]:
+                continue
+            text = ast.unparse(node)
+            method, family = ("supervised", "deep") if "Module" in text or "nn." in text else ("own_fit", "simple")
+            found.append(Recipe(bench.task.name, f"{Path(path).name}:{node.name}", method, {}, because="your own",
+                                family=family))  # type: ignore[arg-type]
+    return found
 
 
 def _say_plan(plan: Plan, voice: Voice) -> None:
@@ -348,11 +352,11 @@ def _say_run(bench: Bench, run: Run, recipe: Recipe, voice: Voice) -> None:
 
 
 
-def plan_only(source: Any, folder: Folder, options: Options, voice: Voice) -> Plan:
+def plan_only(source: Any, folder: Folder, options: Options, voice: Voice, origin: Mapping[str, Any] = NOWHERE) -> Plan:
     """Read, look, split and plan; nothing is trained."""
     folder.open()
     with folder.busy():
-        write_json(folder / "versions.json", versions(options))
+        write_json(folder / "versions.json", {**versions(options), **origin})
         ledger = Ledger(folder / "ledger.jsonl")
         written = read_plan(folder / "plan.toml")
         roles = stated_in_plan(folder, written)

@@ -139,7 +139,7 @@ def test_saves_and_loads_without_pickles(make, tmp_path):
 
 
 def test_a_users_own_network_is_trained_and_loaded_but_never_run_from_the_folder(tmp_path):
-    from gnomon.methods import _network
+    from gnomon.methods import _network, _trust
 
     def own(inputs, out):
         return torch.nn.Sequential(_Pick(), torch.nn.Linear(inputs["numbers"].shape[0], out.shape[0]))
@@ -150,7 +150,7 @@ def test_a_users_own_network_is_trained_and_loaded_but_never_run_from_the_folder
     learned.save(tmp_path)
     wanted = learned.predict(data, test).value
     assert np.allclose(load_learned(tmp_path).predict(data, test).value, wanted)
-    _network.RUN_HERE.clear()  # as in another process
+    _trust.RUN_HERE.clear()  # as in another process
     with pytest.raises(InputError, match="E-TRUST"):
         load_learned(tmp_path)
     assert np.allclose(load_learned(tmp_path, build=own).predict(data, test).value, wanted)

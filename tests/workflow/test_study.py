@@ -178,6 +178,20 @@ def test_a_disk_that_fills_up_in_a_fit_stops_the_study_and_loses_nothing(table, 
     assert gnomon.study(table, **words).report["verdict"]["recommended"], "the same words go on once there is room"
 
 
+def test_a_study_that_was_stopped_knows_its_file_and_words(table, tmp_path, monkeypatch):
+    from gnomon.workflow import study as stages
+
+    def stopped(*_, **__):
+        raise KeyboardInterrupt
+
+    table.to_csv(tmp_path / "mix.csv", index=False)
+    with monkeypatch.context() as patch:
+        patch.setattr(stages, "run_stage", stopped)
+        with pytest.raises(KeyboardInterrupt):
+            gnomon.study(tmp_path / "mix.csv", target=TARGET, budget="20s", out=tmp_path / "c.study", only=("ridge",))
+    assert gnomon.run(tmp_path / "c.study").report["verdict"]["recommended"]
+
+
 @pytest.mark.slow
 def test_killed_at_random_moments_ends_with_the_same_verdict(finished, tmp_path):
     import shutil

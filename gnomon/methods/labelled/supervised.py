@@ -98,14 +98,25 @@ def prepare(task: Any, build: Callable[..., nn.Module], data: Data, rows: Rows, 
     before = torch.get_rng_state()
     seed_dice("cpu", key(seed, "weights"))  # weights are drawn on the CPU: the same on every device
     module = build(specs, task.out)
-    torch.set_rng_state(before)
     images = [name for name, spec in specs.items() if spec.kind == "image"]
     module = module.to(desk.device, memory_format=torch.channels_last) if images else module.to(desk.device)
+    _wake(module, tensors, data, fit, desk.device)
+    torch.set_rng_state(before)
     changes = {name: _augmentation(augment, task, data, fit, tensors, name) for name in images}
     batches = kit.RowBatches(data, fit, tensors, kit.truth_tensor(task, data, fit, desk.device),
                              kit.weight_tensor(data, fit, desk.device), batch=batch or batch_rows(len(fit)), seed=seed,
                              device=desk.device, lengths=_lengths(tensors, data, fit, desk.device))
     return Made(tensors, module, batches, loss_maker(task, changes), desk, inputs)
+
+
+def _wake(module: nn.Module, tensors: Any, data: Data, rows: np.ndarray, device: str) -> None:
+    """Layers of a user's own that learn their width from the first batch (LazyLinear and the like) get one."""
+    import torch
+    from torch.nn.parameter import is_lazy
+
+    if any(is_lazy(p) for p in (*module.parameters(), *module.buffers())):
+        with torch.no_grad():
+            module(tensors.batch(data, rows[:4], device))
 
 
 def loss_maker(task: Any, changes: dict[str, Any]) -> Callable[[nn.Module], Callable[[Any], Any]]:

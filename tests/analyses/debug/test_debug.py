@@ -190,7 +190,7 @@ def test_a_silent_and_a_loud_term_are_named_and_equal_ones_are_fine():
     assert shares(3.0, 1.0) == {"a.loss": (0.75, 0.75), "b.loss": (0.25, 0.25)}
     assert shares_finding(shares(1.0, 1.0)).grade == "fine"
     silent = shares_finding(shares(1.0, 0.0001))
-    assert silent.grade == "note" and "'a.loss'" in silent.claim  # what drowns is named first
+    assert silent.code == "DEBUG-LOSS" and silent.grade == "note" and "'a.loss'" in silent.claim  # what drowns is named first
     assert "ablate" in silent.claim and loss_shares(lines_of(FALL, FALL)) == {}
     assert shares_finding(loss_shares([{"step": 1.0, "fit.a": -1.0, "fit.b": 1.0}] * 5)) is None
 
@@ -261,7 +261,7 @@ def patterned(seed, *, planted):
 def test_a_planted_slice_is_named_and_none_on_even_errors():
     data, guess = patterned(0, planted=True)
     found = error_patterns(task_of(data), data, np.arange(400), guess, np.arange(400))
-    assert found[0].columns[0] == "site" and next(iter(found[0].values)) == "'site' is 'c'"
+    assert found[0].code == "DEBUG-ERRORS" and found[0].columns[0] == "site" and next(iter(found[0].values)) == "'site' is 'c'"
     assert "'c'" not in found[0].claim and "confirm" in found[0].claim
     false = 0
     for seed in range(60):
@@ -288,4 +288,4 @@ def test_a_shift_the_network_sees_is_found():
     units, train, valid = np.arange(400), np.arange(200), np.arange(200, 400)
     far = representation_finding(representation_shift(Learned(0.5), None, train, valid, units), grouped=True)
     same = representation_finding(representation_shift(Learned(0.0), None, train, valid, units), grouped=True)
-    assert far.grade == "note" and far.values["auc"] > 0.8 and "units" in far.claim and same.grade == "fine"
+    assert far.code == "DEBUG-SHIFT" and far.grade == "note" and far.values["auc"] > 0.8 and "units" in far.claim and same.grade == "fine"

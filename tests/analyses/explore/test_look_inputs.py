@@ -234,7 +234,8 @@ def test_groups_in_a_column(clean):
     looked = groups(data)
     assert looked.groups["patient_id"].count == 60 and looked.groups["patient_id"].kind == "group"
     assert "patient_id" in looked.exclude and codes_of(looked) == {"LOOK-GROUP"}
-    assert unit_of_analysis(data).findings[0].values["units"] == 60
+    found = unit_of_analysis(data).findings[0]
+    assert found.code == "LOOK-UNIT-OF-ANALYSIS" and found.values["units"] == 60
     assert not groups(clean).groups and not unit_of_analysis(clean).findings
 
 

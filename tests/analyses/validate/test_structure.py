@@ -204,7 +204,8 @@ def test_few_groups_and_undetermined():
     assert say.code == "VALID-FEW-GROUPS" and len(say.values["scores"]) == 2 and "no interval" in say.claim
     assert findings.few_groups(task, stats, np.arange(60) % 10, "donor") is None
     open_ = Difference(0.1, -0.1, 0.3, 0.95, 0.3, "t", 0.05)
-    assert findings.undetermined(open_, 50).values["units_needed"] > 50
+    told = findings.undetermined(open_, 50)
+    assert told.code == "VALID-UNDETERMINED" and told.values["units_needed"] > 50
     assert "contrary" in findings.undetermined(Difference(-0.2, -0.3, -0.1, 0.95, 0.01, "t", 0.05), 50).claim
     assert findings.undetermined(Difference(0.2, 0.1, 0.3, 0.95, 0.01, "t", 0.05), 50) is None
 
@@ -219,6 +220,7 @@ def test_ceiling_and_too_good():
 
     assert findings.ceiling(at(0.3), 0.3, 40).code == "VALID-CEILING"
     assert findings.ceiling(at(0.6), 0.3, 40) is None and findings.ceiling(at(0.3), 0.3, 4) is None
-    assert findings.too_good(task, at(0.1), 1.0, replicate_sd=0.3).grade == "warn"
+    leak = findings.too_good(task, at(0.1), 1.0, replicate_sd=0.3)
+    assert leak.code == "VALID-TOO-GOOD" and leak.grade == "warn"
     assert findings.too_good(task, at(0.3), 1.0, replicate_sd=0.3) is None
     assert findings.too_good(task, at(0.0001), 1.0).grade == "note" and findings.too_good(task, at(0.1), 1.0) is None
