@@ -24,7 +24,7 @@ def test_a_warning_needs_a_nuisance_far_better_told_tied_to_the_target_and_a_sco
     assert (warned.code, warned.grade, warned.columns) == ("VALID-SHORTCUT", "warn", ("site",))
     for change in ({"low": 0.02}, {"tied": False}, {"nuisance": False}, {"recommended": False}):
         noted = hidden_finding(replace(KNOWN, **change), "random")
-        assert (noted.code, noted.grade) == (CODE, "note")
+        assert (noted.code, noted.grade) == ("WHY-HIDDEN", "note")
     apart = hidden_finding(KNOWN, "group:site")
     assert apart.grade == "note" and "cannot rest" in apart.claim
     assert hidden_finding(replace(KNOWN, low=-0.01), "random") is None

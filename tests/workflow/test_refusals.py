@@ -71,6 +71,8 @@ def test_of_a_finished_study(verb, words, code, named, place, capsys, monkeypatc
 @pytest.mark.parametrize("words, code, named", [
     (["--budget", "soon"], "E-BUDGET", "soon"),
     (["--device", "cuda"], "E-DEVICE", "CUDA"),
+    (["--metric", "goodness"], "E-METRIC", "goodness"),
+    (["--metric", "roc_auc"], "E-METRIC", "number"),
     (["--kinds", "water"], "E-KINDS", "water"),
     (["--group", "patient"], "E-COLUMN-ABSENT", "patient"),
     (["--predict-at", "visit"], "E-COLUMN-ABSENT", "visit"),

@@ -231,3 +231,15 @@ def test_explain_by_name_asks_the_fold_s_own_models_and_keeps_what_it_found(fini
     assert (place / "explanations.json").exists()
     with pytest.raises(InputError, match="E-TECHNIQUE"):
         gnomon.explain(place, techniques=["tree_shop"])
+
+
+def test_opening_the_sealed_part_again_for_other_models_is_said(table, tmp_path, monkeypatch):
+    monkeypatch.setenv("GNOMON_STATE", str(tmp_path / "state"))
+    table.to_csv(tmp_path / "mix.csv", index=False)
+    (tmp_path / "rows.json").write_text(json.dumps({"train": list(range(160)), "test": list(range(160, 220))}))
+    words = {"target": TARGET, "split": f"rows:{tmp_path / 'rows.json'}", "because": "as published", "budget": "20s"}
+    said = []
+    for number, models in enumerate((("ridge",), ("ridge",), ("lasso",))):
+        report = gnomon.study(tmp_path / "mix.csv", out=tmp_path / f"{number}.study", only=models, **words).report
+        said.append(("VALID-TEST-REUSED" in {f["code"] for f in report["findings"]}, report["ledger"]["test_openings"]))
+    assert said == [(False, 1), (False, 1), (True, 2)], "the same models again are the same opening"

@@ -181,6 +181,7 @@ def test_missing_values_and_codes(clean):
     frame.loc[120:129, "dose"] = -1.0
     looked = missing_values(make(frame))
     by_column = {f.columns[0]: f for f in looked.findings}
+    assert {f.code for f in looked.findings} == {"LOOK-MISSING"}
     assert by_column["mass"].grade == "warn" and set(by_column["mass"].rows) == set(range(100, 112))
     assert by_column["dose"].values["code"] == -1.0
     assert by_column["height"].grade == "note" and abs(by_column["height"].values["share"]["height"] - 1 / 6) < 1e-9

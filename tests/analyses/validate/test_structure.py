@@ -195,7 +195,8 @@ def test_seeds():
     assert seeds([1.0]) is None and seeds([1.0, 3.0]) == pytest.approx(np.sqrt(2))
     wide = Estimate("rmse", 1.0, 0.9, 1.1)
     assert findings.seeds_unstable(np.array([1, 1.01, 0.99]), wide) is None
-    assert findings.seeds_unstable(np.array([1, 1.3, 0.7]), wide).grade == "warn"
+    told = findings.seeds_unstable(np.array([1, 1.3, 0.7]), wide)
+    assert told.code == "VALID-SEEDS" and told.grade == "warn"
 
 
 def test_few_groups_and_undetermined():
