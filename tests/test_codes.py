@@ -82,10 +82,10 @@ def test_pictures_of_another_shape_and_a_cache_that_cannot_be_written(tmp_path, 
     from gnomon.data.table import Dense, Spec
 
     small = Dense(np.zeros((2, 1, 8, 8), np.uint8), Spec("image", (1, 8, 8), detail="uint8"))
-    with pytest.raises(InputError, match="E-IMAGE-SHAPE.*8, 8"):
+    with pytest.raises(InputError, match=r"E-IMAGE-SHAPE.*8, 8"):
         _pictures("scan", small, Spec("image", (3, 8, 8), detail="uint8"))
     Image.new("L", (4, 4)).save(tmp_path / "one.png")
     (tmp_path / "file").write_text("")
     monkeypatch.setattr("gnomon.data.cache.IN_MEMORY", 0)
-    with pytest.raises(InputError, match="E-CACHE.*cannot be kept"):
+    with pytest.raises(InputError, match=r"E-CACHE.*cannot be kept"):
         decode([(tmp_path / "one.png",)], cache=tmp_path / "file" / "cache")

@@ -50,7 +50,7 @@ def test_second_process_is_told_and_leaves(tmp_path):
     process.start()
     try:
         assert ready.wait(20)
-        with pytest.raises(InputError, match="E-STUDY-BUSY.*in use by another"), Folder(tmp_path).busy():
+        with pytest.raises(InputError, match=r"E-STUDY-BUSY.*in use by another"), Folder(tmp_path).busy():
             pass
     finally:
         leave.set()
@@ -83,7 +83,7 @@ def test_a_path_out_of_the_study_is_refused(tmp_path):
 def test_bad_plans_are_refused_in_words(tmp_path):
     path = tmp_path / "plan.toml"
     path.write_text("budget = = 3")
-    with pytest.raises(InputError, match="E-PLAN.*TOML"):
+    with pytest.raises(InputError, match=r"E-PLAN.*TOML"):
         read_plan(path)
     with pytest.raises(InputError, match="has the role 'boss'"):
         roles_of({"columns": {"x": "boss"}}, path)
