@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
 
 from gnomon.data.parts import Fold, Parts
+from gnomon.data.policy import Policy, scope_words
 from gnomon.data.table import Data, strings
 from gnomon.errors import InputError
 from gnomon.rng import stream
@@ -24,58 +25,8 @@ HOLDOUT_FROM = 4000  # units: one validation part instead of folds from this on
 HOLDOUT_COSTLY = 1000  # the same for images, where training every model five times is dear
 PILOT_BELOW = 50  # units: leave one unit out, no claims of superiority
 FOLDS = 5
-POLICIES = ("random", "stratified", "group", "time", "scaffold", "cluster", "cold", "column", "rows")
 TRAIN_WORDS, TEST_WORDS = ("train", "training", "0", "learn"), ("test", "testing", "holdout", "2")
 VALID_WORDS = ("valid", "validation", "val", "dev", "1")
-
-
-@dataclass(frozen=True)
-class Policy:
-    """How to split: a name of POLICIES, the column it uses ("" = none), why, and whether the user said so."""
-
-    name: str
-    column: str = ""
-    because: str = ""
-    stated: bool = False
-
-    def __str__(self) -> str:
-        return f"{self.name}:{self.column}" if self.column else self.name
-
-
-def parse_policy(text: str, because: str = "") -> Policy:
-    """`group:patient` as a Policy; an unknown name is refused with the list."""
-    name, _, column = text.partition(":")
-    if name not in POLICIES:
-        raise InputError("E-SPLIT", f"'{text}' is not a split policy", do=f"use one of {', '.join(POLICIES)}[:COLUMN]")
-    if name in ("group", "time", "cold", "column", "rows") and not column:
-        raise InputError("E-SPLIT", f"the split policy '{name}' needs a column", do=f"write --split {name}:COLUMN")
-    return Policy(name, column, because or "stated by the user; no reason given", stated=True)
-
-
-def choose_policy(data: Data, groups: Mapping[str, object], *, wanted: str | None = None) -> Policy:
-    """The honest policy for this structure; `wanted` is the scope the user asked for (`--for`)."""
-    for name in (named := data.named("split")):
-        more = f"; {len(named) - 1} other columns do too: --split column:NAME" if len(named) > 1 else ""
-        return Policy("column", name, f"the column '{name}' already names the parts{more}")
-    if wanted != "same-groups":
-        for name in data.named("group"):
-            return Policy("group", name, f"rows with one '{name}' belong together")
-        for name, found in groups.items():
-            if getattr(found, "kind", "") == "group":
-                return Policy("group", name, getattr(found, "because", ""))
-    for name in data.named("time"):
-        if wanted in (None, "later"):
-            return Policy("time", name, f"rows are ordered by '{name}': the future is predicted from the past")
-    for kind, policy, why in (("molecule", "scaffold", "new chemical series are harder than relatives of known ones"),
-                              ("sequence", "cluster", "near-identical sequences would tell each other's answer")):
-        names = data.of_kind(kind)
-        if names and wanted != "same-groups" and any(getattr(g, "kind", "") == policy for g in groups.values()):
-            return Policy(policy, names[0], why)
-    return Policy("stratified" if _has_classes(data) else "random", "", "nothing in the file ties rows together")
-
-
-def _has_classes(data: Data) -> bool:
-    return bool(data.targets) and all(data.kind(t) == "category" for t in data.targets)
 
 
 def join_units(*codes: np.ndarray) -> np.ndarray:
@@ -129,7 +80,7 @@ def _split(data: Data, policy: Policy, groups: Mapping[str, object], labels: np.
         sealed = _pick(units, usable, labels, share, rng, large_to_train=policy.name in ("scaffold", "cluster"))
     develop = np.setdiff1d(usable, sealed)
     folds = _folds(data, units, develop, labels, policy, seed, repeats)
-    scope, assumes = _words(policy, unit)
+    scope, assumes = scope_words(policy, unit)
     return Parts(folds, sealed, units, unit, str(policy), policy.because, scope, assumes,
                  "holdout" if len(sealed) else "repeated_cv")
 
@@ -229,7 +180,7 @@ def _by_time(data: Data, policy: Policy, units: np.ndarray, usable: np.ndarray, 
     when = column.take(usable).astype("float64" if column.spec.kind == "number" else "int64")
     order = usable[np.argsort(when, kind="stable")]
     n = len(order)
-    scope, assumes = _words(policy, "row")
+    scope, assumes = scope_words(policy, "row")
     if n >= CROSS_VALIDATE_BELOW:
         a, b = int(n * 0.8), int(n * 0.9) if seal else n
         folds: tuple[Fold, ...] = (Fold(order[:a], order[a:b]),)
@@ -252,7 +203,7 @@ def _given(data: Data, policy: Policy, ties: list[np.ndarray], labels: np.ndarra
     units = join_units(np.arange(len(data)), *ties)
     inside = replace(policy, name="stratified" if labels is not None else "random")
     folds: tuple[Fold, ...] = (Fold(train, valid),) if len(valid) else _folds(data, units, train, labels, inside, seed, 1)
-    scope, assumes = _words(policy, "row")
+    scope, assumes = scope_words(policy, "row")
     return Parts(folds, test, units, "row", str(policy), policy.because, scope, assumes,
                  "holdout" if len(test) else "repeated_cv")
 
@@ -284,23 +235,6 @@ def _from_column(data: Data, policy: Policy) -> tuple[np.ndarray, np.ndarray, np
         raise InputError("E-SPLIT-COLUMN", f"'{policy.column}' should say train, valid or test, it says {shown}",
                          do="rename the values, or pass --split group:... to keep its values apart")
     return parts[0], parts[1], parts[2]
-
-
-def _words(policy: Policy, unit: str) -> tuple[str, str]:
-    """What the score is for, and what it assumes (EVIDENCE 5)."""
-    plain = ("each row an independent specimen; nothing in the file says otherwise; "
-             "if several rows come from one patient, plate, animal or series: --group COLUMN")
-    scopes = {
-        "group": (f"new {policy.column}, from the same places and time; new site, later time: not tested",
-                  f"each '{policy.column}' is independent of the others"),
-        "cold": (f"new {policy.column}; rows that cross the parts are left out", f"'{policy.column}' names the units"),
-        "scaffold": ("new chemical series; other assays and laboratories: not tested", "one scaffold, one series"),
-        "cluster": ("new families of sequences; other experiments: not tested", "unlike sequences are independent"),
-        "time": ("later rows of the same source; another source: not tested", "the order of time is that of the column"),
-        "column": ("rows like those named as test in the file", f"the parts in '{policy.column}' are independent"),
-        "rows": ("rows like those listed as test", "the listed parts are independent"),
-    }
-    return scopes.get(policy.name, ("new rows like these, from the same source; new site, later time: not tested", plain))
 
 
 def carve_stop(units: np.ndarray, rows: np.ndarray, labels: np.ndarray | None, seed: int, *names: object,

@@ -13,9 +13,10 @@ from gnomon.analyses.explore._kit import Looked
 from gnomon.analyses.explore._look import look_inputs, look_target
 from gnomon.analyses.explore._names import SITE, has
 from gnomon.data.parts import Parts
+from gnomon.data.policy import Policy, choose_policy, parse_policy
 from gnomon.data.read.beside import behind
 from gnomon.data.read.dispatch import read_data
-from gnomon.data.split import Policy, choose_policy, parse_policy, split_rows
+from gnomon.data.split import split_rows
 from gnomon.data.table import Data, Role, missing, strings
 from gnomon.errors import InputError
 from gnomon.values import Action, Finding

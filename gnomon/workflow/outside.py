@@ -17,8 +17,9 @@ import numpy as np
 from gnomon.analyses.explore._kit import found, join, many
 from gnomon.analyses.explore._look import without_targets
 from gnomon.data.parts import Parts
+from gnomon.data.policy import Policy
 from gnomon.data.read.beside import behind, blank_targets, read_beside, source_name, target_known
-from gnomon.data.split import Policy, join_units, own_codes
+from gnomon.data.split import join_units, own_codes
 from gnomon.data.table import Data, codes, missing
 from gnomon.errors import InputError
 from gnomon.values import Check, Finding

@@ -11,6 +11,7 @@ import pytest
 from PIL import Image
 
 from gnomon.data import cache
+from gnomon.data._picture_file import pixels_of
 from gnomon.data.read import names
 from gnomon.data.read.dispatch import read_data, read_like, schema
 from gnomon.data.table import Mapped, strings
@@ -117,7 +118,7 @@ def test_sixteen_bit_many_channels_and_mixed_modes(tmp_path):
     np.testing.assert_array_equal(every(data)[0], planes)
     assert data.columns["image"].spec.detail == "uint16"
     Image.fromarray(planes[0]).save(tmp_path / "deep.png")
-    np.testing.assert_array_equal(cache.pixels_of(tmp_path / "deep.png")[0], planes[0])
+    np.testing.assert_array_equal(pixels_of(tmp_path / "deep.png")[0], planes[0])
     picture(tmp_path / "mixed" / "a.png", 7)
     picture(tmp_path / "mixed" / "b.png", 9, mode="RGB")
     picture(tmp_path / "mixed" / "c.png", 9, mode="RGBA")

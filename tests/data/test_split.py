@@ -10,7 +10,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gnomon.data.split import Policy, carve_stop, choose_policy, join_units, parse_policy, split_rows
+from gnomon.data.policy import Policy, choose_policy, parse_policy
+from gnomon.data.split import carve_stop, join_units, split_rows
 from gnomon.data.table import Data, Dense, Role, Spec
 from gnomon.errors import InputError
 

@@ -12,8 +12,9 @@ import pytest
 
 import gnomon
 from gnomon.values import Advice, Check, Finding
+from gnomon.workflow._clock import Clock, merged, run_trial
 from gnomon.workflow._gains import measured_gains, seed_gain
-from gnomon.workflow._trials import Clock, _run, curve_candidate
+from gnomon.workflow._more_data import curve_candidate, missed
 from gnomon.workflow.advise import _per_cost, advise
 
 CODES = ("VALID-SHORTCUT", "VALID-STRATUM", "VALID-CURVE", "VALID-CORRUPTION", "VALID-ATTRIBUTE")
@@ -66,6 +67,17 @@ def test_curve_gives_advice_its_gain(finished):
     assert step["gain"]["low"] <= step["gain"]["value"] <= step["gain"]["high"]
 
 
+def test_more_of_each_class_has_a_gain_of_its_own(finished):
+    """Both classes have rows enough; each step is measured by giving back rows of that class alone."""
+    report, shown, _ = finished
+    assert set(shown["classes"]) == {"healthy", "ill"}
+    for name, one in shown["classes"].items():
+        assert one["sizes"][-1] < shown["curve"]["sizes"][-1] and len(one["sizes"]) == 4
+        assert one["scores"][-1] == pytest.approx(shown["curve"]["scores"][-1], abs=0.02)  # the same trainings at full size
+        step = next(a for a in report["advice"] if f"of class '{name}'" in a["do"])
+        assert step["gain"]["value"] == pytest.approx(one["gain"]) and step["gain"]["low"] <= step["gain"]["high"]
+
+
 def test_page_opens_to_the_evidence(finished):
     page = finished[2]
     assert '<section id="trials">' in page and "batch, site or group (batch)" in page and "Small changes of the input" in page
@@ -86,9 +98,36 @@ class Notes:
 
 def test_a_trial_that_does_not_fit_in_says_so_and_is_not_started():
     notes, clock = Notes(), Clock(5.0)
-    assert _run(notes, clock, "VALID-CURVE", "x", 60.0, lambda: 1 / 0) is None
+    assert run_trial(notes, clock, "VALID-CURVE", "x", 60.0, lambda: 1 / 0) is None
     assert not notes.checks[0].ran and "needs about 60 s" in notes.checks[0].why_not
-    assert _run(notes, clock, "VALID-STRATUM", "x", 0.0, lambda: 7) == 7 and clock.took[0]["what"] == "slices"
+    assert run_trial(notes, clock, "VALID-STRATUM", "x", 0.0, lambda: 7) == 7 and clock.took[0]["what"] == "slices"
+
+
+def test_a_trial_whose_time_ends_says_what_it_left_out():
+    notes, clock = Notes(), Clock(0.05)
+
+    def slow(found):
+        while not clock.over():
+            pass
+        return found
+
+    run_trial(notes, clock, "VALID-CORRUPTION", "a loss", 0.0, lambda: slow([1]))
+    assert notes.checks[0].ran and notes.checks[0].smallest_effect_it_would_find.endswith("was not tried")
+    clock = Clock(0.05)
+    run_trial(notes, clock, "VALID-CURVE", "a gain", 0.0, lambda: slow(None))
+    assert not notes.checks[1].ran and "ended before it came to a result" in notes.checks[1].why_not
+
+
+def test_one_fold_a_group_becomes_five_that_hold_every_row_once():
+    from gnomon.data.parts import Fold
+
+    group = np.arange(160) // 10
+    folds = tuple(Fold(np.flatnonzero(group != g), np.flatnonzero(group == g)) for g in range(16))
+    few = merged((*folds, Fold(folds[0].train, folds[0].valid, 1)))
+    assert len(few) == 5 and sorted(np.concatenate([f.valid for f in few]).tolist()) == list(range(160))
+    assert all(not set(group[f.train]) & set(group[f.valid]) for f in few)
+    assert all(len(f.train) + len(f.valid) == 160 for f in few)
+    assert merged(folds[:4]) == folds[:4]
 
 
 def candidate(folder, family, score, seconds):
@@ -115,6 +154,15 @@ def test_gains_are_null_unless_measured():
     assert measured_gains({}) == {} and measured_gains({"curve": {"gain": None}}) == {}
     told = {"metric": "rmse", "curve": {"gain": 0.1, "gain_low": 0.0, "gain_high": 0.2, "level": 0.9}}
     assert measured_gains(told)["more data"]["value"] == 0.1
+
+
+def test_the_classes_missed_most_are_asked_about_where_they_have_rows_enough():
+    truth = np.repeat([0, 1, 2], [100, 40, 10])
+    told = np.where(np.arange(150) % 4 == 0, 0, truth)
+    task = SimpleNamespace(name="classify", out=SimpleNamespace(categories=("a", "b", "c")))
+    bench = SimpleNamespace(task=task, parts=SimpleNamespace(units=np.arange(150)))
+    best = SimpleNamespace(stats={"truth": truth, "value": told}, members=((1.0, SimpleNamespace(rows=np.arange(150))),))
+    assert missed(bench, best) == ["b", "a"]  # c is missed too, but 10 rows cannot tell
 
 
 def test_seed_gain_is_the_law_of_averaging():

@@ -9,7 +9,8 @@ from pathlib import Path
 
 import numpy as np
 
-from gnomon.data.cache import Header, decode
+from gnomon.data._picture_file import Header
+from gnomon.data.cache import decode
 from gnomon.data.infer import IMAGE_FILE, PART
 from gnomon.data.read import names as told
 from gnomon.data.read._raw import Raw, is_strings, strings

@@ -19,7 +19,7 @@ LONG = 200  # a list of so many numbers or fewer, equally long in every record, 
 
 def read_json(path: Path) -> Raw:
     """A .json, .jsonl or .ndjson file, gzip or not."""
-    from gnomon.data.read.tables import from_frame
+    from gnomon.data.read.frames import from_frame
 
     records = [_flat(r) for r in _records(path)]
     if not records:

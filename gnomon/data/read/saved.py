@@ -225,7 +225,7 @@ def _missing(spec: Spec, n: int) -> Dense:
 
 def _pictures(name: str, column: Any, spec: Spec) -> Any:
     """Pictures of the saved size and pixel type."""
-    from gnomon.data.cache import _to
+    from gnomon.data._picture_file import pixels_as
 
     if tuple(column.spec.shape) != spec.shape:
         raise InputError(
@@ -239,5 +239,5 @@ def _pictures(name: str, column: Any, spec: Spec) -> Any:
     dtype = np.dtype(spec.detail)
     if isinstance(column, Mapped):
         load = column.load
-        return replace(column, load=lambda rows: _to(load(rows), dtype), spec=spec)
-    return replace(column, values=_to(column.values, dtype), spec=spec)
+        return replace(column, load=lambda rows: pixels_as(load(rows), dtype), spec=spec)
+    return replace(column, values=pixels_as(column.values, dtype), spec=spec)

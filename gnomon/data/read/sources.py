@@ -97,7 +97,7 @@ def gather(
     shape: tuple[int, int, int] | None = None,
 ) -> Raw:
     """Read a source of any form into raw columns. shape: (C, H, W) that pictures must be brought to."""
-    from gnomon.data.read.tables import from_frame
+    from gnomon.data.read.frames import from_frame
 
     if hasattr(source, "columns") and hasattr(source, "iloc"):
         return from_frame(source, seed=seed, max_rows=max_rows)
@@ -137,7 +137,7 @@ def thinned(raw: Raw, seed: int, max_rows: int | None) -> Raw:
 def _of_mapping(source: Mapping[str, Any]) -> Raw:
     """A mapping of arrays: columns of a table, or pictures and labels."""
     from gnomon.data.read.arrays import of_arrays
-    from gnomon.data.read.tables import from_frame
+    from gnomon.data.read.frames import from_frame
 
     if all(np.ndim(v) == 1 for v in source.values()):
         import pandas as pd
@@ -193,7 +193,7 @@ class _Reader:
 
     def one(self, path: Path, kind: str) -> Raw:
         """One file that is no picture."""
-        from gnomon.data.read import arrays, molecules, records, sequences, tables
+        from gnomon.data.read import arrays, frames, molecules, records, sequences, tables
 
         if kind == "delimited":
             return tables.read_delimited(path, seed=self.seed, max_rows=self.max_rows)
@@ -206,7 +206,7 @@ class _Reader:
         if kind == "fasta":
             return sequences.read_fasta([path])
         plain = {
-            "excel": tables.read_excel,
+            "excel": frames.read_excel,
             "json": records.read_json,
             "sdf": molecules.read_sdf,
             "arrays": arrays.read_arrays,

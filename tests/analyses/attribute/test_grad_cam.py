@@ -104,3 +104,69 @@ def test_nothing_is_left_behind():
     assert leaves_nothing(grad_cam, seeded(convolutional), images(), 1)
     assert leaves_nothing_after_an_error(grad_cam, images())
     assert Lstm  # fused layers have no maps of their own; their outputs do
+
+
+class Strands(nn.Module):
+    """Reads letters and their reverse with the same weights, in one batch, and keeps the larger of each feature."""
+
+    def __init__(self, blocks=True):
+        super().__init__()
+        self.table, self.filters = nn.Embedding(6, 5, padding_idx=0), nn.Conv1d(5, 1, 3, padding=1, bias=False)
+        self.blocks, self.head = blocks, nn.Linear(1, 1, bias=False)
+        with torch.no_grad():
+            self.table.weight.copy_(torch.cat([torch.zeros(1, 5), torch.eye(5)]))
+            self.filters.weight.zero_()
+            self.filters.weight[0, [1, 2, 3], [0, 1, 2]] = 1.0  # the codes 2, 3, 4 in this order
+            self.head.weight.fill_(1.0)
+
+    def forward(self, x):
+        ids, mask = x["seq"]
+        last = mask.sum(1, keepdim=True) - 1 - torch.arange(ids.shape[1])
+        vectors = self.table(ids)
+        other = vectors.gather(1, last.clamp(min=0)[..., None].expand_as(vectors)) * mask[..., None]
+        both = torch.cat([vectors, other]) if self.blocks else torch.stack([vectors, other], 1).flatten(0, 1)
+        found = self.filters(both.transpose(1, 2)).relu().pow(3).amax(2)
+        found = torch.maximum(*found.chunk(2)) if self.blocks else found.reshape(len(ids), 2, -1).amax(1)
+        return self.head(found)
+
+
+@pytest.mark.parametrize("blocks", [True, False])
+def test_a_network_that_reads_both_strands_is_shown_at_the_places_of_the_input(blocks):
+    """The motif forwards in one row, backwards in another, with padding after it: the peak stands on it each time."""
+    from gnomon.data.kinds import Tokens
+
+    ids = torch.tensor([[1, 2, 3, 4, 1, 1, 1, 1, 1, 1], [1, 1, 1, 1, 4, 3, 2, 1, 0, 0]])
+    found = grad_cam(Strands(blocks), {"seq": Tokens(ids, ids > 0)}, 0)["seq"]
+    assert found.argmax(1).tolist() == [2, 5] and (found[1, 8:] == 0).all()
+
+
+def test_the_studys_own_two_strand_network_is_shown_at_the_motif():
+    from gnomon.data.kinds import Tokens
+    from gnomon.data.table import Spec
+    from gnomon.models.sequences.convolution_attention import convolution_attention
+
+    spec = Spec("tokens", shape=(30,), categories=("?", "A", "C", "G", "T"), detail="DNA")
+    model = seeded(lambda: convolution_attention({"s": spec}, Spec("number", shape=(1,)), hidden=8, depth=1, kernel=3)).eval()
+    assert model.encoders[0].swap is not None
+    ids = seeded(lambda: torch.randint(2, 6, (4, 30)))
+    found = grad_cam(model, {"s": Tokens(ids, ids > 0)}, 0, rectify=False)["s"]
+    other = (7 - ids).flip(1)  # the reverse complement: the same row to this network, so the same map turned round
+    turned = grad_cam(model, {"s": Tokens(other, other > 0)}, 0, rectify=False)["s"]
+    assert found.abs().max() > 0 and torch.allclose(found, turned.flip(1), atol=1e-5)
+
+
+def test_a_flattened_head_works_and_a_layer_that_is_gone_round_is_refused():
+    found = grad_cam(seeded(convolutional), images(), 1, rectify=False)  # ends in Flatten and Linear
+    assert (found != 0).any()
+
+    class Round(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.maps, self.head = nn.Conv2d(3, 2, 3), nn.Linear(432, 1)
+
+        def forward(self, x):
+            return self.head(x.flatten(1)) + 1e-3 * self.maps(x).mean((1, 2, 3))[:, None]
+
+    with pytest.raises(InputError, match="most of the output's slope"):
+        grad_cam(seeded(Round), images(), 0)
+    assert grad_cam(seeded(Round), images(), 0, layer="maps").isfinite().all()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from gnomon.analyses.validate._power_law import LEVEL, fit_law, forecast, law, scatter
+from gnomon.analyses.validate._power_law import LEVEL, POWERS, REDUCIBLE, USUAL, forecast, posterior, scatter
 from gnomon.analyses.validate.data_size_curve import data_size_curve
 from gnomon.data.parts import Fold
 from gnomon.tasks._task import Prediction
@@ -16,12 +16,19 @@ SIZES = np.array([30.0, 60, 120, 240, 480])
 
 
 @pytest.mark.parametrize(("a", "b", "c"), [(0.2, 3.0, 0.5), (0.0, 2.0, 0.3), (1.0, 0.0, 0.5), (0.5, 10.0, 1.0)])
-def test_the_law_is_recovered_without_noise(a, b, c):
-    errors = (a + b * SIZES**-c)[None]
-    fit = fit_law(SIZES, errors, level=True)
-    assert np.allclose(law(fit, 960.0), a + b * 960.0**-c, rtol=2e-3)
-    if b:
-        assert abs(fit[2][0] - c) < 0.051
+def test_the_law_is_recovered_where_the_points_are_exact(a, b, c):
+    errors = a + b * SIZES**-c
+    told = forecast(SIZES, np.tile(errors, (4, 1)) * (1 + 1e-5 * np.random.default_rng(0).normal(size=(4, 5))),
+                    errors * (1 + 1e-5 * np.random.default_rng(1).normal(size=(300, 4, 5))), 0)
+    assert abs(told.now - told.then - (errors[-1] - a - b * 960.0**-c)) < 0.01 * errors[-1]
+    assert np.allclose(told.law(SIZES), errors, rtol=0.02)
+
+
+def test_without_evidence_a_doubling_brings_what_it_usually_does():
+    """Points that say nothing leave the prior: its mean, and no more than the whole of the reducible error."""
+    weights = posterior(SIZES, np.ones(5), 1e6 * np.eye(5))
+    gain = float((weights * REDUCIBLE[None] * (1 - 2.0 ** -POWERS[:, None])).sum())
+    assert weights.sum() == pytest.approx(1) and 0.4 * USUAL < gain < USUAL  # cut off at what each power can reach
 
 
 def test_predictive_range_covers_what_is_then_measured():

@@ -5,11 +5,13 @@ from __future__ import annotations
 from dataclasses import replace
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from gnomon.analyses.validate._cues import Cue, corners, cues, frame
 from gnomon.analyses.validate.shortcut_trials import Trial, shortcut_findings, shortcut_trials
 from gnomon.data.parts import Fold
+from gnomon.data.read.dispatch import read_data
 from gnomon.data.table import Data, Dense, Role, Spec
 from gnomon.tasks._task import Prediction
 from gnomon.tasks.classify import classify
@@ -118,6 +120,19 @@ def test_a_file_sorted_by_class_and_names_that_spell_it_are_no_cue():
     camera = tuple(f"cam{c}_{rng.integers(10**6):06d}.png" for c in y)
     told = cues(replace(data, items=camera), np.arange(N))
     assert "metadata" in {c.key for c in told}
+
+
+def test_the_ends_of_sequences_are_tried_where_lengths_differ():
+    told = {}
+    for name, lengths in (("ragged", (8, 9)), ("aligned", (8, 8))):
+        rng = np.random.default_rng(9)
+        y = rng.integers(0, 2, N)
+        seqs = ["MS"[c] + "".join(rng.choice(list("ACDEFGHIKLNPQRTVWY"), lengths[i % 2] - 1)) for i, c in enumerate(y)]
+        frame = pd.DataFrame({"peptide": seqs, "y": np.where(y, "yes", "no")})
+        told[name] = {c.key: c for c in cues(read_data(frame, target="y", kinds={"peptide": "sequence"}), np.arange(N))}
+    assert "ends" in told["ragged"] and "ends" not in told["aligned"]
+    first = told["ragged"]["ends"].matrix[:, :2]
+    assert sorted(np.abs(np.corrcoef(first.T, y)[2, :2]).round(6)) == [1, 1]
 
 
 def test_legitimate_cues_need_nearly_all_of_the_gain():

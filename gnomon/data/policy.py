@@ -1,0 +1,77 @@
+"""How rows are to be split: inferred from the structure of the data, or stated by the user; what the score is then for."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from gnomon.data.table import Data
+from gnomon.errors import InputError
+
+POLICIES = ("random", "stratified", "group", "time", "scaffold", "cluster", "cold", "column", "rows")
+
+
+@dataclass(frozen=True)
+class Policy:
+    """How to split: a name of POLICIES, the column it uses ("" = none), why, and whether the user said so."""
+
+    name: str
+    column: str = ""
+    because: str = ""
+    stated: bool = False
+
+    def __str__(self) -> str:
+        return f"{self.name}:{self.column}" if self.column else self.name
+
+
+def parse_policy(text: str, because: str = "") -> Policy:
+    """`group:patient` as a Policy; an unknown name is refused with the list."""
+    name, _, column = text.partition(":")
+    if name not in POLICIES:
+        raise InputError("E-SPLIT", f"'{text}' is not a split policy", do=f"use one of {', '.join(POLICIES)}[:COLUMN]")
+    if name in ("group", "time", "cold", "column", "rows") and not column:
+        raise InputError("E-SPLIT", f"the split policy '{name}' needs a column", do=f"write --split {name}:COLUMN")
+    return Policy(name, column, because or "stated by the user; no reason given", stated=True)
+
+
+def choose_policy(data: Data, groups: Mapping[str, object], *, wanted: str | None = None) -> Policy:
+    """The honest policy for this structure; `wanted` is the scope the user asked for (`--for`)."""
+    for name in (named := data.named("split")):
+        more = f"; {len(named) - 1} other columns do too: --split column:NAME" if len(named) > 1 else ""
+        return Policy("column", name, f"the column '{name}' already names the parts{more}")
+    if wanted != "same-groups":
+        for name in data.named("group"):
+            return Policy("group", name, f"rows with one '{name}' belong together")
+        for name, found in groups.items():
+            if getattr(found, "kind", "") == "group":
+                return Policy("group", name, getattr(found, "because", ""))
+    for name in data.named("time"):
+        if wanted in (None, "later"):
+            return Policy("time", name, f"rows are ordered by '{name}': the future is predicted from the past")
+    for kind, policy, why in (("molecule", "scaffold", "new chemical series are harder than relatives of known ones"),
+                              ("sequence", "cluster", "near-identical sequences would tell each other's answer")):
+        names = data.of_kind(kind)
+        if names and wanted != "same-groups" and any(getattr(g, "kind", "") == policy for g in groups.values()):
+            return Policy(policy, names[0], why)
+    return Policy("stratified" if _has_classes(data) else "random", "", "nothing in the file ties rows together")
+
+
+def _has_classes(data: Data) -> bool:
+    return bool(data.targets) and all(data.kind(t) == "category" for t in data.targets)
+
+
+def scope_words(policy: Policy, unit: str) -> tuple[str, str]:
+    """What the score is for, and what it assumes (EVIDENCE 5)."""
+    plain = ("each row an independent specimen; nothing in the file says otherwise; "
+             "if several rows come from one patient, plate, animal or series: --group COLUMN")
+    scopes = {
+        "group": (f"new {policy.column}, from the same places and time; new site, later time: not tested",
+                  f"each '{policy.column}' is independent of the others"),
+        "cold": (f"new {policy.column}; rows that cross the parts are left out", f"'{policy.column}' names the units"),
+        "scaffold": ("new chemical series; other assays and laboratories: not tested", "one scaffold, one series"),
+        "cluster": ("new families of sequences; other experiments: not tested", "unlike sequences are independent"),
+        "time": ("later rows of the same source; another source: not tested", "the order of time is that of the column"),
+        "column": ("rows like those named as test in the file", f"the parts in '{policy.column}' are independent"),
+        "rows": ("rows like those listed as test", "the listed parts are independent"),
+    }
+    return scopes.get(policy.name, ("new rows like these, from the same source; new site, later time: not tested", plain))
