@@ -20,6 +20,7 @@ from gnomon.values import Finding, Recipe
 from gnomon.workflow._cost import simple_seconds
 from gnomon.workflow._folder import FORMAT, Folder, cannot_write, is_disk_full, read_json, write_json, write_text
 from gnomon.workflow._plan_file import digest, plan_of, read_plan, roles_of, write_plan
+from gnomon.workflow._watch import Watch, last_hope, never
 from gnomon.workflow.debug import norms_stage, stops, tiny_stage
 from gnomon.workflow.ledger import Ledger
 from gnomon.workflow.look import Seen, read_stage, whole_look
@@ -296,26 +297,22 @@ def run_stage(bench: Bench, plan: Plan, options: Options, ledger: Ledger, voice:
               ) -> tuple[list[Run], dict[str, str], list[Finding]]:
     """Run the candidates in order; one that fails is named and left out, and the study goes on."""
     end = max(END_SECONDS, END_SHARE * plan.budget) * 0.8
-    started, before = time.perf_counter(), ledger.spent()
-
-    def enough() -> bool:
-        return max(ledger.spent(), before + time.perf_counter() - started) > plan.budget - end
-
-    bench = replace(bench, desk=replace(bench.desk, deadline=time.monotonic() + max(1.0, plan.budget - end - before)))
+    watch = Watch(ledger, plan.budget - end)
+    bench = replace(bench, desk=replace(bench.desk, deadline=watch.deadline()))
     runs, cuts, found = [], {}, []
     for i, recipe in enumerate(plan.candidates):
         voice.say(f"{recipe.label} ({i + 1} of {len(plan.candidates)})")
-        never = lambda: False  # noqa: E731
         try:
             tiny = tiny_stage(bench, recipe) if recipe.family == "deep" else []
             found += [f for f in tiny if f.grade != "fine"]
             if stops(tiny):
                 cuts[recipe.hash] = stops(tiny)
                 continue
-            some = any(r.recipe.family != "floor" for r in runs)
-            run = execute(bench, recipe, plan.seeds.get(recipe.hash, 1), enough=enough if some else never, ledger=ledger)
+            must = last_hope(plan, [r.recipe for r in runs], list(cuts))(recipe)
+            own = replace(bench, desk=replace(bench.desk, deadline=None)) if must else bench
+            run = execute(own, recipe, plan.seeds.get(recipe.hash, 1), enough=never if must else watch.enough, ledger=ledger)
         except GnomonError as error:
-            if error.code.startswith(("E-PLAN", "E-DISK", "E-OUT", "E-TRUST")):
+            if error.code.startswith(("E-PLAN", "E-DISK-FULL", "E-OUT-UNWRITABLE", "E-TRUST")):
                 raise
             cuts[recipe.hash] = str(error)
             continue
