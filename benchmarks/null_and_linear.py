@@ -25,7 +25,10 @@ from gnomon.workflow._members import judged
 from gnomon.workflow.ledger import Ledger
 from gnomon.workflow.look import read_stage, whole_look
 from gnomon.workflow.options import Options
-from gnomon.workflow.study import Voice, bench_of, make_plan, run_stage
+from gnomon.workflow._voice import Voice
+from gnomon.workflow.planning import make_plan
+from gnomon.workflow.study import bench_of
+from gnomon.workflow.training import run_stage
 from gnomon.workflow.verdict import judge
 
 MODELS = ("ridge", "logistic", "forest", "support_vectors")

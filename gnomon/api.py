@@ -13,8 +13,8 @@ from typing import Any
 
 from gnomon.errors import InputError
 from gnomon.workflow._folder import Folder, read_json
+from gnomon.workflow._voice import Voice
 from gnomon.workflow.options import Options, seconds_of
-from gnomon.workflow.study import Voice
 
 QUIET = Voice()
 TABLE = "a table in memory"  # stands in versions.json for a source that cannot be found again

@@ -138,7 +138,7 @@ def words_of(args: argparse.Namespace) -> dict[str, Any]:
 
 def voice() -> Any:
     """Stage lines on stdout; one overwritten progress line on stderr, and only on a terminal."""
-    from gnomon.workflow.study import Voice
+    from gnomon.workflow._voice import Voice
 
     live = sys.stderr.isatty()
 
@@ -251,8 +251,8 @@ def do_predict(args: argparse.Namespace) -> None:
 
 def do_explain(args: argparse.Namespace) -> None:
     from gnomon import api
+    from gnomon.workflow._voice import Voice
     from gnomon.workflow.options import seconds_of
-    from gnomon.workflow.study import Voice
 
     told_first = Voice(say=lambda text: print(text, file=sys.stderr, flush=True))  # the estimate is wanted in a log too
     told = api.explain(args.study, _one_or_many(args.paths) if args.paths else None, techniques=args.technique,

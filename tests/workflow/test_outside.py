@@ -12,9 +12,9 @@ import gnomon
 from gnomon.data.bundle import bundled
 from gnomon.data.read.dispatch import read_data
 from gnomon.errors import InputError
+from gnomon.workflow._voice import Voice
 from gnomon.workflow.look import read_stage, whole_look
 from gnomon.workflow.options import Options
-from gnomon.workflow.study import Voice
 
 TARGET = "strength_MPa"
 SMALL = {"target": TARGET, "only": ("ridge",), "examples": False, "budget": "60s"}

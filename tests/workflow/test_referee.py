@@ -133,7 +133,7 @@ def test_without_nothing_the_same_predictions_come_out(own):
     """The law behind the comparison: same folds and seeds, so leaving out nothing changes nothing."""
     from gnomon.workflow import ablate as step
     from gnomon.workflow._again import reopened
-    from gnomon.workflow.study import Voice
+    from gnomon.workflow._voice import Voice
 
     again = reopened(*gnomon.api._again(own), Voice())
     recipe = again.recipe(next(c["recipe"]["hash"] for c in again.report["candidates"] if c["label"] == "logistic"))

@@ -17,8 +17,8 @@ import pytest
 import gnomon
 from gnomon.data.bundle import bundled
 from gnomon.errors import InputError
+from gnomon.workflow._voice import Voice
 from gnomon.workflow.run import deliver as real
-from gnomon.workflow.study import Voice
 
 SMALL = {"only": ("ridge", "forest"), "examples": True}
 TARGET = "strength_MPa"

@@ -1,0 +1,129 @@
+"""The plan stage: measured speed turns what is left of the budget into candidates, steps and seeds, kept in plan.toml."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from gnomon.methods._device import threads_that_pay
+from gnomon.values import Recipe
+from gnomon.workflow._cost import simple_seconds
+from gnomon.workflow._plan_file import plan_of, write_plan
+from gnomon.workflow._voice import Voice
+from gnomon.workflow.ledger import Ledger
+from gnomon.workflow.look import Seen
+from gnomon.workflow.options import Options
+from gnomon.workflow.plan import FIRST, Plan, draft, facts_of, frozen_steps
+from gnomon.workflow.run import Bench, parts_of, peak_mb
+
+END_SHARE, END_SECONDS = 0.18, 12.0  # of the budget, and at least: kept for verdict, explanation and report
+SIMPLE_SHARE = 0.45  # of that at most for simple models, where deep ones may follow
+PLAN_SHARE = 0.9  # of what is left after looking may be planned; the rest absorbs a slow moment
+
+
+def plan_stage(bench: Bench, seen: Seen, options: Options, written: Mapping[str, Any] | None, ledger: Ledger,
+               voice: Voice) -> Plan:
+    """The plan in plan.toml when it was made for this data and split; else a new one, written there."""
+    path = bench.folder / "plan.toml"
+    if written and written.get("made_for", {}).get("key") == bench.key:
+        plan = plan_of(written, path, bench.task.name)
+        if options.budget <= plan.budget * 1.001:
+            _say_plan(plan, voice)
+            return plan
+        voice.say(f"the budget grows from {plan.budget:.0f} to {options.budget:.0f} s: planning what to add")
+    plan = make_plan(bench, options, ledger, keep=plan_of(written, path, bench.task.name) if written and written.get(
+        "made_for", {}).get("key") == bench.key else None)
+    write_plan(path, plan, bench.data, {"policy": bench.parts.fold_policy, "because": seen.policy.because}, seen.actions)
+    _say_plan(plan, voice)
+    return plan
+
+
+def make_plan(bench: Bench, options: Options, ledger: Ledger, keep: Plan | None = None) -> Plan:
+    """Measure speed, and turn what is left of the budget into candidates, steps and seeds."""
+    started = time.perf_counter()
+    recipes, left = draft(bench.data, bench.parts, bench.task, only=options.only, skip=options.skip)
+    recipes += users_recipes(bench)
+    simple, seconds = [r for r in recipes if r.family != "deep"], {}
+    facts = facts_of(bench.data, bench.parts, bench.task)
+    threads = keep.threads if keep is not None else threads_that_pay(bench.desk.threads)
+    bench = replace(bench, desk=replace(bench.desk, threads=threads))
+    outputs = max(1.0, facts.classes - 1)
+    if bench.task.name == "several":
+        outputs = max(1.0, float(np.isfinite(bench.task.truth(bench.data, bench.parts.develop)).mean(axis=0).sum()))
+    for recipe in simple:
+        seconds[recipe.hash] = 0.1 if recipe.family == "floor" else facts.folds * simple_seconds(
+            recipe.model, recipe.options.get("view", "standard"), facts.main, facts.task, facts.rows, facts.columns,
+            outputs=outputs, threads=threads)
+    spent = ledger.spent() + time.perf_counter() - started
+    end = max(END_SECONDS, END_SHARE * options.budget)
+    share = SIMPLE_SHARE if any(r.family == "deep" for r in recipes) else 1.0
+    simple, dropped = _affordable(simple, seconds, (options.budget - spent - end) * share, options.only)
+    rest = (options.budget - spent - end - sum(seconds[r.hash] for r in simple)) * PLAN_SHARE
+    deep, seeds, cost, cut = frozen_steps(recipes, facts, rest, lambda r: deep_speed(bench, r)) \
+        if rest > 0 else ([], {}, {}, [(r.model, "no budget left: --budget") for r in recipes if r.family == "deep"])
+    candidates, all_seeds = [*simple, *deep], {**{r.hash: 1 for r in simple}, **seeds}
+    if keep is not None:
+        known = {r.hash for r in keep.candidates}
+        candidates = [*keep.candidates, *(r for r in candidates if r.hash not in known)]
+        all_seeds = {**all_seeds, **{h: max(s, all_seeds.get(h, 1)) for h, s in keep.seeds.items()}}
+    made_for = {"key": bench.key, "metric": bench.task.metric.name}
+    return Plan(tuple(candidates), all_seeds, {**seconds, **cost}, tuple([*left, *dropped, *cut]), peak_mb(),
+                options.budget, threads, made_for)
+
+
+def _affordable(simple: Sequence[Recipe], seconds: Mapping[str, float], limit: float, only: Sequence[str]
+                ) -> tuple[list[Recipe], list[tuple[str, str]]]:
+    """The first choice, then the others in order of cost, until the limit; the floors, the cheapest model and those asked
+    for by name are always planned."""
+    kept, left, total = [], [], 0.0
+    models = [r for r in simple if r.family != "floor"]
+    cheapest = sorted(models, key=lambda r: seconds[r.hash])[:1]
+    must = {r.hash for r in simple if r.family == "floor" or r in cheapest or r.model in only}
+    for recipe in sorted(simple, key=lambda r: (not r.because.startswith(FIRST), seconds[r.hash])):
+        total += seconds[recipe.hash]
+        if total <= limit or recipe.hash in must:
+            kept.append(recipe)
+        else:
+            total -= seconds[recipe.hash]
+            left.append((recipe.model, f"about {seconds[recipe.hash]:.0f} s, more than the budget leaves: --budget"))
+    return [r for r in simple if r in kept], left
+
+
+def deep_speed(bench: Bench, recipe: Recipe) -> tuple[float, int]:
+    """(optimiser steps a second, rows a step) on this machine, measured on real rows."""
+    from gnomon.methods.labelled.supervised import batch_rows, steps_per_second
+
+    _, options, build = parts_of(recipe, bench.trusted)
+    rows = bench.parts.folds[0].train
+    batch = int(options.get("batch") or batch_rows(len(rows)))
+    return steps_per_second(bench.task, build, bench.data, rows, bench.desk, batch=batch), batch
+
+
+def users_recipes(bench: Bench) -> list[Recipe]:
+    """One candidate for each builder in the user's trusted files: `def my_model(inputs, out): ...`. One that names torch's
+    modules is trained by gnomon's loop, any other returns an estimator with a fit of its own."""
+    import ast
+
+    found = []
+    for path in bench.trusted:
+        for node in ast.parse(Path(path).read_text(encoding="utf-8")).body:
+            if not isinstance(node, ast.FunctionDef) or node.name.startswith("_") or \
+                    [a.arg for a in node.args.args][:2] != ["inputs", "out"]:
+                continue
+            text = ast.unparse(node)
+            method, family = ("supervised", "deep") if "Module" in text or "nn." in text else ("own_fit", "simple")
+            found.append(Recipe(bench.task.name, f"{Path(path).name}:{node.name}", method, {}, because="your own",
+                                family=family))  # type: ignore[arg-type]
+    return found
+
+
+def _say_plan(plan: Plan, voice: Voice) -> None:
+    total = sum(plan.seconds.get(r.hash, 0.0) for r in plan.candidates)
+    minutes = f"{total / 60:.1f} min" if total >= 60 else f"{total:.0f} s"
+    voice.line("PLAN", f"{len(plan.candidates)} candidates, about {minutes} (measured on this machine), "
+                       f"{plan.memory_mb / 1000:.1f} GB so far. plan.toml says why; edit it and run again")

@@ -1,0 +1,72 @@
+"""The run stage: the candidates of a plan in order; one that fails is named, and the study goes on."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import replace
+
+from gnomon.errors import GnomonError, TrainingError
+from gnomon.values import Finding, Recipe
+from gnomon.workflow._folder import cannot_write, is_disk_full
+from gnomon.workflow._voice import Voice
+from gnomon.workflow._watch import Watch, last_hope, never
+from gnomon.workflow.debug import norms_stage, stops, tiny_stage
+from gnomon.workflow.ledger import Ledger
+from gnomon.workflow.options import Options
+from gnomon.workflow.plan import Plan
+from gnomon.workflow.planning import END_SECONDS, END_SHARE
+from gnomon.workflow.run import Bench, Run, execute
+
+
+def run_stage(bench: Bench, plan: Plan, options: Options, ledger: Ledger, voice: Voice
+              ) -> tuple[list[Run], dict[str, str], list[Finding]]:
+    """Run the candidates in order; one that fails is named and left out, and the study goes on."""
+    end = max(END_SECONDS, END_SHARE * plan.budget) * 0.8
+    watch = Watch(ledger, plan.budget - end)
+    bench = replace(bench, desk=replace(bench.desk, deadline=watch.deadline()))
+    runs, cuts, found = [], {}, []
+    for i, recipe in enumerate(plan.candidates):
+        voice.say(f"{recipe.label} ({i + 1} of {len(plan.candidates)})")
+        try:
+            tiny = tiny_stage(bench, recipe) if recipe.family == "deep" else []
+            found += [f for f in tiny if f.grade != "fine"]
+            if stops(tiny):
+                cuts[recipe.hash] = stops(tiny)
+                continue
+            must = last_hope(plan, [r.recipe for r in runs], list(cuts))(recipe)
+            own = replace(bench, desk=replace(bench.desk, deadline=None)) if must else bench
+            run = execute(own, recipe, plan.seeds.get(recipe.hash, 1), enough=never if must else watch.enough, ledger=ledger)
+        except GnomonError as error:
+            if error.code.startswith(("E-PLAN", "E-DISK-FULL", "E-OUT-UNWRITABLE", "E-TRUST")):
+                raise
+            cuts[recipe.hash] = str(error)
+            continue
+        except MemoryError:
+            cuts[recipe.hash] = "out of memory"
+            continue
+        except Exception as error:
+            if is_disk_full(error):  # every later candidate would fail too: stop, so that the same command goes on from here
+                raise cannot_write(bench.folder / "runs" / recipe.hash, error) from None
+            if os.environ.get("GNOMON_DEBUG"):
+                raise
+            cuts[recipe.hash] = f"failed: {type(error).__name__}: {error}"
+            voice.say(f"{recipe.label} left out: {type(error).__name__}: {error}")
+            continue
+        if run is None:
+            cuts[recipe.hash] = "the budget ended before it was trained"
+            continue
+        runs.append(run)
+        found += norms_stage(bench, run) if recipe.family == "deep" else []
+        _say_run(bench, run, recipe, voice)
+    if not any(run.recipe.family != "floor" for run in runs):
+        reasons = "; ".join(dict.fromkeys(cuts.values())) or "no candidate was planned"
+        raise TrainingError("E-NOTHING-TRAINED", f"no model could be trained: {reasons}",
+                            do="see plan.toml for what was left out and why; a larger --budget may help")
+    return runs, cuts, found
+
+
+def _say_run(bench: Bench, run: Run, recipe: Recipe, voice: Voice) -> None:
+    score = bench.task.score(bench.task.measure(run.oof, bench.task.truth(bench.data, run.rows)))
+    seeds = f", {len(run.by_seed)} seeds" if len(run.by_seed) > 1 else ""
+    stage = {"floor": "FLOOR", "simple": "SIMPLE", "deep": "DEEP"}[recipe.family]
+    voice.line(stage, f"(valid) {recipe.label} {bench.task.metric.name} {score:.3f}{seeds}, {run.seconds:.1f} s")
