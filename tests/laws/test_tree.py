@@ -16,7 +16,7 @@ from gnomon.codes import ERRORS, FINDINGS
 from gnomon.data.table import KINDS
 
 LAYERS = ("card", "values", "verbs", "rng", "errors", "codes", "data", "tasks", "models", "methods", "analyses", "workflow",
-          "reporting", "api", "cli")
+          "reporting", "api", "_grammar", "cli")
 BASE = ("card", "values", "verbs", "rng", "errors", "codes")
 FILES = sorted(p for p in ROOT.rglob("*.py") if "bundled" not in p.parts)
 ROWS = re.compile(r"^[TWCRVGSMLIAP]\d+$")
