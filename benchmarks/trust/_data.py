@@ -23,6 +23,8 @@ class Truth:
     least: str = "note"
     share: float = 0.8
     cues: tuple[str, ...] = ()  # one of these must be named in the finding's values
+    possible: bool | None = None  # whether one who knows fault, column and law could name it (None: not worked out)
+    ranked: bool = False  # the likeliest rows come first: as many are judged as were planted
 
 
 GRADES = {"fine": 0, "note": 1, "warn": 2, "block": 3}
@@ -112,6 +114,8 @@ def judge(findings: Iterable[Finding], truth: Truth, before: Iterable[Finding] =
         return {"found": new, "code": new, "recall": float(new), "precision": float(new), "grade": grade}
     old = {r for f in before if f.code in truth.codes for r in f.rows} - truth.rows
     named = {r for f in right for r in f.rows} - old
+    if truth.ranked:
+        named = set([r for f in right for r in f.rows if r not in old][:len(truth.rows)])
     hit = named & truth.rows
     recall, precision = len(hit) / min(len(truth.rows), 50), len(hit) / max(len(named), 1)
     return {"found": bool(recall >= truth.share and precision >= truth.share), "code": bool(right),

@@ -29,16 +29,18 @@ sys.path[:0] = [str(Path(__file__).parent), str(Path(__file__).parents[1])]
 
 import numpy as np
 import plant_labels as labels
-from _data import judge, taken
+from _data import Truth, is_classes, judge, taken, values_of
 from _kit import load, measured
-from faults import CLASSES, FAULTS, Fault
+from faults import FAULTS, Fault
 from pools import KINDS, Pool, pool
 from twins import TWINS
 
 from gnomon.analyses.explore import suspect_labels
+from gnomon.analyses.explore._aim import aim_of, folds_of
 from gnomon.analyses.explore._kit import finite, gathered
 from gnomon.analyses.explore._lapses import out_of_fold
 from gnomon.analyses.explore._look import INPUT_CHECKS, check, without_targets
+from gnomon.analyses.explore._views import quick_view
 from gnomon.data.table import Data
 from gnomon.rng import stream
 from gnomon.values import Finding
@@ -72,13 +74,15 @@ def planted(fault: Fault, kind: str, strength: float, reps: int, rows: int) -> d
             data, truth = fault.plant(clean, rng, strength)
         except NotApplicable:
             continue
-        after = looked(data, fault.checks, i)
+        after = fault.look(data, i) if fault.look else looked(data, fault.checks, i)
         hit = judge(after, truth)
         if truth.rows and not hit["found"] and not fault.slow:  # rows the clean draw had named already do not count
             hit = judge(after, truth, looked(clean, fault.checks, i))
-        hit["set"] = one.name
-        if fault.slow and truth.rows and kind in CLASSES and one.name in CLASSES[kind]:
-            hit["cleanlab"] = cleanlab_overlap(truth.rows)
+        hit["set"], hit["possible"] = one.name, truth.possible
+        if "suspect_labels" in fault.checks:
+            hit["possible"] = known_better(clean, data, truth, i)
+            if is_classes(data):
+                hit["cleanlab"] = cleanlab_overlap(truth.rows)
         results.append(hit)
         halves.append(one.half)
     return summary(results, halves)
@@ -96,10 +100,26 @@ def summary(results: list[dict[str, Any]], halves: list[str]) -> dict[str, Any]:
            "grades": dict(Counter(r["grade"] for r in results if r["grade"])),
            "by_half": {h: {"found": share(found[half == h]), "lower": wilson(found[half == h])} for h in sorted(set(halves))},
            "by_set": {s: share([r["found"] for r in results if r["set"] == s]) for s in sorted({r["set"] for r in results})}}
+    able = [r["found"] for r in results if r.get("possible")]
+    if any(r.get("possible") is not None for r in results):
+        row["identifiable"] = {"share": round(len(able) / len(results), 3), "found": share(able), "lower": wilson(able)}
     beside = [r["cleanlab"] for r in results if "cleanlab" in r]
     if beside:
-        row["cleanlab"] = {"recall": share([b[0] for b in beside]), "precision": share([b[1] for b in beside])}
+        row["cleanlab"] = {"recall": share([b[0] for b in beside]), "precision": share([b[1] for b in beside]),
+                           "first": share([b[2] for b in beside])}
     return row
+
+
+def known_better(clean: Data, data: Data, truth: Truth, seed: int) -> bool:
+    """Whether the same learner, given the right labels of all other rows, ranks the planted ones first as asked of the
+    check: what it cannot do either is not identifiable from these rows."""
+    aim = aim_of(clean, "target", np.arange(len(clean)))
+    view = quick_view(clean, aim.rows, inputs=clean.inputs, seed=seed)
+    proba = out_of_fold(view, aim, folds_of(len(aim), seed, "labels"), seed)
+    said = values_of(data, "target")[aim.rows]
+    likely = proba[np.arange(len(aim)), said] if aim.classes else -np.abs(said - proba)
+    first = np.argsort(likely, kind="stable")[:len(truth.rows)]
+    return len(set(aim.rows[first].tolist()) & truth.rows) >= truth.share * len(truth.rows)
 
 
 def share(hits: Iterable[Any]) -> float | None:
@@ -111,7 +131,7 @@ def wilson(hits: Iterable[Any], z: float = 1.96) -> float:
     """Lower limit of the 95 % interval of a share (Wilson 1927)."""
     hits = [float(h) for h in hits]
     n, p = len(hits), float(np.mean(hits)) if len(hits) else 0.0
-    return round((p + z * z / 2 / n - z * np.sqrt(p * (1 - p) / n + z * z / 4 / n / n)) / (1 + z * z / n), 3) if n else 0.0
+    return round(float(p + z * z / 2 / n - z * np.sqrt(p * (1 - p) / n + z * z / 4 / n / n)) / (1 + z * z / n), 3) if n else 0.0
 
 
 def wilson_upper(hits: Iterable[Any]) -> float:
@@ -126,15 +146,18 @@ def remembering(view: np.ndarray, aim: Any, folds: np.ndarray, seed: int) -> np.
     return LAST["proba"]
 
 
-def cleanlab_overlap(truth: frozenset[int]) -> tuple[float, float]:
-    """(recall, precision) of cleanlab's find_label_issues on the very probabilities gnomon's check has just made."""
+def cleanlab_overlap(truth: frozenset[int]) -> tuple[float, float, float]:
+    """(recall, precision, share right among as many of its first as were planted) of cleanlab's find_label_issues on the
+    very probabilities gnomon's check has just made."""
     from cleanlab.filter import find_label_issues
 
     proba = np.clip(LAST["proba"], 1e-9, None)
     said = find_label_issues(LAST["labels"], proba / proba.sum(axis=1, keepdims=True), n_jobs=1,
                              return_indices_ranked_by="self_confidence")
-    named = set(LAST["rows"][said].tolist())
-    return len(named & truth) / len(truth), len(named & truth) / max(len(named), 1)
+    listed = LAST["rows"][said].tolist()
+    named = set(listed)
+    first = len(set(listed[:len(truth)]) & truth) / len(truth)
+    return len(named & truth) / len(truth), len(named & truth) / max(len(named), 1), first
 
 
 def alarms(kind: str, twin: str, reps: int, rows: int) -> dict[str, Any]:
@@ -157,8 +180,6 @@ def alarms(kind: str, twin: str, reps: int, rows: int) -> dict[str, Any]:
 
 def silence(kind: str, reps: int, rows: int) -> dict[str, Any]:
     """No signal: how often shuffled targets are called so, and real ones not (a forest, five folds, no_signal)."""
-    from gnomon.analyses.explore._aim import aim_of, folds_of
-    from gnomon.analyses.explore._views import quick_view
     from gnomon.analyses.validate.no_signal import no_signal
     from gnomon.tasks._task import Prediction
     from gnomon.tasks.classify import classify
@@ -206,10 +227,11 @@ def main() -> None:
     suspect_labels.out_of_fold = remembering  # cleanlab is asked with the same probabilities
     end = time.monotonic() + 60 * (0 if args.table else args.minutes)
     for key, do in jobs(args):
-        if re.search(args.only, f"{key['fault']} {key['kind']}") and time.monotonic() < end:
+        if re.search(args.only, f"{key['fault']} {key['kind']} {key['strength']}") and time.monotonic() < end:
             print(line(measured(args.out, key, do)), flush=True)
     if args.table:
-        print("\n".join(line(row) for row in load(args.out)["rows"]))
+        rows = load(args.out)["rows"]
+        print("\n".join([*map(line, rows), counted(rows)]))
 
 
 def jobs(args: argparse.Namespace) -> Iterable[tuple[dict[str, Any], Callable[[], dict[str, Any]]]]:
@@ -229,12 +251,40 @@ def jobs(args: argparse.Namespace) -> Iterable[tuple[dict[str, Any], Callable[[]
 
 
 def line(row: dict[str, Any]) -> str:
+    """One cell: ok; "ok*" = found wherever one who knows the fault could; listed = not identifiable (one who knows the fault
+    could name fewer than half, or a stated reason); LOW: the bar is missed."""
     head = f"{row['fault']:24s} {row['kind']:9s} {row['strength']!s:9s}"
     if "alarms" in row:
-        return f"{head} alarms {row['alarms']:.3f} (up to {row['upper']:.3f}) of {row['twins']} {row['codes']} {row['by_set']}"
-    bar = "ok " if row["lower"] >= 0.9 else "LOW"
-    rest = json.dumps({k: row[k] for k in ("code", "recall", "precision", "by_set", "cleanlab", "heard") if k in row})
-    return f"{head} {bar} found {row['found']:.3f} (from {row['lower']:.3f}) of {row['plantings']} {rest}"
+        bar = "ok" if row["alarms"] <= 0.05 else "LOW"
+        rest = f"{row['codes']} {row['by_set']}"
+        return f"{bar:7s}{head} alarms {row['alarms']:.3f} (up to {row['upper']:.3f}) of {row['twins']} {rest}"
+    told = ("code", "recall", "precision", "by_half", "by_set", "cleanlab", "heard")
+    rest = json.dumps({k: row[k] for k in told if k in row})
+    word, why = verdict(row)
+    return f"{word:7s}{head} found {row['found']:.3f} (from {row['lower']:.3f}) of {row['plantings']} {why} {rest}"
+
+
+def verdict(row: dict[str, Any]) -> tuple[str, str]:
+    """(ok, ok*, listed or LOW; why)."""
+    known = row.get("identifiable")
+    why = ""
+    if known and known["share"] < 1:
+        why = f"[who knows the fault can name {known['share']:.0%}; of these found {known['found']} from {known['lower']}]"
+    if row["lower"] >= 0.9:
+        return "ok", why
+    reason = next((f.hopeless[row["strength"]] for f in FAULTS if f.name == row["fault"] and row["kind"] in f.sets
+                   and row["strength"] in f.hopeless), "")
+    if reason:
+        return "listed", f"[{reason}]"
+    if known and known["share"] < 1 and known["lower"] >= 0.9:
+        return "ok*", why
+    return ("listed" if known and known["share"] < 0.5 else "LOW"), why
+
+
+def counted(rows: list[dict[str, Any]]) -> str:
+    """How many cells pass, are listed, miss the bar."""
+    said = Counter(("ok" if r["alarms"] <= 0.05 else "LOW") if "alarms" in r else verdict(r)[0] for r in rows)
+    return f"{len(rows)} cells: " + ", ".join(f"{said[k]} {k}" for k in ("ok", "ok*", "listed", "LOW"))
 
 
 if __name__ == "__main__":

@@ -104,3 +104,15 @@ def conflict(data: Data, rng: np.random.Generator, strength: float) -> tuple[Dat
         values[copies[wrong]] += strength * spread * rng.choice([-1, 1], wrong.sum())
     return with_values(data, "target", values), Truth(
         ("LOOK-CONFLICT",), frozenset([*rows[wrong].tolist(), *copies[wrong].tolist()]))
+
+
+def conflict_few(data: Data, rng: np.random.Generator, strength: float) -> tuple[Data, Truth]:
+    """Copies that repeat their target to a fiftieth of a spread, but for two that are `strength` spreads away."""
+    rows, copies = chosen(data, rng)
+    data = repeated(data, rows)
+    values, wrong = values_of(data, "target"), np.arange(len(copies)) < 2
+    spread = float(np.std(values))
+    values[copies] += 0.02 * spread * rng.normal(size=len(copies))
+    values[copies[wrong]] += strength * spread * rng.choice([-1, 1], wrong.sum())
+    return with_values(data, "target", values), Truth(
+        ("LOOK-CONFLICT",), frozenset([*rows[wrong].tolist(), *copies[wrong].tolist()]))

@@ -20,7 +20,8 @@ def wrong_uniform(data: Data, rng: np.random.Generator, strength: float) -> tupl
         old, spread = values.copy(), float(np.std(values))
         for r in rows:
             values[r] = rng.choice(old[np.abs(old - old[r]) >= min(1.5 * spread, np.abs(old - old[r]).max())])
-    return with_values(data, "target", values), Truth(("LOOK-LABEL",), frozenset(rows.tolist()), share=0.5)
+    return with_values(data, "target", values), Truth(("LOOK-LABEL",), frozenset(rows.tolist()), share=0.5,
+                                                            ranked=True)
 
 
 def wrong_one_class(data: Data, rng: np.random.Generator, strength: float) -> tuple[Data, Truth]:
@@ -30,7 +31,8 @@ def wrong_one_class(data: Data, rng: np.random.Generator, strength: float) -> tu
     able = np.flatnonzero(values == first)
     rows = np.sort(rng.choice(able, max(3, round(strength * len(values))), replace=False))
     values[rows] = second
-    return with_values(data, "target", values), Truth(("LOOK-LABEL",), frozenset(rows.tolist()), share=0.5)
+    return with_values(data, "target", values), Truth(("LOOK-LABEL",), frozenset(rows.tolist()), share=0.5,
+                                                            ranked=True)
 
 
 def uneven(data: Data, rng: np.random.Generator, strength: float) -> tuple[Data, Truth]:

@@ -36,14 +36,24 @@ def scanner(data: Data, rng: np.random.Generator, strength: float) -> tuple[Data
         CODES, columns=("image",), cues=seen)
 
 
+def background(data: Data, rng: np.random.Generator, strength: float) -> tuple[Data, Truth]:
+    """Another background: a frame three pixels wide is a sixth of the range brighter, the object within untouched."""
+    pixels, on = values_of(data, "image").astype(float), marked(data, rng, strength)
+    ring = np.ones(pixels.shape[2:], dtype=bool)
+    ring[3:-3, 3:-3] = False
+    pixels[np.ix_(on, np.ones(pixels.shape[1], dtype=bool))] += 42 * ring
+    return with_values(data, "image", np.clip(np.round(pixels), 0, 255).astype(np.uint8)), Truth(
+        CODES, columns=("image",), cues=("border", "corner"))
+
+
 def length(data: Data, rng: np.random.Generator, strength: float) -> tuple[Data, Truth]:
-    """Texts and sequences of one class a third longer (their own letters or words go on)."""
+    """Texts and sequences of one class twice as long (their own letters or words go on)."""
     name = specimen(data)
     values = values_of(data, name)
     on = marked(data, rng, strength, np.array([len(v) for v in values]))
     for i in np.flatnonzero(on):
         parts = values[i].split() if data.kind(name) == "text" else list(values[i])
-        more = list(rng.choice(parts, max(1, len(parts) // 3)))
+        more = list(rng.choice(parts, len(parts)))
         values[i] = (" " if data.kind(name) == "text" else "").join([*parts, *more])
     return with_values(data, name, values), Truth(CODES, columns=(name,), cues=("length",))
 

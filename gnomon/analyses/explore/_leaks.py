@@ -14,6 +14,7 @@ from gnomon.analyses.explore._views import quick_view
 from gnomon.data.table import Data
 
 TELLS = 0.3  # strength (0 to 1) from which size, type, mode or name of the files tell the target
+WIDE = 60  # columns of a view from which on boosting is too dear
 WINDOW = 0.05  # share of the rows on either side of a cut in which both sides must be pure
 
 
@@ -114,10 +115,24 @@ def name_predicts(name: str, values: np.ndarray, aim: Aim, skill: float) -> str:
         return ""
     r = 0.0
     if values.dtype.kind == "f":
-        r = abs(rank_correlation(values, aim.values.astype(float))) if len(aim.classes) in (0, 2) else 0.0
+        r = abs(rank_correlation(values, aim.values.astype(float))) if len(aim.classes) in (0, 2) else between(values, aim)
     if max(r, skill**0.5) < 0.3:
         return ""
     return f"a prediction of it: the name says '{word}' and the values go with it"
+
+
+def between(values: np.ndarray, aim: Aim) -> float:
+    """Root of the share of a number's variance (of ranks) that lies between classes (epsilon squared), 0 to 1."""
+    known = ~np.isnan(values)
+    classes, x = aim.values[known], ranks(values[known])
+    n, count = len(x), len(np.unique(classes))
+    if n <= count + 2 or x.std() == 0:
+        return 0.0
+    size = np.bincount(classes)
+    mean = np.bincount(classes, x) / np.maximum(size, 1)
+    within = float(((x - mean[classes]) ** 2).sum())
+    total = float(((x - x.mean()) ** 2).sum())
+    return float(np.sqrt(max(0.0, 1 - within / (n - count) / (total / (n - 1)))))
 
 
 def after_names(names: Sequence[str]) -> list[str]:
@@ -126,8 +141,14 @@ def after_names(names: Sequence[str]) -> list[str]:
 
 
 def others_skill(data: Data, aim: Aim, inputs: tuple[str, ...], seed: int, most: int = 3000) -> float:
-    """What all other inputs together predict, on the same scale as one column: boosted trees, three folds."""
-    from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor
+    """What all other inputs together predict, on the same scale as one column: three folds of boosted trees, or of random
+    ones where the view is wide, for boosting would take minutes."""
+    from sklearn.ensemble import (
+        ExtraTreesClassifier,
+        ExtraTreesRegressor,
+        HistGradientBoostingClassifier,
+        HistGradientBoostingRegressor,
+    )
 
     small = aim.sampled(most, seed, "others")
     view = quick_view(data, small.rows, inputs=inputs, seed=seed)
@@ -136,9 +157,13 @@ def others_skill(data: Data, aim: Aim, inputs: tuple[str, ...], seed: int, most:
     folds = folds_of(len(small), seed, "others", folds=3)
     guess = np.zeros(len(small))
     for fold in range(3):
-        maker = HistGradientBoostingClassifier if aim.classes else HistGradientBoostingRegressor
         extra = {"class_weight": "balanced"} if aim.classes else {}
-        model = maker(max_iter=60, max_leaf_nodes=15, early_stopping=False, random_state=0, **extra)
+        if view.shape[1] > WIDE:
+            maker = ExtraTreesClassifier if aim.classes else ExtraTreesRegressor
+            model = maker(100, min_samples_leaf=2, max_features="sqrt", random_state=0, n_jobs=1, **extra)
+        else:
+            maker = HistGradientBoostingClassifier if aim.classes else HistGradientBoostingRegressor
+            model = maker(max_iter=60, max_leaf_nodes=15, early_stopping=False, random_state=0, **extra)
         if len(np.unique(small.values[folds != fold])) < 2:
             return 0.0
         model.fit(view[folds != fold], small.values[folds != fold])

@@ -5,9 +5,12 @@ from __future__ import annotations
 import numpy as np
 
 from gnomon.analyses.explore._kit import discoveries
+from gnomon.analyses.explore._tails import set_apart
 
 NEIGHBOURS = 10
 CLOSE = 0.5  # a copy is nearer than half of the distance to the tenth neighbour
+SHIFT = 1  # pixels of a thumbnail that copies of an image may be moved by
+DISTINCT = 0.9  # share of distinct ratios of distances below which rows lie on a grid
 FEWEST = 3  # dimensions below which closeness proves nothing
 
 
@@ -30,6 +33,35 @@ def nearest(view: np.ndarray, count: int = NEIGHBOURS) -> tuple[np.ndarray, np.n
     return distance, index
 
 
+def aligned(images: np.ndarray) -> np.ndarray:
+    """(m, h, w): grey images less their mean, of norm one, so that brightness and contrast do not matter."""
+    images = images - images.mean(axis=(1, 2), keepdims=True)
+    return images / np.maximum(np.linalg.norm(images, axis=(1, 2), keepdims=True), 1e-6)
+
+
+def shifted_nearest(images: np.ndarray, count: int = NEIGHBOURS) -> tuple[np.ndarray, np.ndarray]:
+    """As `nearest`, for images (m, h, w), each pair at the best of nine shifts by up to SHIFT pixels.
+
+    Candidates are twice as many neighbours by images blurred over the shift; they are then compared on what overlaps.
+    """
+    from scipy.ndimage import uniform_filter
+
+    blurred = aligned(uniform_filter(images, (0, 2 * SHIFT + 1, 2 * SHIFT + 1)))
+    _, near = nearest(blurred.reshape(len(images), -1), 2 * count)
+    inner = aligned(images[:, SHIFT:-SHIFT, SHIFT:-SHIFT]).reshape(len(images), -1)
+    h, w = (s - 2 * SHIFT for s in images.shape[1:])
+    best = np.full(near.shape, -1.0)
+    for dy in range(2 * SHIFT + 1):
+        for dx in range(2 * SHIFT + 1):
+            moved = aligned(images[:, dy:dy + h, dx:dx + w]).reshape(len(images), -1)
+            for start in range(0, len(images), 256):
+                part = slice(start, start + 256)
+                best[part] = np.maximum(best[part], np.einsum("ip,ikp->ik", inner[part], moved[near[part]]))
+    distance = np.sqrt(np.maximum(2 - 2 * best, 0.0))  # of two vectors of norm one
+    order = np.argsort(distance, axis=1)[:, :count]
+    return np.take_along_axis(distance, order, axis=1), np.take_along_axis(near, order, axis=1)
+
+
 def dimension(distance: np.ndarray) -> float:
     """Intrinsic dimension from (m, k) sorted neighbour distances, the lower of two quantile estimates; 0 if unclear.
 
@@ -49,20 +81,38 @@ def dimension(distance: np.ndarray) -> float:
     return float(body / 2 if tail < body / 4 else min(body, tail))
 
 
-def too_close(view: np.ndarray, *, share: float = 1e-3) -> tuple[np.ndarray, np.ndarray, float, float]:
+def too_close(distance: np.ndarray, index: np.ndarray, *, share: float = 1e-3
+              ) -> tuple[np.ndarray, np.ndarray, float, float]:
     """Pairs (left, right) closer than chance, with the dimension and the ratio of distances that was the limit.
 
-    In d dimensions the nearest of k neighbours lies within t times the distance of the k-th with probability
-    1 - (1 - t^d)^(k-1). Rows where that is below what `share` of false discoveries allows are reported, if they are
-    also within CLOSE of that distance: in many dimensions less would be no copy.
+    distance, index (m, k): the nearest other rows of each row, nearest first. In d dimensions the nearest of k lies
+    within t times the distance of the k-th with probability 1 - (1 - t^d)^(k-1). Rows where that is below what `share`
+    of false discoveries allows are reported; so are those whose ratio is set apart from all others' by a gap, for
+    -log t has an exponential tail whatever d is. Both only within CLOSE of the k-th distance: in many dimensions less
+    would be no copy. Every neighbour of a reported row within the largest ratio reported is tied to it.
     """
-    distance, index = nearest(view)
     d = dimension(distance)
     none = np.zeros(0, dtype=np.int64)
     if d < FEWEST or distance.shape[1] < 5:
         return none, none, d, 0.0
-    ratio = distance[:, 0] / np.maximum(distance[:, -1], 1e-12)
-    p = 1 - (1 - np.minimum(ratio, 1.0) ** d) ** (distance.shape[1] - 1)
-    limit = min(CLOSE, (share / len(view) / NEIGHBOURS) ** (1 / d))
-    rows = np.flatnonzero(discoveries(p, share) & (ratio < CLOSE))
-    return rows, index[rows, 0], d, limit
+    ratios = np.minimum(distance / np.maximum(distance[:, -1:], 1e-12), 1.0)
+    ratio = ratios[:, 0]
+    p = 1 - (1 - ratio**d) ** (distance.shape[1] - 1)
+    limit = min(CLOSE, (share / len(distance) / NEIGHBOURS) ** (1 / d))
+    hit = (discoveries(p, share) | (ratio <= _gap_ratio(ratio, index, share))) & (ratio < CLOSE)
+    if not hit.any():
+        return none, none, d, limit
+    row, place = np.nonzero(hit[:, None] & (ratios <= ratio[hit].max()))
+    return row, index[row, place], d, limit
+
+
+def _gap_ratio(ratio: np.ndarray, index: np.ndarray, level: float) -> float:
+    """The largest ratio below a gap in the ratios; -1 when there is none. Rows nearest to each other count once. On a grid
+    of few levels ratios repeat, and its steps are gaps by design."""
+    rows = np.arange(len(ratio))
+    mutual = (index[index[:, 0], 0] == rows) & (rows > index[:, 0])
+    once = np.sort(ratio[~mutual])
+    if len(np.unique(np.round(once, 6))) < DISTINCT * len(once):
+        return -1.0
+    count = set_apart(-np.log(np.maximum(once, 1e-9)), most=len(once) // 5, level=level)
+    return float(once[count - 1]) if count else -1.0

@@ -39,8 +39,9 @@ def drift(data: Data, *, seed: int = 0, seconds: float = 15.0) -> Looked:
         return Looked(checks=(not_run("LOOK-DRIFT", "no date, site or batch column among the data"),))
     rows = sample(np.arange(len(data)), int(2000 * seconds), seed, "drift")
     findings = []
-    for axis, (sides, correlated) in axes.items():
-        moved = _moved(data, rows, sides[rows], axis, correlated, seed)
+    for axis, (sides, time) in axes.items():
+        correlated = time is not None
+        moved = _moved(data, rows, sides[rows], axis, time[rows] if correlated else None, seed)
         for grade, least, most in (("warn", LARGE, np.inf), ("note", SMALL, LARGE)):
             names = [n for n, gap in moved.items() if least <= gap < most]
             if names:
@@ -48,13 +49,13 @@ def drift(data: Data, *, seed: int = 0, seconds: float = 15.0) -> Looked:
                 verb = how if len(names) > 1 else how.replace("change", "changes").replace("differ", "differs")
                 findings.append(found(data, "LOOK-DRIFT", grade, f"{join(names)} {verb} '{axis}'"
                                       + sampled_note(len(rows), len(data)), columns=(*names[:20], axis),
-                                      values={n: moved[n] for n in names[:20]}, source="two-sample KS, FDR"))
+                                      values={n: moved[n] for n in names[:20]}, source="KS, rank correlation, FDR"))
     return Looked(tuple(findings), (ran("LOOK-DRIFT", f"two distribution functions {SMALL} apart somewhere"),))
 
 
-def _axes(data: Data, seed: int) -> dict[str, tuple[np.ndarray, bool]]:
-    """What rows may drift along: name -> (side of each row, -1 = none; whether it is time)."""
-    out: dict[str, tuple[np.ndarray, bool]] = {}
+def _axes(data: Data, seed: int) -> dict[str, tuple[np.ndarray, np.ndarray | None]]:
+    """What rows may drift along: name -> (side of each row, -1 = none; of a time the place in its order, NaN = none)."""
+    out: dict[str, tuple[np.ndarray, np.ndarray | None]] = {}
     looked = time_order(data)
     for name in looked.findings[0].columns[:3] if looked.findings else ():
         values = data.columns[name].take(np.arange(len(data)))
@@ -63,18 +64,19 @@ def _axes(data: Data, seed: int) -> dict[str, tuple[np.ndarray, bool]]:
             continue
         order = np.argsort(np.argsort(values[known].astype("int64") if values.dtype.kind == "M" else values[known],
                                       kind="stable"))
-        side = np.full(len(values), -1)
-        side[known] = (order >= known.sum() / 2).astype(int)
-        out[name] = (side, True)
+        side, place = np.full(len(values), -1), np.full(len(values), np.nan)
+        side[known], place[known] = (order >= known.sum() / 2).astype(int), order / known.sum()
+        out[name] = (side, place)
     for name in (*data.of_kind("category"), *data.of_kind("category", role="group")):
         levels = codes(data.columns[name])
         sizes = np.bincount(levels[levels >= 0], minlength=1)
         if has(name, BATCH) and (sizes >= 30).sum() >= 2 and len(sizes) <= 30:
-            out[name] = (np.where(np.isin(levels, np.flatnonzero(sizes >= 30)), levels, -1), False)
+            out[name] = (np.where(np.isin(levels, np.flatnonzero(sizes >= 30)), levels, -1), None)
     return out
 
 
-def _moved(data: Data, rows: np.ndarray, sides: np.ndarray, axis: str, correlated: bool, seed: int) -> dict[str, float]:
+def _moved(data: Data, rows: np.ndarray, sides: np.ndarray, axis: str, time: np.ndarray | None, seed: int
+           ) -> dict[str, float]:
     """Input -> largest gap between one side and the rest, where it stands against chance over all inputs."""
     matrix, labels, sources = number_columns(data, rows, seed=seed, most=300)
     columns = {label: matrix[:, j] for j, (label, s) in enumerate(zip(labels, sources, strict=True)) if s != axis}
@@ -83,26 +85,50 @@ def _moved(data: Data, rows: np.ndarray, sides: np.ndarray, axis: str, correlate
             columns[name] = data.columns[name].take(rows)
     gaps, chances = {}, {}
     for name, values in columns.items():
-        gaps[name], chances[name] = _gap(values, sides, correlated)
+        gaps[name], chances[name] = _gap(values, sides, time)
     stand = discoveries(np.array(list(chances.values())))
     return {name: gaps[name] for name, keep in zip(gaps, stand, strict=True) if keep}
 
 
-def _gap(values: np.ndarray, sides: np.ndarray, correlated: bool) -> tuple[float, float]:
+def _gap(values: np.ndarray, sides: np.ndarray, time: np.ndarray | None) -> tuple[float, float]:
     """(largest difference of shares or distribution functions between a level and the rest, its p-value)."""
     known = (sides >= 0) & (~np.isnan(values) if values.dtype.kind == "f" else values >= 0)
+    if time is not None:
+        return _over_time(values[known], sides[known], time[known])
     levels = np.unique(sides[known])
     best, chance = 0.0, 1.0
     for level in levels[1:] if len(levels) == 2 else levels:
-        here, there = values[known & (sides == level)], values[known & (sides != level)]
-        if min(len(here), len(there)) < 20:
-            continue
-        gap = _distance(here, there, ordered=values.dtype.kind == "f")
-        scale = _independent(values[known]) if correlated else 1.0
-        m = len(here) * len(there) / (len(here) + len(there)) * scale
-        p = min(1.0, 2 * np.exp(-2 * m * gap**2) * len(levels))
-        best, chance = max(best, gap), min(chance, p)
+        gap, p = _two(values[known & (sides == level)], values[known & (sides != level)], 1.0, values.dtype.kind == "f")
+        best, chance = max(best, gap), min(chance, p * len(levels))
     return best, chance
+
+
+def _over_time(values: np.ndarray, sides: np.ndarray, time: np.ndarray) -> tuple[float, float]:
+    """The gap between the halves or the outer thirds, and twice the smaller p of the halves and of a steady trend
+    (Spearman's rank correlation), for a slow drift is spread over the whole time."""
+    from scipy.stats import norm, rankdata
+
+    if len(values) < 40:
+        return 0.0, 1.0
+    ordered = values.dtype.kind == "f"
+    scale = _independent(values[np.argsort(time, kind="stable")])
+    early, late = np.quantile(time, [1 / 3, 2 / 3])
+    gap, p = _two(values[sides == 0], values[sides == 1], scale, ordered)
+    outer, _ = _two(values[time < early], values[time >= late], scale, ordered)
+    trend = 1.0
+    if ordered and np.ptp(values) > 0:
+        r = float(np.corrcoef(rankdata(values), time)[0, 1])
+        trend = 2 * float(norm.sf(abs(r) * np.sqrt(max(len(values) * scale - 1, 0.0))))
+    return max(gap, outer), min(1.0, 2 * min(p, trend))
+
+
+def _two(here: np.ndarray, there: np.ndarray, scale: float, ordered: bool) -> tuple[float, float]:
+    """(distance, p) of two samples of which a share `scale` counts as independent."""
+    if min(len(here), len(there)) < 20:
+        return 0.0, 1.0
+    gap = _distance(here, there, ordered=ordered)
+    m = len(here) * len(there) / (len(here) + len(there)) * scale
+    return gap, min(1.0, 2 * float(np.exp(-2 * m * gap**2)))
 
 
 def _distance(here: np.ndarray, there: np.ndarray, *, ordered: bool) -> float:

@@ -8,7 +8,7 @@ import numpy as np
 
 from gnomon.analyses.explore._aim import aim_of
 from gnomon.analyses.explore._kit import Grouping, Looked, discoveries, found, join, not_run, ran
-from gnomon.analyses.explore.confounding import strength
+from gnomon.analyses.explore.confounding import tells
 from gnomon.analyses.explore.missing_values import missing_code
 from gnomon.card import Card
 from gnomon.data.table import Data, missing
@@ -42,7 +42,7 @@ def missing_informative(data: Data, target: str, rows: np.ndarray, *, groups: Ma
         if column.spec.kind == "number" and (code := missing_code(column.take(aim.rows))) is not None:
             gone |= column.take(aim.rows) == code
         if 10 <= gone.sum() <= len(gone) - 10:
-            tests[name] = strength(gone.astype(np.int64), aim)
+            tests[name] = tells(gone.astype(np.int64), aim)
     if not tests:
         why = "no input has ten values missing and ten present in the training rows"
         return Looked(checks=(not_run("LOOK-MISSING-INFORMATIVE", why),))

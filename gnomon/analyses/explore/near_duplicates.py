@@ -16,7 +16,7 @@ from gnomon.analyses.explore._kit import (
     sampled_note,
 )
 from gnomon.analyses.explore._molecules import chemistry
-from gnomon.analyses.explore._neighbours import FEWEST, too_close
+from gnomon.analyses.explore._neighbours import FEWEST, aligned, nearest, shifted_nearest, too_close
 from gnomon.analyses.explore._shingles import BANDS, DEPTH, alike, shingles, sketches
 from gnomon.analyses.explore._views import number_view, thumbnails
 from gnomon.analyses.explore.duplicates import specimen
@@ -37,6 +37,7 @@ CODE = "LOOK-NEAR-DUPLICATE"
 PIECE = {"DNA": 6, "RNA": 6, "protein": 3}
 IDENTITY = 0.9  # near copies share nine letters or words in ten, as in UniRef90 (Suzek et al. 2015)
 FAMILY = 0.35  # Jaccard of pieces from which sequences are relatives: 89 % identity for DNA hexamers, 80 % for triples
+NEAR_SIDE = 32  # pixels a side of the thumbnails that are compared
 LIBRARY = 0.4  # a family with this share of the rows is a library of variants
 
 
@@ -56,21 +57,20 @@ def near_duplicates(data: Data, *, seed: int = 0, seconds: float = 15.0) -> Look
 
 
 def _by_distance(data: Data, special: str, rows: np.ndarray, seed: int) -> Looked:
-    """Images (thumbnails) and tables (numbers within equal categories) by neighbour distances."""
+    """Images (thumbnails, also a little shifted) and tables (numbers within equal categories) by neighbour distances."""
     if special:
-        pixels = thumbnails(data, special, rows).reshape(len(rows), -1)
-        view = pixels - pixels.mean(axis=1, keepdims=True)
-        view = view / np.maximum(np.linalg.norm(view, axis=1, keepdims=True), 1e-6)
+        view = aligned(thumbnails(data, special, rows, NEAR_SIDE).mean(axis=1))
     else:
         parts = [number_view(data.columns[n].take(rows), seed, n) for n in data.of_kind("number")]
         parts += [3.0 * (data.columns[n].take(rows)[:, None] == np.arange(12)) for n in data.of_kind("category")]
         view = np.concatenate(parts, axis=1).astype(np.float32) if parts else np.zeros((len(rows), 0), np.float32)
-    _, first = np.unique(view, axis=0, return_index=True)
+    _, first = np.unique(view.reshape(len(rows), -1), axis=0, return_index=True)
     first = np.sort(first)
     few = "fewer than 3 dimensions vary independently: closeness proves nothing"
-    if len(first) < 30 or view.shape[1] < 3:
-        return Looked(checks=(not_run(CODE, few if view.shape[1] < 3 else "fewer than 30 distinct rows"),))
-    left, right, d, limit = too_close(view[first])
+    if len(first) < 30 or view[0].size < 3:
+        return Looked(checks=(not_run(CODE, few if view[0].size < 3 else "fewer than 30 distinct rows"),))
+    distance, index = shifted_nearest(view[first]) if special else nearest(view[first])
+    left, right, d, limit = too_close(distance, index)
     if d < FEWEST:
         return Looked(checks=(not_run(CODE, few),))
     smallest = f"a copy within {limit:.1%} of the distance to the tenth neighbour{sampled_note(len(rows), len(data))}"

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
+from gnomon.analyses.explore._expected import residuals
 from gnomon.analyses.explore._kit import Looked, found, join, many, ran, sample, sampled_note
-from gnomon.analyses.explore._tails import evened, limits
+from gnomon.analyses.explore._tails import evened, limits, set_apart
 from gnomon.analyses.explore._views import thumbnails
 from gnomon.analyses.explore.missing_values import missing_code
 from gnomon.card import Card
@@ -13,41 +14,62 @@ from gnomon.data.table import Data
 
 CARD = Card(
     name="Outliers against the column's own tail",
-    gist="Extrapolates each column's tail from its body (exponential, or power law if heavy); lists what lies beyond.",
+    gist="Extrapolates each column's tail from its body (exponential, or power law if heavy); lists what lies beyond, apart "
+         "from it by a gap, or unlike what the other columns lead one to expect.",
     use_when="Always: a slipped decimal point or a broken sensor bends means, scales and squared losses.",
     avoid_when="The rare values are the phenomenon; nothing is ever dropped for being listed.",
-    paper="Hill 1975, Annals of Statistics 3(5):1163-1174; Grubbs 1969, Technometrics 11(1):1-21",
+    paper="Hill 1975, Annals of Statistics 3(5):1163-1174; Renyi 1953 (spacings), Acta Math. Hung. 4:191-231",
     survey=("P1",),
     cost="seconds",
 )
+FEW, SHARE = 3, 0.02  # values, or share of a column, that may lie apart together
+FURTHER = 1.5  # times as far from the median as every other value: less is not far outside
 
 
 def outliers(data: Data, *, seed: int = 0, seconds: float = 15.0) -> Looked:
-    """Number columns with values beyond their extrapolated tail; images without content; odd lengths.
+    """Number columns with values beyond their extrapolated tail, apart from it by a gap, or unlike what the other columns
+    lead one to expect; images without content; odd lengths. The furthest rows come first.
 
-    `warn` when beyond twice the reach of the tail, else `note`. Over all columns fewer than 0.01 values are expected.
+    `warn` when beyond twice the reach of the tail (or a gap 30 times rarer), else `note`. Over all columns fewer than
+    0.03 values are expected.
     """
     rows = sample(np.arange(len(data)), int(70000 * seconds), seed, "outliers")
     scalars = _scalars(data, rows)
-    hits: dict[str, dict[str, np.ndarray]] = {"warn": {}, "note": {}}
+    hits: dict[str, list[str]] = {"warn": [], "note": []}
+    left = residuals({n: v for n, v in scalars.items() if n in data.of_kind("number")})
+    flags, far = {}, np.zeros(len(rows))
     for name, values in scalars.items():
         plain, sure = beyond(values, 0.01 / len(scalars))
-        if sure.any() and plain.mean() <= 0.02:
-            hits["warn"][name] = rows[plain]
-        elif plain.any():
-            hits["note"][name] = rows[plain]
+        away = _spreads(evened(values)[0])
+        if name in left:
+            unlike = apart(left[name], 0.01 / len(scalars))
+            plain, sure = plain | unlike[0], sure | unlike[1]
+            away = np.fmax(away, _spreads(left[name]))
+        if plain.any():
+            hits["warn" if sure.any() and plain.mean() <= 0.02 else "note"].append(name)
+            flags[name] = plain
+            far = np.fmax(far, np.where(plain, away, 0.0))
     findings = []
     for grade, columns in hits.items():
         if columns:
-            listed = np.unique(np.concatenate(list(columns.values())))
+            listed = np.flatnonzero(np.logical_or.reduce([flags[n] for n in columns]))
+            listed = listed[np.argsort(-far[listed], kind="stable")]
             hold = "holds a value" if len(listed) == 1 else "hold values"
             claim = f"{many(len(listed), 'row')} {hold} far outside the family in {join(columns)}"
             findings.append(found(data, "LOOK-OUTLIER", grade, claim + sampled_note(len(rows), len(data)),
-                                  rows=listed, columns=tuple(columns),
-                                  values={n: len(r) for n, r in list(columns.items())[:50]}, source="outliers"))
+                                  rows=rows[listed], columns=tuple(columns),
+                                  values={n: int(flags[n].sum()) for n in columns[:50]}, source="outliers"))
     findings += _blank(data, rows, seconds)
     smallest = "one value beyond its column's tail, 0.01 expected over all columns (about 7 spreads, normal)"
     return Looked(tuple(findings), (ran("LOOK-OUTLIER", smallest + sampled_note(len(rows), len(data))),))
+
+
+def _spreads(values: np.ndarray) -> np.ndarray:
+    """Distance from the median in half the range of the middle 80 %."""
+    if np.isnan(values).all():
+        return np.zeros(len(values))
+    low, middle, high = np.nanpercentile(values, [10, 50, 90])
+    return np.abs(values - middle) / max((high - low) / 2, 1e-12)
 
 
 def beyond(values: np.ndarray, expected: float) -> tuple[np.ndarray, np.ndarray]:
@@ -71,7 +93,25 @@ def beyond(values: np.ndarray, expected: float) -> tuple[np.ndarray, np.ndarray]
     with np.errstate(invalid="ignore"):
         plain = ((read < low) | (read > high) | wrong_sign) & ~skip
         sure = ((read < low_sure) | (read > high_sure) | wrong_sign) & ~skip
-    return plain, sure
+    gap, wide = apart(np.where(skip, np.nan, read), expected, logged=logged)
+    return plain | gap, sure | wide
+
+
+def apart(values: np.ndarray, expected: float, *, logged: bool = False) -> tuple[np.ndarray, np.ndarray]:
+    """(values beyond a gap that a power-law tail would leave by chance less than `expected` times, the same 30 times
+    rarer), bool each: several slipped values together are seen where each alone could be the end of a heavy tail."""
+    away = values - np.nanmedian(values)
+    most = max(FEW, int(SHARE * len(values)))
+    hits = [np.zeros(len(values), dtype=bool) for _ in range(2)]
+    for side in (-away, away):
+        far = np.sort(side[side > 0])[::-1]
+        for hit, rarer in zip(hits, (1, 30), strict=True):
+            count = set_apart(far if logged else np.log(far), most=most, level=expected / 2 / rarer)
+            if count and far[count - 1] < FURTHER * far[count]:  # sure of a gap, but it is one between neighbours: repeated
+                count = 0  # design values leave such
+            with np.errstate(invalid="ignore"):
+                hit |= side >= far[count - 1] if count else False
+    return hits[0], hits[1]
 
 
 def _scalars(data: Data, rows: np.ndarray) -> dict[str, np.ndarray]:

@@ -33,7 +33,9 @@ SIGNAL = 3.1  # spreads above zero (one-sided p of 0.001) from which predictions
 
 def suspect_labels(data: Data, target: str, rows: np.ndarray, *, groups: Mapping[str, Grouping], seed: int = 0,
                    seconds: float = 15.0) -> Looked:
-    """LOOK-LABEL with the rows, likeliest first. Regression: residuals far beyond their own tail."""
+    """LOOK-LABEL with the rows, those least like their label first: a warning where the errors do not fade as the model
+    grows sure, else a note, for overlap explains them as well; nothing where the inputs hardly tell the classes apart (as
+    `lapse_rate`). Regression: residuals far beyond their own tail."""
     aim = aim_of(data, target, rows)
     if aim is None or len(aim) < 100:
         return Looked(checks=(not_run("LOOK-LABEL", "fewer than 100 training rows with this target"),))
@@ -49,18 +51,24 @@ def _classes(data: Data, aim: Aim, full: int, seed: int) -> Looked:
     proba = out_of_fold(view, aim, folds_of(len(aim), seed, "labels"), seed)
     lapse = lapse_rate(proba, aim.values)
     claimed = confident_joint(proba, aim.values)
-    listed = np.flatnonzero((lapse.posterior > 0.5) | claimed)
-    own = proba[listed, aim.values[listed]]
-    listed = listed[np.lexsort((own, -lapse.posterior[listed]))]
+    listed = np.flatnonzero((lapse.posterior > 0.5) | claimed) if lapse.stands else np.flatnonzero(claimed)
+    listed = listed[np.argsort(proba[listed, aim.values[listed]], kind="stable")]
     facts = {"label_error_rate": lapse.rate if lapse.stands else 0.0}
-    smallest = f"2 % wrong labels where classes part cleanly; none where they overlap{sampled_note(len(aim), full)}"
+    smallest = (f"2 % wrong labels where classes part cleanly; where they overlap the rows are listed, but whether any is "
+                f"wrong cannot be told{sampled_note(len(aim), full)}")
     check = ran("LOOK-LABEL", smallest)
-    if not lapse.stands or len(listed) < 3:
+    by_chance = 1 - float(counts.max()) / len(aim)  # the error of always naming the largest class
+    if len(listed) < 3 or (not lapse.stands and len(listed) > by_chance / 2 * len(aim)):
         return Looked(checks=(check,), facts=facts)
-    claim = (f"About {lapse.rate:.1%} of the labels in '{aim.name}' look wrong; {len(listed):,} rows are listed, the "
-             f"likeliest first{sampled_note(len(aim), full)}")
-    finding = found(data, "LOOK-LABEL", "warn", claim, rows=aim.rows[listed], columns=(aim.name,),
-                    values={"rate": lapse.rate, "rows": len(listed), "also_confident_joint": int(
+    if lapse.stands:
+        claim = f"About {lapse.rate:.1%} of the labels in '{aim.name}' look wrong; {len(listed):,} rows are listed"
+    else:
+        claim = (f"{len(listed):,} rows look more like another class of '{aim.name}': hard cases as likely as wrong labels; "
+                 "the first few are worth a look")
+    claim += ", the likeliest first" if lapse.stands else ""
+    finding = found(data, "LOOK-LABEL", "warn" if lapse.stands else "note", claim + sampled_note(len(aim), full),
+                    rows=aim.rows[listed], columns=(aim.name,),
+                    values={"rate": facts["label_error_rate"], "rows": len(listed), "also_confident_joint": int(
                         claimed[listed].sum())}, source="confident learning, lapse test")
     return Looked((finding,), (check,), facts=facts)
 

@@ -10,7 +10,7 @@ import numpy as np
 from gnomon.analyses.explore._aim import Aim, aim_of, group_of
 from gnomon.analyses.explore._kit import Grouping, Looked, found, many, not_run, ran
 from gnomon.analyses.explore.censored import piled
-from gnomon.analyses.explore.mixed_units import two_scales
+from gnomon.analyses.explore.mixed_units import TwoScales, two_scales
 from gnomon.analyses.explore.outliers import beyond
 from gnomon.card import Card
 from gnomon.data.table import Data
@@ -95,12 +95,12 @@ def _scales(data: Data, aim: Aim) -> list:
     hit = two_scales(aim.values)
     if hit is None and re.search(r"\bp_?(ic50|ec50|ki|kd|xc50|chembl|act)", aim.name, re.IGNORECASE):
         far = aim.values > 15
-        hit = ("negative logarithms and plain concentrations", far) if 0 < far.mean() < 0.5 else None
+        hit = TwoScales("negative logarithms and plain concentrations", far, 0.0) if 0 < far.mean() < 0.5 else None
     if hit is None:
         return []
-    claim = f"The target '{aim.name}' may hold two units ({hit[0]}) in one column"
-    return [found(data, "LOOK-UNITS", "warn", claim, rows=aim.rows[hit[1]], columns=(aim.name,),
-                  values={"rows": int(hit[1].sum())}, source="target_shape")]
+    claim = f"The target '{aim.name}' may hold two units ({hit.what}) in one column"
+    return [found(data, "LOOK-UNITS", "warn", claim, rows=aim.rows[hit.minority], columns=(aim.name,),
+                  values={"rows": int(hit.minority.sum())}, source="target_shape")]
 
 
 def _far(data: Data, aim: Aim) -> list:
