@@ -210,6 +210,7 @@ def sets() -> dict[str, Set]:
     solubility, says = "measured log solubility in mols per litre", ("ESOL predicted log solubility in mols per litre",)
     esol_all = {"inputs": "smiles", "drop": says, "higher": False, "rivals": ("morgan_forest", "descriptor_ridge", "chemprop")}
     bace_all = {"inputs": "smiles", "drop": ("pIC50", "published_split"), "rivals": ("morgan_forest",)}
+    intents = made("acl_arc", _intents)
     abstracts, variants = made("csabstruct", _abstracts), shared("protein_gb1/gb1.csv.gz")
     splits_of_gb1 = tuple(f"set_{n}" for n in ("one_vs_rest", "two_vs_rest", "three_vs_rest", "low_vs_high", "sampled"))
     gb1_all = {"inputs": "sequence", "drop": splits_of_gb1, "count": 1}
@@ -232,8 +233,10 @@ def sets() -> dict[str, Set]:
                          published=f"CNN .83 {memory}"),
         "gb1_sampled": Set(variants, "target", "spearman", gb1("set_sampled"), ("onehot_ridge", "onehot_boosting"), **gb1_all,
                            published=f"CNN .91 {memory}"),
-        "acl_arc": Set(made("acl_arc", _intents), "label", "macro_f1", shuffled(1941), ("tfidf_logistic",), "text",
+        "acl_arc": Set(intents, "label", "macro_f1", shuffled(1941), ("tfidf_logistic",), "text",
                        published=f"on its own test part: SciBERT .710 {memory}"),
+        # 517 of the 1,941 texts are copies of another: by permutation 42 % of the test rows stand in training too
+        "acl_arc_texts": Set(intents, "label", "macro_f1", whole_units(intents, "text"), ("tfidf_logistic",), "text"),
         "csabstruct": Set(abstracts, "label", "accuracy", whole_units(abstracts, "abstract"), ("tfidf_logistic",), "sentence",
                           published=f"on its own test part: sequential SciBERT .831 {memory}"),
         "fashion": Set(_fashion, None, "accuracy", shuffled(20000, 0.5), ("plain_cnn",), budget=120,

@@ -83,7 +83,7 @@ ERRORS: Mapping[str, tuple[str, str]] = {
     "E-COMPARE": ("The studies cannot be compared row by row.", "Study the same file with the same split."),
     "E-CONCEPT-FEW": ("Too few examples of a concept, or too small a pool of random ones.", "Give more examples."),
     "E-CORRUPT": ("Too many items are broken, or none is left.", "Repair the input: the message names the items."),
-    "E-DEADLINE": ("The budget ended while a model trained; it is left out whole.", "A larger --budget goes on from its checkpoint."),
+    "E-DEADLINE": ("The budget ended while a model trained; it is left out whole.", "A larger --budget goes on from its checkpoint; a simple model begins its fold again."),
     "E-DEVICE": ("The device asked for is not here.", "Use --device cpu."),
     "E-DISK-FULL": ("The disk is full.", "Free space; type the command again: nothing finished is lost."),
     "E-DIVERGED": ("Training diverged in spite of every remedy.", "Scale the inputs, or lower the rate in plan.toml."),

@@ -20,8 +20,8 @@ LAWS = {
     "gaussian_process": (12.0, 2.6, 0.0, 0.1),
     "explainable_boosting": (0.7, 0.5, 1.0, 0.3),
 }
-WIDTHS = {"morgan": 1200, "descriptors": 200, "kmers": 600, "strands": 300, "onehot": 300, "composition": 30, "tfidf": 4000,
-          "hog": 300, "pixels": 400, "texture": 60}
+WIDTHS = {"morgan": 1200, "descriptors": 200, "kmers": 1600, "strands": 450, "onehot": 300, "composition": 30, "words": 1200,
+          "tfidf": 4000, "hog": 300, "pixels": 400, "texture": 60}
 STANDARD = {"molecule": 1400, "sequence": 900, "text": 4000, "image": 1000, "number": 0}  # the same for "standard"
 FOREST_READS = 80  # features beyond which a forest hardly slows: fingerprints are mostly zeros
 OTHER = (1.0, 1.0, 0.5, 0.2)  # a user's own estimator: unknown, so guessed

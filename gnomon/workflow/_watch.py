@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from gnomon.values import Recipe
-from gnomon.workflow.ledger import Ledger
+from gnomon.workflow.ledger import Ledger, entries
 from gnomon.workflow.plan import Plan
 
 
@@ -34,6 +34,13 @@ class Watch:
     def deadline(self) -> float:
         """The limit by time.monotonic(); at least a second away, so that a resumed run says what it lacks."""
         return time.monotonic() + max(1.0, self.left())
+
+
+def ending(ledger: Ledger, budget: float, least: float = 4.0) -> float:
+    """When the examination should be over, by time.monotonic(): at the end of the budget, at least some seconds from now.
+    An earlier conclusion of the same study does not count, so that typing the command again examines as much."""
+    spent = sum(e.get("seconds", 0.0) for e in entries(ledger.path) if e.get("name") != "conclude")
+    return time.monotonic() + max(least, budget - spent)
 
 
 def never(seconds: float = 0.0) -> bool:

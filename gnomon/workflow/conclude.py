@@ -17,6 +17,7 @@ from gnomon.rng import stream
 from gnomon.values import Advice, Check, Finding, plain
 from gnomon.workflow._folder import FORMAT, write_json, write_text
 from gnomon.workflow._members import Candidate, judged
+from gnomon.workflow._watch import ending
 from gnomon.workflow.advise import advise
 from gnomon.workflow.after import with_accepted
 from gnomon.workflow.examine import Examined, examine
@@ -49,11 +50,12 @@ def conclude(bench: Bench, seen: Seen, plan: Plan, runs: Sequence[Run], cuts: Ma
              ledger: Ledger, voice: Any) -> dict[str, Any]:
     """Verdict, examination, explanation, advice; writes report.json, exhibits.json, delivered.json, findings.jsonl."""
     voice.say("judging")
-    started = time.perf_counter()
+    started, due = time.perf_counter(), ending(ledger, plan.budget)
     candidates = judged(bench, runs)
     verdict = judge(bench, candidates, ledger)
     _say_verdict(bench, verdict, voice)
-    examined = examine(bench, seen, candidates, verdict, options)
+    ends = replace(bench, desk=replace(bench.desk, deadline=due))
+    examined = examine(ends, seen, candidates, verdict, options)
     voice.say("explaining")
     explained = _explained(bench, seen, verdict, plan)
     findings = _ordered([*_still_news(seen.findings, examined), *examined.findings, *explained.findings])

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
@@ -20,17 +22,19 @@ from gnomon.data.table import Data, strings
 from gnomon.rng import stream
 from gnomon.tasks._task import Stats
 from gnomon.values import Check, Finding, plain
+from gnomon.workflow._clock import clock_for
 from gnomon.workflow._hidden import with_hidden
 from gnomon.workflow._members import Candidate
 from gnomon.workflow._sources import changed_test, other_sources, without_copies
-from gnomon.workflow._trials import clock_for, trials
+from gnomon.workflow._trials import trials
 from gnomon.workflow.options import Options
 from gnomon.workflow.run import Bench
 from gnomon.workflow.verdict import Verdict, predict_rows
 
 OPTIMISM_ROWS, OPTIMISM_AXES, OPTIMISM_TREES = 1000, 30, 30
+OPTIMISM_FITS = 50  # five repeats of five folds, twice
 MATRIX_ROWS = 3000
-CHECK_VIEW = "descriptors+composition+kmers+tfidf+texture"  # narrow features of each kind: enough to see what is unlike
+CHECK_VIEW = "descriptors+composition+kmers+words+texture"  # narrow features of each kind: enough to see what is unlike
 GUARANTEED = ("random", "stratified", "group", "cold")  # policies that leave units exchangeable (EVIDENCE 14)
 MOST_GROUPS = 20  # values of a column up to which it is a sub-group column
 
@@ -80,7 +84,7 @@ def examine(bench: Bench, seen: Any, candidates: Sequence[Candidate], verdict: V
     _claims(bench, notes, verdict, units, candidates, seen.copies)
     table = notes.run("VALID-SHIFT", "a tenth of the inputs moved by a third of their spread",
                       lambda: _matrix(bench.data, bench.parts.develop, bench.seed))
-    gap = _optimism(bench, notes, table)
+    gap = _optimism(bench, notes, table, clock_for(bench, options.budget).limit)
     calibrated = _calibration(bench, notes, stats, units)
     rule, measured = _ranges(bench, notes, candidates, verdict)
     groups = _subgroups(bench, notes, verdict, stats, units)
@@ -140,8 +144,9 @@ def _axes(x: np.ndarray, count: int, seed: int) -> np.ndarray:
     return PCA(min(count, len(x) - 1), svd_solver="randomized", random_state=seed).fit_transform(x)
 
 
-def _optimism(bench: Bench, notes: Notes, table: Any) -> dict[str, Any] | None:
-    """How much a random split would have flattered a cheap model."""
+def _optimism(bench: Bench, notes: Notes, table: Any, limit: float) -> dict[str, Any] | None:
+    """How much a random split would have flattered a cheap model; not tried where its fits need more than `limit` seconds,
+    by one that is timed."""
     name = bench.parts.fold_policy.split(":")[0]
     mine = bench.parts.units[bench.parts.develop]
     grouped = len(np.unique(mine)) < 0.98 * len(mine)
@@ -158,13 +163,25 @@ def _optimism(bench: Bench, notes: Notes, table: Any) -> dict[str, Any] | None:
         when = bench.data.columns[bench.parts.fold_policy.split(":", 1)[1]].take(rows[some]).astype("float64")
     make = lambda: load("forest")({}, bench.task.out, trees=OPTIMISM_TREES).set_params(  # noqa: E731
         random_state=bench.seed, n_jobs=1)
+    axes, truth = _axes(x[some], OPTIMISM_AXES, bench.seed), bench.task.truth(bench.data, rows[some])
+    needs = OPTIMISM_FITS * _seconds(lambda: make().fit(axes, truth))
+    if needs > limit:
+        notes.skip("VALID-OPTIMISM", f"needs about {needs:.0f} s, {limit:.0f} s are left for it: --budget")
+        return None
     gap = notes.run("VALID-OPTIMISM", "", lambda: optimism(
-        bench.task, _axes(x[some], OPTIMISM_AXES, bench.seed), bench.task.truth(bench.data, rows[some]),
-        bench.parts.units[rows[some]], make=make, model="a small forest", seed=bench.seed, time=when))
+        bench.task, axes, truth, bench.parts.units[rows[some]], make=make, model="a small forest", seed=bench.seed, time=when))
     if gap is not None and gap.get("gap") is not None:
         notes.add(said.optimistic(gap, "later rows" if name == "time" else f"{bench.parts.unit} unit"))
         return gap
     return None
+
+
+def _seconds(do: Callable[[], Any]) -> float:
+    """How long it takes; a failure is left to the check that does it again, and says so."""
+    started = time.perf_counter()
+    with suppress(Exception):
+        do()
+    return time.perf_counter() - started
 
 
 def _calibration(bench: Bench, notes: Notes, stats: Stats, units: np.ndarray) -> Any:

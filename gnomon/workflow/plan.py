@@ -25,6 +25,7 @@ EPOCHS_CLASSES = {"molecule": 25, "sequence": 10}  # where classes are learned s
 FEWEST_STEPS = 100  # fewer optimiser steps than this teach nothing worth judging
 MOST_SEEDS = 3
 DEEP_NEEDS_ROWS = 100
+FIRST = "first choice: "  # begins the reason of the simple model to bet on, and of the deep one
 
 
 @dataclass(frozen=True)
@@ -39,6 +40,7 @@ class Facts:
     task: str
     classes: int = 0
     stranded: bool = False  # DNA that is not aligned: either strand may carry the word
+    pieces: bool = False  # few enough letters of text for pieces of words
 
     @property
     def main(self) -> str:
@@ -68,7 +70,8 @@ def facts_of(data: Data, parts: Parts, task: Any) -> Facts:
     rows = max(len(fold.train) for fold in parts.folds)
     units = len(set(parts.units[parts.develop].tolist()))
     return Facts(rows, columns, kinds, len(parts.folds), units, task.name,
-                 len(getattr(task.out, "categories", ()) or ()), _stranded(data, parts.folds[0].train))
+                 len(getattr(task.out, "categories", ()) or ()), _stranded(data, parts.folds[0].train),
+                 _pieces(data, parts.folds[0].train, rows))
 
 
 def _stranded(data: Data, rows: np.ndarray) -> bool:
@@ -76,6 +79,12 @@ def _stranded(data: Data, rows: np.ndarray) -> bool:
 
     return any(data.columns[n].spec.detail == "DNA" and not is_aligned(data.columns[n].take(rows[:2000]))
                for n in data.of_kind("sequence"))
+
+
+def _pieces(data: Data, rows: np.ndarray, count: int) -> bool:
+    from gnomon.data.features._text import reads_pieces
+
+    return any(reads_pieces(data.columns[n].take(rows[:2000]), count) for n in data.of_kind("text"))
 
 
 def simple_ladder(facts: Facts) -> list[tuple[str, str, str]]:
@@ -94,7 +103,7 @@ def simple_ladder(facts: Facts) -> list[tuple[str, str, str]]:
                      ("forest", "standard", "averaged trees on words, positions and composition"),
                      ("boosting", "onehot+composition", "positions and composition, with interactions"),
                      ("support_vectors", "onehot", "a smooth function of the positions")],
-        "text": [(linear, "tfidf", "which words occur: often hard to beat below 10,000 texts"),
+        "text": [(linear, "words", "which words occur: often hard to beat below 10,000 texts"),
                  ("boosting", "tfidf", "main directions of the words, with interactions")],
         "image": [(linear, "standard", "edges, texture and brightness, by place"),
                   ("forest", "pixels", "brightness by place, with interactions"),
@@ -110,7 +119,27 @@ def simple_ladder(facts: Facts) -> list[tuple[str, str, str]]:
     }
     if facts.stranded:
         by_kind["sequence"].insert(1, (linear, "strands", "the same words on either strand"))
+    if facts.pieces:
+        by_kind["text"].insert(1, (linear, "tfidf", "words and pieces of words, which rare words share"))
     return by_kind[facts.main]
+
+
+def first_simple(facts: Facts) -> tuple[str, str]:
+    """(model, view) of the simple model to bet on where only one can be afforded; the ladder's cheapest comes before it."""
+    linear = "logistic" if facts.task == "classify" else "ridge"
+    classes = facts.task == "classify"
+    bets = {
+        "molecule": [("forest", "morgan")] if classes else [("support_vectors", "descriptors"), ("boosting", "descriptors")],
+        "sequence": [(linear, "strands" if facts.stranded else "kmers")] if classes else
+                    [("support_vectors", "onehot"), ("boosting", "onehot+composition")],
+        "text": [(linear, "words")],
+        "image": [("support_vectors", "hog"), (linear, "standard")],
+        "number": [("support_vectors", "standard")] if facts.columns > facts.rows else
+                  [("boosting", "standard"), ("forest", "standard")] if facts.rows >= (2000 if classes else 500) else
+                  [("forest", "standard")] if classes or facts.columns > 20 else
+                  [("gaussian_process", "standard")],
+    }
+    return next((bet for bet in bets[facts.main] if not too_much(bet[0], facts)), (linear, "standard"))
 
 
 def deep_ladder(facts: Facts) -> list[tuple[str, dict[str, Any], str]]:
@@ -168,8 +197,9 @@ def draft(data: Data, parts: Parts, task: Any, *, only: Sequence[str] = (), skip
     methods = {k: c for k, c in cards.items() if c.module.startswith("gnomon.methods.labelled") and c.needs}
     recipes = floor_recipes(data, parts, task.name)
     left: list[tuple[str, str]] = []
-    wanted = [(m, {"view": v}, why, "simple") for m, v, why in simple_ladder(facts)]
-    wanted += [(m, options, why, "deep") for m, options, why in deep_ladder(facts)]
+    bet, deep = first_simple(facts), deep_ladder(facts)
+    wanted = [(m, {"view": v}, FIRST * ((m, v) == bet) + why, "simple") for m, v, why in simple_ladder(facts)]
+    wanted += [(m, options, FIRST * (m == deep[0][0]) + why, "deep") for m, options, why in deep]
     for model, options, why, family in wanted:
         no = _refusal(model, facts, cards, task, only, skip, family)
         if no:
@@ -189,6 +219,8 @@ def _refusal(model: str, facts: Facts, cards: Mapping[str, Card], task: Any, onl
     single = tuple(t.name for t in task.tasks) if task.name == "several" else (task.name,)
     if card.tasks and not set(single) <= set(card.tasks):
         return f"not made for the task '{task.name}'"
+    if model in only:  # asked for by name: what follows is advice
+        return ""
     if family == "deep" and facts.units < DEEP_NEEDS_ROWS:
         return f"{facts.units} independent units: too few to train or judge a deep model"
     if family == "deep" and facts.columns > 3000 and facts.rows < 500:

@@ -12,7 +12,7 @@ import numpy as np
 
 from gnomon.methods._device import threads_that_pay
 from gnomon.values import Recipe
-from gnomon.workflow._cost import simple_seconds
+from gnomon.workflow._cost import simple_seconds, speed
 from gnomon.workflow._plan_file import plan_of, write_plan
 from gnomon.workflow._voice import Voice
 from gnomon.workflow.ledger import Ledger
@@ -60,7 +60,7 @@ def make_plan(bench: Bench, options: Options, ledger: Ledger, keep: Plan | None 
             recipe.model, recipe.options.get("view", "standard"), facts.main, facts.task, facts.rows, facts.columns,
             outputs=outputs, threads=threads)
     spent = ledger.spent() + time.perf_counter() - started
-    end = max(END_SECONDS, END_SHARE * options.budget)
+    end = kept_for_the_end(options.budget)
     share = SIMPLE_SHARE if any(r.family == "deep" for r in recipes) else 1.0
     simple, dropped = _affordable(simple, seconds, (options.budget - spent - end) * share, options.only)
     rest = (options.budget - spent - end - sum(seconds[r.hash] for r in simple)) * PLAN_SHARE
@@ -74,6 +74,11 @@ def make_plan(bench: Bench, options: Options, ledger: Ledger, keep: Plan | None 
     made_for = {"key": bench.key, "metric": bench.task.metric.name}
     return Plan(tuple(candidates), all_seeds, {**seconds, **cost}, tuple([*left, *dropped, *cut]), peak_mb(),
                 options.budget, threads, made_for)
+
+
+def kept_for_the_end(budget: float) -> float:
+    """Seconds of the budget for verdict, explanation and report: more where the machine is slow, at most twice as many."""
+    return max(END_SECONDS * float(np.clip(speed(), 1, 2)), END_SHARE * budget)
 
 
 def _affordable(simple: Sequence[Recipe], seconds: Mapping[str, float], limit: float, only: Sequence[str]

@@ -18,7 +18,7 @@ from gnomon.card import catalogue, load
 from gnomon.data.parts import Parts, Rows
 from gnomon.data.split import carve_stop
 from gnomon.data.table import Data
-from gnomon.errors import GnomonError, InputError
+from gnomon.errors import GnomonError, InputError, TrainingError
 from gnomon.methods._desk import Desk
 from gnomon.methods._trust import RUN_HERE, file_hash, trust
 from gnomon.tasks._task import Prediction
@@ -59,36 +59,38 @@ class Run:
     cut: str = ""
 
 
-def execute(bench: Bench, recipe: Recipe, seeds: int, *, enough: Callable[[], bool] = lambda: False,
+def execute(bench: Bench, recipe: Recipe, seeds: int, *, enough: Callable[[float], bool] = lambda seconds: False,
             ledger: Any = None) -> Run | None:
     """All folds of `seeds` seeds; finished ones are loaded. None when the clock ran out before one seed was whole.
 
-    enough() is asked between folds: once it says yes, no further fold starts.
+    enough(seconds) is asked between folds, with what the folds left of this seed need at the pace of the last one: once it
+    says yes, no further fold starts.
     """
     if recipe.model == "floor":
         return floor_run(bench, recipe)
     done: list[Prediction] = []
     folders: list[Path] = []
-    seconds, peak, cut = 0.0, 0.0, ""
-    rows = valid_rows(bench.parts)
+    seconds, pace, peak, cut = 0.0, 0.0, 0.0, ""
+    rows, count = valid_rows(bench.parts), len(bench.parts.folds)
     for number in range(seeds):
         pieces = []
-        for k in range(len(bench.parts.folds)):
+        for k in range(count):
             place = bench.folder.path / "runs" / recipe.hash / str(number) / f"fold{k}"
             finished = _finished(bench, recipe, place)
-            if finished is None and enough():
+            if finished is None and enough(pace * (count - k)):
                 cut = f"stopped by the budget after {number} of {seeds} seeds"
                 break
             finished = finished or _one(bench, recipe, k, number, place, ledger)
             pieces.append(load_prediction(place / "predictions.parquet"))
-            seconds, peak = seconds + finished["seconds"], max(peak, finished["peak_mb"])
+            pace, peak = finished["seconds"], max(peak, finished["peak_mb"])
+            seconds += pace
             folders.append(place)
         if cut:
             break
         done.append(scatter(len(bench.data), pieces).take(rows))
     if not done:
         return None
-    whole = len(bench.parts.folds) * len(done)
+    whole = count * len(done)
     return Run(recipe, rows, average(done), tuple(done), tuple(folders[:whole]), seconds, peak, cut)
 
 
@@ -121,7 +123,13 @@ def _one(bench: Bench, recipe: Recipe, k: int, number: int, place: Path, ledger:
     """Fit one fold, predict its validation rows, save. `run.json` is written last: it says the run is whole."""
     started = time.perf_counter()
     fold = bench.parts.folds[k]
-    learned = fit(bench, recipe, fold.train, number, k, place)
+    try:
+        learned = fit(bench, recipe, fold.train, number, k, place)
+    except TrainingError as error:
+        if error.code == "E-DEADLINE" and ledger is not None:  # its seconds are spent: the same command must not begin again
+            ledger.note("cut", recipe=recipe.hash, model=recipe.model, seed=number, fold=k,
+                        seconds=round(time.perf_counter() - started, 4))
+        raise
     prediction = learned.predict(bench.data, fold.valid)
     learned.save(place)
     save_prediction(place / "predictions.parquet", fold.valid, prediction)

@@ -14,15 +14,14 @@ from gnomon.workflow.debug import norms_stage, stops, tiny_stage
 from gnomon.workflow.ledger import Ledger
 from gnomon.workflow.options import Options
 from gnomon.workflow.plan import Plan
-from gnomon.workflow.planning import END_SECONDS, END_SHARE
+from gnomon.workflow.planning import kept_for_the_end
 from gnomon.workflow.run import Bench, Run, execute
 
 
 def run_stage(bench: Bench, plan: Plan, options: Options, ledger: Ledger, voice: Voice
               ) -> tuple[list[Run], dict[str, str], list[Finding]]:
     """Run the candidates in order; one that fails is named and left out, and the study goes on."""
-    end = max(END_SECONDS, END_SHARE * plan.budget) * 0.8
-    watch = Watch(ledger, plan.budget - end)
+    watch = Watch(ledger, plan.budget - kept_for_the_end(plan.budget))
     bench = replace(bench, desk=replace(bench.desk, deadline=watch.deadline()))
     runs, cuts, found = [], {}, []
     for i, recipe in enumerate(plan.candidates):

@@ -20,13 +20,14 @@ def _vectoriser(kind: str, terms: list[str] | None, **options: Any) -> Any:
     return TfidfVectorizer(vocabulary=terms, sublinear_tf=True, dtype=np.float32, **how, **options)
 
 
-def fit_terms(texts: np.ndarray) -> tuple[dict[str, Any], Arrays]:
-    """The terms of these texts (in at least two of them) and how rare each is: log((1 + n) / (1 + with it)) + 1."""
+def fit_terms(texts: np.ndarray, *, pieces: bool = True) -> tuple[dict[str, Any], Arrays]:
+    """The terms of these texts (in at least two of them) and how rare each is: log((1 + n) / (1 + with it)) + 1.
+    pieces: of words, too, up to READ letters."""
     texts = _plain(texts)
     letters = sum(map(len, texts))
     terms, rarity = {}, {}
     for kind, most in (("words", WORDS), ("pieces", PIECES)):
-        if kind == "pieces" and letters > READ:
+        if kind == "pieces" and (letters > READ or not pieces):
             continue
         vectoriser = _vectoriser(kind, None, min_df=2 if len(texts) > 20 else 1, max_features=most)
         try:
@@ -54,6 +55,11 @@ def tf_idf(texts: np.ndarray, settings: dict[str, Any], arrays: Arrays) -> Any:
 def term_names(settings: dict[str, Any]) -> tuple[str, ...]:
     terms = settings["terms"]
     return (*terms.get("words", ()), *(f"'{piece}'" for piece in terms.get("pieces", ()))) or ("nothing",)
+
+
+def reads_pieces(texts: np.ndarray, count: int) -> bool:
+    """Whether `count` texts like these are few enough for pieces of words."""
+    return sum(map(len, _plain(texts))) * count <= READ * max(len(texts), 1)
 
 
 def _plain(texts: np.ndarray) -> list[str]:

@@ -26,9 +26,9 @@ VIEWS: Mapping[str, tuple[str, ...]] = {
     "molecule": ("morgan", "descriptors"),
     "sequence": ("kmers", "strands", "onehot", "residues", "composition", "mutations"),
     "image": ("pixels", "hog", "texture"),
-    "text": ("tfidf", "mutations"),
+    "text": ("words", "tfidf", "mutations"),
 }
-PROJECT = ("pixels", "hog", "tfidf", "kmers", "strands")  # long blocks whose principal axes serve as well
+PROJECT = ("pixels", "hog", "words", "tfidf", "kmers", "strands")  # long blocks whose principal axes serve as well
 MUTATED = 200  # categories beyond which names such as A108D,N144D are read as lists of mutations
 
 
@@ -176,8 +176,8 @@ def _learn(key: str, data: Data, columns: tuple[str, ...], rows: np.ndarray, for
            truth: np.ndarray | None) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
     """Settings (JSON) and arrays a featuriser learns before anything is computed."""
     column = data.columns[columns[0]]
-    if key == "tfidf":
-        return _text.fit_terms(column.take(rows))
+    if key in ("words", "tfidf"):
+        return _text.fit_terms(column.take(rows), pieces=key == "tfidf")
     if key == "categories":
         if form != "raw":
             return {"ordered": False}, {}
@@ -205,7 +205,7 @@ def _raw(key: str, data: Data, columns: tuple[str, ...], rows: np.ndarray, setti
         return _tabular.ordered(column, rows, dict(arrays)) if settings["ordered"] else _tabular.one_of(column, rows)
     if key == "dates":
         return _tabular.dates(column, rows, settings["start"])
-    if key == "tfidf":
+    if key in ("words", "tfidf"):
         return _text.tf_idf(column.take(rows), dict(settings), dict(arrays))
     if key == "mutations":
         return _sequences.mutations(strings(column, rows), settings["known"])
@@ -238,7 +238,7 @@ def _names(key: str, data: Data, columns: tuple[str, ...], settings: Mapping[str
         named = ("order", "log count")[:width] if settings["ordered"] else categories or ("none",)
     elif key == "dates":
         named = _tabular.DATE_NAMES
-    elif key == "tfidf":
+    elif key in ("words", "tfidf"):
         named = _text.term_names(dict(settings))
     elif key == "mutations":
         named = (*settings["known"], "number of mutations")

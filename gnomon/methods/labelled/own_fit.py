@@ -15,6 +15,8 @@ from gnomon.data.table import Data, Spec
 from gnomon.errors import TrainingError
 from gnomon.methods._desk import Desk
 from gnomon.methods._fitted import Fitted, matrix_of
+from gnomon.methods._network import describe_builder
+from gnomon.models.tables._deadline import in_time, until
 from gnomon.rng import key
 
 CARD = Card(
@@ -39,7 +41,8 @@ def own_fit(task: Any, build: Callable[[Any, Spec], Any], data: Data, rows: Rows
     task: classify, regress or several. build: gives an estimator with fit, predict and, for classes, predict_proba.
     rows: estimators whose `fit` takes `stop=` (a (matrix, truth) pair) choose when to stop on rows.stop; all others fit
     on rows.fit and rows.stop together. view: see gnomon.data.features._view.
-    Raises E-TRUTH-FEW when a target has fewer than two labelled rows (several targets: when none has enough).
+    Raises E-TRUTH-FEW when a target has fewer than two labelled rows (several targets: when none has enough), E-DEADLINE
+    when the desk's deadline passes between two of an estimator's inner fits.
     """
     tasks = task.tasks if task.name == "several" else (task,)
     probe = build({"numbers": Spec("numbers", shape=(1,))}, tasks[0].out)
@@ -54,7 +57,9 @@ def own_fit(task: Any, build: Callable[[Any, Spec], Any], data: Data, rows: Rows
         numbers = {"numbers": Spec("numbers", shape=(matrix.shape[1],))}
         estimator = _ready(build(numbers, one.out), seed, k, desk)
         estimators.append(_fit(estimator, one, matrix, truth, weight, len(rows.fit), desk))
-    return Fitted(fitted, tuple(estimators), tuple(t.out for t in tasks), task.name == "several")
+    described = describe_builder(build)
+    return Fitted(fitted, tuple(estimators), tuple(t.out for t in tasks), task.name == "several",
+                  described if "file" in described else None)
 
 
 def reads(estimator: Any) -> tuple[str, bool]:
@@ -135,6 +140,8 @@ def _quietly(estimator: Any, matrix: Any, truth: np.ndarray, options: dict[str, 
     from threadpoolctl import threadpool_limits
 
     blas = 1 if len(truth) < ONE_THREAD_BELOW else desk.threads
-    with threadpool_limits({"blas": blas, "openmp": desk.threads}), warnings.catch_warnings():
+    with threadpool_limits({"blas": blas, "openmp": desk.threads}), warnings.catch_warnings(), \
+            until(desk.deadline):
         warnings.simplefilter("ignore", ConvergenceWarning)
+        in_time()
         return estimator.fit(matrix, truth, **options)

@@ -11,6 +11,8 @@ from typing import Any
 import numpy as np
 from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin
 
+from gnomon.models.tables._deadline import in_time
+
 PATIENCE = 60  # rounds without improvement on the held-out rows, at a rate of 0.05
 COSTLY = ((3e5, 0.05), (1e7, 0.1), (np.inf, 0.2))  # rows x features x classes up to which this rate is used
 HELD = 0.15  # share of the rows held out when none are given
@@ -129,14 +131,19 @@ def _lightgbm(model: _Boosted, inner: tuple, whole: tuple) -> tuple[int, list[An
     train = lightgbm.Dataset(x, y, weight=weight, params=settings, free_raw_data=True)
     first = lightgbm.train(settings | {"seed": model.random_state}, train, model.rounds,
                            valid_sets=[lightgbm.Dataset(held, truth, reference=train)],
-                           callbacks=[lightgbm.early_stopping(patience, verbose=False)])
+                           callbacks=[_each_round, lightgbm.early_stopping(patience, verbose=False)])
     rounds = max(first.best_iteration, 1)
     x, y, weight = whole
     rounds = int(np.ceil(rounds * min(len(y) / len(inner[1]), 1.2)))
     bags = model.bags or int(np.clip(BAGGED // len(y), 1, 5))
     data = lightgbm.Dataset(x, y, weight=weight, params=settings, free_raw_data=False)
-    made = [lightgbm.train(settings | {"seed": model.random_state + bag}, data, rounds) for bag in range(bags)]
+    made = [lightgbm.train(settings | {"seed": model.random_state + bag}, data, rounds, callbacks=[_each_round])
+            for bag in range(bags)]
     return rounds, [each.model_to_string() for each in made]
+
+
+def _each_round(_: Any) -> None:
+    in_time()
 
 
 def _histogram(model: _Boosted, inner: tuple, whole: tuple) -> tuple[int, list[Any]]:

@@ -15,10 +15,12 @@ from sklearn.linear_model import LogisticRegression, Ridge, RidgeCV
 
 from gnomon.data.table import Spec
 from gnomon.errors import InputError
+from gnomon.models.tables._deadline import in_time
 from gnomon.models.tables._packed import pack, unpack
 
 EXACT = 1_200  # rows or features up to which leave-one-out is worked out exactly: the time grows with their cube
 WORSE = 1.02  # a held-out loss so many times the best so far ends the search: it has one minimum along the penalties
+TREES = 20  # of a forest are grown between two looks at the clock
 SETTLED = 3_000  # rows from which on one held-out fifth settles a penalty; from a third of them, three folds do
 
 
@@ -78,6 +80,7 @@ class HeldOutLogistic(ClassifierMixin, _ReadsSparse):
         x, back = _own_space(x.astype(np.float64))
         penalties = np.geomspace(self.strongest, self.weakest, self.count)
         self.C_ = self._choose(x, y, weight, penalties)
+        in_time()
         model = _logistic(self.C_, x).fit(x, y, sample_weight=weight)
         self.classes_ = model.classes_
         self.coef_ = model.coef_ if back is None else model.coef_ @ back
@@ -90,6 +93,7 @@ class HeldOutLogistic(ClassifierMixin, _ReadsSparse):
         for fit, held in held_out(y, self.folds, self.random_state):
             model, fold = None, np.full(len(penalties), np.inf)
             for k, penalty in enumerate(penalties):  # from the strongest on, each starting where the last one ended
+                in_time()
                 model = _logistic(penalty, x, model).fit(x[fit], y[fit], sample_weight=weight[fit])
                 fold[k] = _log_loss(model, x[held], y[held], weight[held])
                 if fold[k] > WORSE * fold[:k + 1].min():
@@ -157,9 +161,13 @@ class _SampledForest:
     n_estimators 0: 300 trees up to 3,000 rows, then fewer, 100 from 9,000 on, for each is better there."""
 
     def fit(self, x: Any, y: np.ndarray, sample_weight: np.ndarray | None = None) -> Any:
-        self.n_estimators = self.n_estimators or int(np.clip(900_000 // x.shape[0], 100, 300))
+        count = self.n_estimators or int(np.clip(900_000 // x.shape[0], 100, 300))
         self.max_samples = self.most_rows if x.shape[0] > self.most_rows else None
-        super().fit(x, y, sample_weight=sample_weight)
+        self.warm_start = True  # a few trees at a time, the same trees as all at once
+        for self.n_estimators in (*range(TREES, count, TREES), count):
+            in_time()
+            super().fit(x, y, sample_weight=sample_weight)
+        self.warm_start = False
         self.n_jobs = 1  # predicting threads add the trees' votes in the order they finish: not the same twice
         return self
 
@@ -237,6 +245,7 @@ class FewClasses(HeldOutLogistic):
         loss = np.zeros(len(penalties))
         for fit, held in held_out(y, min(self.folds, 3), self.random_state):
             for k, penalty in enumerate(penalties):
+                in_time()
                 self._set(x[fit], y[fit], weight[fit], penalty)
                 loss[k] += _log_loss(self, x[held], y[held], weight[held])
         self.C_ = float(penalties[loss.argmin()])

@@ -9,6 +9,7 @@ import numpy as np
 from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin
 
 from gnomon.errors import TrainingError
+from gnomon.models.tables._deadline import in_time
 from gnomon.models.tables._estimators import held_out
 
 TUNED = 1_500  # rows on which C and gamma are compared
@@ -60,6 +61,7 @@ class VectorNumbers(RegressorMixin, BaseEstimator):
     def _loss(x: np.ndarray, y: np.ndarray, weight: np.ndarray, a: np.ndarray, b: np.ndarray, penalty: float,
               gamma: float) -> float:
         """Weighted squared error on rows b of a fit on rows a."""
+        in_time()
         model = _regressor(penalty, gamma).fit(x[a], y[a], sample_weight=weight[a])
         return float(weight[b] @ (model.predict(x[b]) - y[b]) ** 2)
 
@@ -100,6 +102,7 @@ class VectorClasses(ClassifierMixin, BaseEstimator):
             for width in WIDTHS:
                 scores, truth = [], []
                 for a, b in splits:
+                    in_time()
                     model = _classifier(penalty, width * unit).fit(x[a], y[a], sample_weight=weight[a])
                     scores.append(_scores(model, x[b]))
                     truth.append(y[b])
@@ -157,11 +160,12 @@ class ProcessNumbers(RegressorMixin, BaseEstimator):
         y = (y - self.centre_) / self.spread_
         rows = np.random.default_rng(self.random_state).permutation(len(y))[:self.searched]
         search = GaussianProcessRegressor(_kernel(x), alpha=1e-8, n_restarts_optimizer=self.restarts - 1,
-                                          random_state=self.random_state)
+                                          optimizer=_likeliest, random_state=self.random_state)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # a length at its bound says: this input does not matter
             search.fit(x[rows], y[rows])
         kernel = search.kernel_
+        in_time()
         self.model_ = GaussianProcessRegressor(kernel, alpha=1e-8, optimizer=None).fit(x, y)
         return self
 
@@ -171,6 +175,18 @@ class ProcessNumbers(RegressorMixin, BaseEstimator):
             return self.model_.predict(x) * self.spread_ + self.centre_
         mean, sd = self.model_.predict(x, return_std=True)
         return mean * self.spread_ + self.centre_, sd * self.spread_
+
+
+def _likeliest(loss: Any, start: np.ndarray, bounds: np.ndarray) -> tuple[np.ndarray, float]:
+    """L-BFGS-B, as scikit-learn's own, within the budget."""
+    from scipy.optimize import minimize
+
+    def timed(theta: np.ndarray) -> Any:
+        in_time()
+        return loss(theta)
+
+    found = minimize(timed, start, method="L-BFGS-B", jac=True, bounds=bounds)
+    return found.x, found.fun
 
 
 def _kernel(x: np.ndarray) -> Any:

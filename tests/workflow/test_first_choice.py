@@ -1,0 +1,65 @@
+"""The plan names one simple and one deep model to bet on, says so in its reasons, and affords the bet first."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from gnomon.values import Recipe
+from gnomon.workflow.plan import FIRST, Facts, deep_ladder, first_simple, simple_ladder, too_much
+from gnomon.workflow.planning import _affordable
+
+KINDS = ("number", "molecule", "sequence", "text", "image")
+
+
+def facts(kind: str, rows: int, task: str, columns: int = 10, classes: int = 2, stranded: bool = False) -> Facts:
+    return Facts(rows, columns, (kind,), 5, rows, task, classes if task == "classify" else 0, stranded)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("task", ["classify", "regress"])
+@pytest.mark.parametrize("rows", [30, 300, 3000, 30_000])
+def test_the_bet_is_on_the_ladder_and_not_refused(kind, task, rows):
+    for columns in (3, 50, 8000):
+        for stranded in (False, True):
+            at = facts(kind, rows, task, columns, stranded=stranded)
+            bet = first_simple(at)
+            assert bet in [(m, v) for m, v, _ in simple_ladder(at)] and not too_much(bet[0], at)
+            assert deep_ladder(at)
+
+
+def test_what_is_bet_on():
+    """The field's own knowledge: kernels where columns outnumber rows, trees on large tables, fingerprints for classes."""
+    assert first_simple(facts("number", 72, "classify", 7129)) == ("support_vectors", "standard")
+    assert first_simple(facts("number", 10_000, "regress")) == ("boosting", "standard")
+    assert first_simple(facts("molecule", 1000, "classify")) == ("forest", "morgan")
+    assert first_simple(facts("sequence", 3000, "classify", stranded=True)) == ("logistic", "strands")
+
+
+def test_the_bet_is_afforded_before_what_is_cheaper():
+    made = {name: Recipe("regress", name, "own_fit", {}, because=(FIRST if name == "boosting" else "") + "why", family="simple")
+            for name in ("ridge", "forest", "boosting")}
+    seconds = {made["ridge"].hash: 1.0, made["forest"].hash: 5.0, made["boosting"].hash: 8.0}
+    kept, left = _affordable(list(made.values()), seconds, 9.5, ())
+    assert [r.model for r in kept] == ["ridge", "boosting"] and [m for m, _ in left] == ["forest"]
+    kept, _ = _affordable(list(made.values()), seconds, 7.0, ())
+    assert [r.model for r in kept] == ["ridge", "forest"]  # a bet that is too dear is not taken
+
+
+def test_the_draft_says_which_it_is():
+    from gnomon.data.bundle import bundled
+    from gnomon.data.parts import Fold
+    from gnomon.data.read.dispatch import read_data
+    from gnomon.workflow.ask import ask_task
+    from gnomon.workflow.plan import draft
+
+    frame = pd.read_csv(bundled("concrete.csv"))
+    data = read_data(frame, target=("strength_MPa",))
+    rows = np.arange(len(data))
+    parts = SimpleNamespace(folds=(Fold(rows[:800], rows[800:]),), units=rows, develop=rows, policy="random",
+                            fold_policy="random")
+    recipes, _ = draft(data, parts, ask_task(data, rows))
+    assert [r.model for r in recipes if r.because.startswith(FIRST)] == ["boosting", "tabm"]

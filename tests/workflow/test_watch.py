@@ -1,0 +1,31 @@
+"""The budget over the candidates: what would end too late is not begun, and something is always trained."""
+
+from __future__ import annotations
+
+import pytest
+
+from gnomon.values import Recipe
+from gnomon.workflow._watch import Watch, last_hope
+from gnomon.workflow.ledger import Ledger
+from gnomon.workflow.plan import Plan
+
+FLOOR = Recipe("classify", "floor", "naive", {}, family="floor")
+LOGISTIC, FOREST = (Recipe("classify", name, "own_fit", {}, family="simple") for name in ("logistic", "forest"))
+PLAN = Plan((FLOOR, FOREST, LOGISTIC), {}, {FOREST.hash: 30.0, LOGISTIC.hash: 2.0})
+
+
+def test_spent_seconds_and_those_still_needed_count(tmp_path):
+    ledger = Ledger(tmp_path / "ledger.jsonl")
+    ledger.note("stage", name="look", seconds=40.0)
+    watch = Watch(ledger, 60.0)
+    assert watch.left() == pytest.approx(20, abs=1)
+    assert not watch.enough(15.0) and watch.enough(25.0)
+    ledger.note("run", seconds=30.0)
+    assert watch.enough()
+
+
+def test_the_cheapest_must_be_trained_while_nothing_is():
+    must = last_hope(PLAN, [FLOOR], [])
+    assert must(LOGISTIC) and not must(FOREST)
+    assert last_hope(PLAN, [FLOOR], [LOGISTIC.hash])(FOREST)  # the cheapest failed: the next one is the last hope
+    assert not last_hope(PLAN, [FLOOR, FOREST], [])(LOGISTIC)
