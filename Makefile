@@ -3,7 +3,7 @@ PYTHON ?= python3
 PY := .venv/bin/python
 export OMP_WAIT_POLICY ?= PASSIVE
 
-.PHONY: demo test slow browser lint docs bench clean
+.PHONY: demo test slow browser lint gallery docs bench clean
 
 .venv/ready: pyproject.toml constraints.txt
 	$(PYTHON) -m venv .venv
@@ -22,6 +22,9 @@ slow: .venv/ready
 
 browser: .venv/ready
 	$(PY) -m pytest -q -m browser --override-ini addopts="--strict-markers" tests/browser
+
+gallery: .venv/ready
+	for page in gallery/[0-9]*.py; do $(PY) $$page || exit 1; done
 
 lint: .venv/ready
 	$(PY) -m ruff check gnomon tests benchmarks gallery

@@ -107,8 +107,9 @@ def test_missing_data_are_named_with_what_to_set(page, monkeypatch, tmp_path):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("name", "says"), [("06_guides", "recovered the letter preferences"), ("07_elements", "their own family"),
-                                            ("08_methionine", "one methionine in front")])
+@pytest.mark.parametrize(("name", "says"), [
+    ("06_guides", "recovered the letter preferences"), ("07_elements", "their own family"),
+    ("08_methionine", "one methionine in front")])
 def test_a_discovery_runs_from_top_to_bottom(name, says, shared_data, tmp_path):
     """From a copy, so that the pages of the checkout stay as they are."""
     for source in (ROOT / "gallery").glob("*.py"):

@@ -213,6 +213,9 @@ def _sequences(data: Data, name: str, rows: np.ndarray) -> list[Cue]:
     if np.median(table[:, 0]) > SHORT:
         out.append(Cue("composition", "the share of each letter" if protein else "the share of each base", True,
                        table[:, 2:], (name,)))
+    if len({len(v) for v in values if v}) > 1:  # of equal lengths the ends are positions like the others
+        ends = [one_hot(np.array([(v or "")[end] for v in values])) for end in (slice(0, 1), slice(-1, None))]
+        out.append(Cue("ends", "the first and the last letter", True, np.concatenate(ends, axis=1), (name,)))
     return out
 
 
