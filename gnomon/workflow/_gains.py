@@ -1,4 +1,4 @@
-"""Gains that a study measured, for the advice: more data from the curve, more seeds from those it trained."""
+"""Gains that a study measured, for the advice: more data and more of a class from curves, more seeds from those trained."""
 
 from __future__ import annotations
 
@@ -38,13 +38,19 @@ def seed_gain(bench: Bench, best: Candidate) -> dict[str, Any] | None:
 
 
 def measured_gains(shown: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
-    """Expected gains that this study measured, by kind of step: twice the units, twice the seeds."""
-    out, metric = {}, shown.get("metric")
-    curve, seeds = shown.get("curve") or {}, shown.get("seeds") or {}
-    if curve.get("gain") is not None:
-        out["more data"] = {"value": curve["gain"], "low": curve["gain_low"], "high": curve["gain_high"],
-                            "level": curve["level"], "metric": metric, "kind": "predictive"}
+    """Expected gains that this study measured, by kind of step: twice the units, twice those of a class, twice the seeds."""
+    out, seeds = {}, shown.get("seeds") or {}
+    curves = {"more data": shown.get("curve") or {}, **{more_of(n): c for n, c in (shown.get("classes") or {}).items()}}
+    for step, curve in curves.items():
+        if curve.get("gain") is not None:
+            out[step] = {"value": curve["gain"], "low": curve["gain_low"], "high": curve["gain_high"],
+                         "level": curve["level"], "metric": shown.get("metric"), "kind": "predictive"}
     if seeds.get("gain") is not None:
         out["more seeds"] = {"value": seeds["gain"], "low": seeds["low"], "high": seeds["high"], "level": seeds["level"],
-                             "metric": metric, "kind": "predictive"}
+                             "metric": shown.get("metric"), "kind": "predictive"}
     return out
+
+
+def more_of(label: str) -> str:
+    """The step of collecting more of one class."""
+    return f"more of class {label}"

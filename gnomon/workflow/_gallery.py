@@ -62,6 +62,12 @@ class Gallery:
             self.known[key] = self._keep(draw(self.data, int(row), column, size, None, self.show_rows))
         return self.known[key]
 
+    def add_crop(self, row: int, column: str, box: Sequence[int]) -> int:
+        """The index of a patch (top, bottom, left, right) of this row's image; -1 for no room."""
+        top, bottom, left, right = box
+        pixels = self.data.columns[column].take(np.array([row]))[0][:, top:bottom, left:right]
+        return self._keep(image_picture(pixels, size=LARGE)) if pixels.size else -1
+
     def _keep(self, picture: dict[str, Any] | None) -> int:
         if picture is None:
             return -1

@@ -1,8 +1,8 @@
 """What a hidden layer knows that nobody asked: batch, site or group told from a network's representation.
 
 A column that is neither target nor input is read off the last hidden layer by a linear probe, on rows the network was not
-trained on, and off the same network with fresh random weights. Both probes are given the target, so that a column is not
-"known" merely because it goes with what the network was asked. Only what the training added is reported.
+trained on, and off the same network with fresh random weights. Both probes see every pair of column and target alike, so
+that a column is not "known" merely because it goes with what the network was asked. Only what the training added is told.
 """
 
 from __future__ import annotations
@@ -32,8 +32,9 @@ SECONDS = 2.0  # less is not begun
 
 @dataclass(frozen=True)
 class Known:
-    """One column. score, baseline, advantage: balanced accuracy from the trained, the untrained network, their difference
-    with limits corrected for the number of columns. tied: whether the column surely helps to tell the target."""
+    """One column. score, baseline: accuracy from the trained and the untrained network, balanced over pairs of column and
+    target; advantage: their difference with limits corrected for the number of columns. tied: whether the column surely
+    helps to tell the target."""
 
     column: str
     model: str
@@ -133,35 +134,30 @@ def probed(bench: Bench, deep: Candidate, columns: dict[str, np.ndarray], best: 
     rows = rows[np.sort(stream(bench.seed, "hidden rows").permutation(len(rows))[:MOST_ROWS])]
     held = network.embed(bench.data, rows)
     bare = replace(network, module=random_copy(network.module, bench.seed)).embed(bench.data, rows)
-    given, out = _given(bench.task, bench.data, rows), []
+    strata, out = _strata(bench.task, bench.data, rows), []
     for name, words in columns.items():
         if time.perf_counter() < until:
-            known = _known(bench, name, words, rows, held, bare, given, len(columns))
+            known = _known(bench, name, words, rows, held, bare, strata, len(columns))
             out += [] if known is None else [replace(known, model=label, recommended=deep is best)]
     return out
 
 
 def _known(bench: Bench, name: str, words: np.ndarray, rows: np.ndarray, held: np.ndarray, bare: np.ndarray,
-           given: np.ndarray, count: int) -> Known | None:
+           strata: np.ndarray, count: int) -> Known | None:
     """One column probed; None where its values are too rare among these rows."""
-    from gnomon.analyses.represent.linear_probe import linear_probe
-    from gnomon.errors import InputError
+    from gnomon.analyses.represent._balanced_probe import balanced_probe
 
-    values = _common(words[rows])
+    values, level = _common(words[rows]), 1 - 0.05 / count
     kept = np.array([v is not None for v in values], dtype=bool)
-    if kept.sum() < FEWEST_ROWS or len(set(values[kept])) < 2:
+    if kept.sum() < FEWEST_ROWS:
         return None
-    level = 1 - 0.05 / count
     groups = _groups(values[kept], bench.parts.units[rows][kept])
-    try:
-        p = linear_probe(held[kept], values[kept], groups=groups, baseline=bare[kept], given=given[kept], permutations=0,
-                         level=level, seed=bench.seed)
-    except InputError:  # a value of one unit only: nothing can be held out
+    p = balanced_probe(held[kept], bare[kept], values[kept], strata[kept], groups, level=level, seed=bench.seed,
+                       fewest=FEWEST_ROWS)
+    if p is None:
         return None
-    assert p.baseline is not None and p.advantage is not None
-    return Known(name, "", p.score, p.baseline, 1 / len(set(values[kept])), p.advantage, p.advantage_low, p.advantage_high,
-                 level, _tied(bench, name, words), bool(has(name, BATCH)) or bench.data.roles[name].role == "group", False,
-                 p.n_rows, p.n_units)
+    return Known(name, "", p.score, p.baseline, 1 / p.levels, p.advantage, p.low, p.high, level, _tied(bench, name, words),
+                 bool(has(name, BATCH)) or bench.data.roles[name].role == "group", False, p.n_rows, p.n_units)
 
 
 def _common(words: np.ndarray) -> np.ndarray:
@@ -179,20 +175,15 @@ def _groups(values: np.ndarray, units: np.ndarray) -> np.ndarray | None:
     return None if np.bincount(pairs).max() == 1 else units
 
 
-def _given(task: Any, data: Data, rows: np.ndarray) -> np.ndarray:
-    """(n, k) the target(s) as numbers: classes one by one; a number itself and its fifths; 0 where not known."""
-    out = []
-    for t in task.tasks if task.name == "several" else (task,):
-        truth = np.asarray(t.truth(data, rows), dtype=float)
-        if t.name == "classify":
-            codes = np.where(np.isfinite(truth), truth, -1).astype(int)
-            out.append(codes[:, None] == np.unique(codes)[None])
-            continue
-        known = np.isfinite(truth)
-        filled = np.where(known, truth, truth[known].mean() if known.any() else 0)
-        edges = np.unique(np.quantile(filled, [0.2, 0.4, 0.6, 0.8]))
-        out += [filled[:, None], np.searchsorted(edges, filled)[:, None] == np.arange(len(edges) + 1)[None]]
-    return np.concatenate([np.asarray(o, dtype=float) for o in out], axis=1)
+def _strata(task: Any, data: Data, rows: np.ndarray) -> np.ndarray:
+    """(n,) the class of the (first) target, or the fifth of its range a number lies in; -1 where not known."""
+    one = task.tasks[0] if task.name == "several" else task
+    truth = np.asarray(one.truth(data, rows), dtype=float)
+    known = np.isfinite(truth)
+    if one.name == "classify":
+        return np.where(known, truth, -1).astype(int)
+    edges = np.quantile(truth[known], [0.2, 0.4, 0.6, 0.8]) if known.any() else np.zeros(0)
+    return np.where(known, np.searchsorted(np.unique(edges), np.where(known, truth, 0.0)), -1)
 
 
 def _tied(bench: Bench, name: str, words: np.ndarray) -> bool:
@@ -223,9 +214,9 @@ def hidden_finding(k: Known, policy: str) -> Finding | None:
         return None
     apart = policy.partition(":")[2] == k.column
     warn = k.far and k.nuisance and k.tied and k.recommended and not apart
-    claim = (f"The last hidden layer of {k.model} tells '{k.column}' (balanced accuracy {k.score:.2f}; untrained "
-             f"{k.baseline:.2f}, chance {k.chance:.2f}): {k.advantage:.2f} [{k.low:.2f}, {k.high:.2f}] more than before "
-             "training, beyond what the target explains. Nobody asked it to.")
+    claim = (f"The last hidden layer of {k.model} tells '{k.column}' (balanced accuracy {k.score:.2f} within what the target "
+             f"tells; untrained {k.baseline:.2f}, chance {k.chance:.2f}): {k.advantage:.2f} [{k.low:.2f}, {k.high:.2f}] more "
+             "than before training. Nobody asked it to.")
     claim += f" As '{k.column}' goes with the target, part of the score may rest on it." if warn else \
         " The rows that judge come from other values of it, so the score cannot rest on knowing them." if apart else \
         "" if k.tied else f" '{k.column}' alone does not tell the target, so the score hardly rests on it."

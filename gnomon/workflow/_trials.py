@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict
 from typing import Any
 
 import numpy as np
@@ -14,7 +14,6 @@ from gnomon.analyses.validate._attribute import attribute_finding, attribute_pri
 from gnomon.analyses.validate._cues import shown_features
 from gnomon.analyses.validate.corruptions import MOST_ROWS as MOST_CORRUPTED
 from gnomon.analyses.validate.corruptions import changes, corruption_findings, corruptions
-from gnomon.analyses.validate.data_size_curve import REPEATS, data_size_curve
 from gnomon.analyses.validate.shortcut_trials import shortcut_findings, shortcut_trials
 from gnomon.analyses.validate.slices import Judged, slice_findings, slices
 from gnomon.data.parts import Fold
@@ -22,43 +21,18 @@ from gnomon.data.table import Data, strings
 from gnomon.rng import stream
 from gnomon.tasks._task import Stats
 from gnomon.values import plain
-from gnomon.workflow._folder import read_json
+from gnomon.workflow._clock import NAMES, Clock, clock_for, merged, run_trial
 from gnomon.workflow._gains import seed_gain
 from gnomon.workflow._members import Candidate
-from gnomon.workflow.ledger import Ledger
-from gnomon.workflow.run import Bench, fit
+from gnomon.workflow._more_data import more_data
+from gnomon.workflow.run import Bench
 from gnomon.workflow.verdict import Verdict, delivered, of_fold
 
-SHARE = 0.15  # of the budget; with the other checks of the examination this stays within a fifth
-KEPT = 0.10  # of the budget: for the explanation and the report that follow
-LEAST = 4.0  # seconds they get in any case
 MOST_ROWS = 3000  # rows in which slices are searched, and confirmed
 CLUSTERS, NAMED = 8, 2
-NEAR = 0.1  # of the recommended one's gain over the floor
-CURVE_FITS = 2.5 * REPEATS  # what the curve costs, in fits with all units
+RESERVED = 10.0  # seconds for the probes of the hidden layer, which come after
 SENSITIVE = ("sex", "gender", "race", "ethnicity", "ethnic", "religion", "nationality", "marital", "language", "insurance")
 ATTRIBUTES, ATTRIBUTE_ROWS = 2, 1500
-NAMES = {"VALID-SHORTCUT": "shortcut trials", "VALID-STRATUM": "slices", "VALID-CURVE": "data-size curve",
-         "VALID-CORRUPTION": "corruptions", "VALID-ATTRIBUTE": "attributes"}
-
-
-@dataclass
-class Clock:
-    """Seconds left for the trials, and what each took."""
-
-    limit: float
-    started: float = field(default_factory=time.perf_counter)
-    took: list[dict[str, Any]] = field(default_factory=list)
-
-    @property
-    def left(self) -> float:
-        return self.limit - (time.perf_counter() - self.started)
-
-
-def clock_for(bench: Bench, budget: float) -> Clock:
-    """Their share of the budget, but no more than what is left of it once explanation and report are set aside."""
-    spent = Ledger(bench.folder / "ledger.jsonl").spent()
-    return Clock(max(LEAST, min(SHARE * budget, budget - spent - max(LEAST, KEPT * budget))))
 
 
 def trials(bench: Bench, notes: Any, candidates: Sequence[Candidate], verdict: Verdict, table: Any, budget: float
@@ -72,33 +46,25 @@ def trials(bench: Bench, notes: Any, candidates: Sequence[Candidate], verdict: V
             notes.skip(code, why)
         return {}
     clock = clock_for(bench, budget)
+    if any(c.family == "deep" for c in candidates):  # the data-size curve, last and dearest, must not starve the hidden layer
+        clock.limit -= min(RESERVED, clock.limit / 3)
     out = {"shortcuts": _shortcuts(bench, notes, clock, verdict, best),
            "slices": _slices(bench, notes, clock, verdict, table),
            "attributes": _attributes(bench, notes, clock, table),
            "corruptions": _corruptions(bench, notes, clock, verdict),
-           "curve": _curve(bench, notes, clock, candidates, best),
+           **more_data(bench, notes, clock, candidates, best),
            "seeds": seed_gain(bench, best)}
     return plain({**{k: v for k, v in out.items() if v}, "took": clock.took, "metric": bench.task.metric.name,
                   "higher_is_better": bench.task.metric.higher_is_better, "model": best.recipe.label})
-
-
-def _run(notes: Any, clock: Clock, code: str, smallest: str, needs: float, do: Callable[[], Any]) -> Any:
-    """Run one trial if its expected seconds fit in; log what it took."""
-    if clock.left < needs:
-        notes.skip(code, f"needs about {needs:.0f} s, {max(clock.left, 0):.0f} s of its share of the budget are left: --budget")
-        return None
-    started = time.perf_counter()
-    out = notes.run(code, smallest, do)
-    clock.took.append({"what": NAMES[code], "seconds": round(time.perf_counter() - started, 1)})
-    return out
 
 
 # ---- shortcuts and slices ------------------------------------------------------------------------------------------
 def _shortcuts(bench: Bench, notes: Any, clock: Clock, verdict: Verdict, best: Candidate) -> Any:
     floor = verdict.floor
     rows = best.members[0][1].rows
-    found = _run(notes, clock, "VALID-SHORTCUT", "a cue that reaches a quarter of the gain", 1.0, lambda: shortcut_trials(
-        bench.task, bench.data, bench.parts.folds, bench.parts.units, rows, best.oof, floor.oof, seed=bench.seed))
+    found = run_trial(notes, clock, "VALID-SHORTCUT", "a cue that reaches a quarter of the gain", 1.0, lambda: shortcut_trials(
+        bench.task, bench.data, merged(bench.parts.folds), bench.parts.units, rows, best.oof, floor.oof, seed=bench.seed,
+        enough=clock.over))
     notes.add(*shortcut_findings(found or ()))
     return [asdict(t) for t in found or ()]
 
@@ -117,7 +83,7 @@ def _slices(bench: Bench, notes: Any, clock: Clock, verdict: Verdict, table: Any
             confirm = _judged(bench, verdict.rows, verdict.stats[best.recipe.hash], verdict.stats[floor.recipe.hash], groups)
         return slices(bench.task, search, confirm, seed=bench.seed)
 
-    found = _run(notes, clock, "VALID-STRATUM", "a slice of 20 units with errors half as large again, if marked",
+    found = run_trial(notes, clock, "VALID-STRATUM", "a slice of 20 units with errors half as large again, if marked",
                  seconds, do)
     on = "the sealed rows" if len(bench.parts.test) else "units held back from the search"
     notes.add(*slice_findings(bench.task, found or (), on))
@@ -171,43 +137,7 @@ def _marks(centre: np.ndarray, names: Sequence[str]) -> str:
     return ", ".join(f"{'high' if centre[i] > 0 else 'low'} {names[i]}" for i in top)
 
 
-# ---- more data, corruptions ----------------------------------------------------------------------------------------
-def _curve(bench: Bench, notes: Any, clock: Clock, candidates: Sequence[Candidate], best: Candidate) -> Any:
-    chosen, seconds = curve_candidate(bench, candidates, best, clock.left)
-
-    def learn(rows: np.ndarray) -> Any:
-        learned = fit(bench, chosen.recipe, rows, 0, f"curve {len(rows)}", None)
-        return lambda held: learned.predict(bench.data, held)
-
-    every = np.arange(len(bench.data))
-    found = _run(notes, clock, "VALID-CURVE", "the gain of twice the units, with its predictive range", seconds,
-                 lambda: data_size_curve(bench.task, learn, bench.parts.folds, bench.task.truth(bench.data, every),
-                                         bench.parts.units, unit=bench.parts.unit, model=chosen.recipe.label,
-                                         seed=bench.seed))
-    return asdict(found) if found is not None else None
-
-
-def curve_candidate(bench: Bench, candidates: Sequence[Candidate], best: Candidate, seconds: float
-                    ) -> tuple[Candidate, float]:
-    """The candidate whose curve is drawn, and the seconds that takes: the recommended one where it is simple and fits
-    in, else the best simple one near it that fits in: not worse by more than a tenth of its gain over the floor. Deep
-    ones are too dear to train twenty times over; where none is near, the best simple one stands for them."""
-    simple = [c for c in candidates if c.family == "simple" and np.isfinite(c.score)] or [best]
-    sign = 1 if bench.task.metric.higher_is_better else -1
-    floor = sign * max(sign * c.score for c in candidates if c.family == "floor")
-    cost = lambda c: CURVE_FITS * fold_seconds(c)  # noqa: E731
-    ranked = sorted(simple, key=lambda c: -sign * c.score)
-    near = [c for c in ranked if sign * (best.score - c.score) <= NEAR * abs(best.score - floor)] or ranked[:1]
-    pick = next((c for c in near if cost(c) <= seconds), min(near, key=cost))
-    return pick, cost(pick)
-
-
-def fold_seconds(c: Candidate) -> float:
-    """What one fold took, as a rule: the first one also pays for loading libraries."""
-    took = [(read_json(folder / "run.json") or {}).get("seconds", 0.0) for folder in c.members[0][1].folders]
-    return float(np.median(took)) if took else 0.0
-
-
+# ---- corruptions --------------------------------------------------------------------------------------------------
 def held_out(bench: Bench, best: Candidate) -> tuple[Any, np.ndarray]:
     """What is recommended, and rows it was not trained on: the sealed ones, else one fold's models on its own rows."""
     if len(bench.parts.test):
@@ -226,8 +156,9 @@ def _corruptions(bench: Bench, notes: Any, clock: Clock, verdict: Verdict) -> An
     started = time.perf_counter()
     learned.predict(bench.data, rows[:MOST_CORRUPTED])
     each = time.perf_counter() - started
-    found = _run(notes, clock, "VALID-CORRUPTION", "a loss beyond the margin under the mildest change", (many + 1) * each,
-                 lambda: corruptions(bench.task, learned.predict, bench.data, rows, bench.parts.units, seed=bench.seed))
+    found = run_trial(notes, clock, "VALID-CORRUPTION", "a loss beyond the margin under the mildest change", (many + 1) * each,
+                 lambda: corruptions(bench.task, learned.predict, bench.data, rows, bench.parts.units, seed=bench.seed,
+                                          enough=clock.over))
     notes.add(*corruption_findings(bench.task, found or [], verdict.difference.margin))
     return [asdict(c) for c in found or ()]
 
@@ -252,15 +183,17 @@ def _attributes(bench: Bench, notes: Any, clock: Clock, table: Any) -> Any:
         some = rows[kept]
         place = np.full(len(bench.data), -1)
         place[some] = np.arange(len(some))
-        folds = [Fold(*(place[p][place[p] >= 0] for p in (f.train, f.valid))) for f in bench.parts.folds[:5]]
+        folds = [Fold(*(place[p][place[p] >= 0] for p in (f.train, f.valid))) for f in merged(bench.parts.folds)]
         truth, units = bench.task.truth(bench.data, some), bench.parts.units[some]
         out = []
         for name in names:
+            if out and clock.over():
+                break
             own = np.array([s != name for s in view.source])
             out.append(attribute_price(bench.task, name, np.nan_to_num(x[kept][:, own]), truth, strings(
                 bench.data.columns[name], some), folds, units, seed=bench.seed) if own.any() else None)
         return [p for p in out if p is not None]
 
-    found = _run(notes, clock, "VALID-ATTRIBUTE", "a probe 0.1 above chance", 1.0, do)
+    found = run_trial(notes, clock, "VALID-ATTRIBUTE", "a probe 0.1 above chance", 1.0, do)
     notes.add(*(attribute_finding(p) for p in found or ()))
     return [asdict(p) for p in found or ()]

@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import Any
 
 from gnomon.values import Advice, Finding
-from gnomon.workflow._gains import measured_gains
+from gnomon.workflow._gains import measured_gains, more_of
 from gnomon.workflow._members import Candidate
 from gnomon.workflow.plan import Plan
 from gnomon.workflow.run import Bench
@@ -104,6 +104,11 @@ def _measured(gains: Mapping[str, Any], tried: Mapping[str, Any], plan: Plan, co
         unit = "rows" if curve["unit"] == "row" else f"units ({curve['unit']})"
         out.append(Advice("collect", f"measure about {extra:,} more {unit}, twice as many to learn from as now",
                           (*dict.fromkeys(codes), "VALID-CURVE"), gains["more data"], "new measurements"))
+    for name, one in (tried.get("classes") or {}).items():
+        extra = one["ahead"] - one["sizes"][-1]
+        unit = "rows" if one["unit"] == "row" else f"units ({one['unit']})"
+        out.append(Advice("collect", f"measure about {extra:,} more {unit} of class '{name}', twice as many of it as now",
+                          ("VALID-CURVE",), gains[more_of(name)], "new measurements"))
     if gains.get("more seeds", {}).get("low", 0) > 0:
         out.append(Advice("method", f"average twice as many seeds: --budget {_longer(plan.budget)}", (), gains["more seeds"],
                           "twice the time"))

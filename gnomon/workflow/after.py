@@ -20,16 +20,24 @@ from gnomon.workflow.run import deliver
 def explain_again(
     folder: Folder, source: Any, options: Options, *, rows_of: Any = None, seconds: float = 60.0,
     techniques: Sequence[str] = (), named: Sequence[int] = (), say: Callable[[str], None] = lambda text: None,
+    show_rows: bool = False, asked: str = "",
 ) -> dict[str, Any]:
     """Explanations of the delivered model, on the study's sealed (else first fold's) rows, or on rows of `rows_of`.
 
     techniques: by name, only these; none: what suits the model. named: rows asked for, 0-based in the input as read.
-    say: told the estimated time before anything is explained. What was found is also kept in explanations.json.
+    say: told the estimated time before anything is explained. What was found is kept in explanations.json, and with its
+    pictures in explained/. show_rows: free text may be shown (and rows of a study made with --no-examples). asked: the
+    command, for the page.
     """
     import time
     from dataclasses import asdict
 
-    end = time.monotonic() + seconds
+    first: list[str] = []
+
+    def speak(text: str) -> None:
+        first.append(text)
+        say(text)
+
     if techniques:
         from gnomon.analyses.attribute._asked import known
 
@@ -59,20 +67,28 @@ def explain_again(
         data, _ = read_like(read_json(folder / "data.json")["schema"], rows_of)
         task, rows, units = task_from(made["task"]), np.arange(len(data)), np.arange(len(data))
     learned = deliver(folder.path, members)
+    started = time.monotonic()  # the budget is for explaining: reading the data again has no choice
+    end = started + seconds
     if named and not techniques:
         from gnomon.analyses.attribute._asked import suited
 
         techniques = suited(learned, data)
     if techniques:
-        told = _by_name(learned, task, data, rows, units, techniques, named, end, options.seed, recipe, say)
+        told = _by_name(learned, task, data, rows, units, techniques, named, end, options.seed, recipe, speak)
     else:
         from gnomon.analyses.attribute._explain import explain
 
-        say(f"explaining by what suits the model: at most {seconds:.0f} s (--budget)")
+        speak(f"explaining by what suits the model: at most {seconds:.0f} s (--budget)")
         told = explain(learned, task, data, rows, units, seconds=seconds, seed=options.seed, recipe=recipe)
     out = plain({"explanations": list(told.explanations), "findings": [asdict(f) for f in told.findings],
                  "not_run": [c.why_not for c in told.checks if c.why_not]})
     write_json(folder / "explanations.json", {"format": 1, "of": "the study's rows" if rows_of is None else "new rows", **out})
+    from gnomon.workflow._answers import keep_answers
+
+    about = {"asked": asked, "estimate": first[0] if first else "", "seconds": round(time.monotonic() - started, 1),
+             "of": "the study's rows" if rows_of is None else "new rows"}
+    out["kept"] = keep_answers(folder, told, data, about=about, named=named, examples=options.examples or show_rows,
+                               show_rows=options.show_rows or show_rows)
     return out
 
 

@@ -19,7 +19,8 @@
      "coverage": as `conformal.coverage` measured it, or null,
      "subgroups": [{"column", "group", "n_units", "n_rows", "few", "value", "low", "high", "gap"}],
      "errors": [{"target", "row", "truth", "predicted", "size", "picture", "sure"}] or null (rows may not be shown),
-     "explained": [{"technique", "recipe", "about", "pictures": [{"picture", "row", "truth", "predicted"}]}],
+     "explained": [{"technique", "recipe", "about", "pictures": [{"picture", "row", "truth", "predicted"}],
+                    "patches": [{"picture", "row", "label"}]}],
      "judged": {"rows": n, "part": "the sealed test rows" or "rows predicted out of fold"}}
 
 Privacy: without `show_rows` there are no identifiers, dates, free text or row values of tables here, and counts of 1 to
@@ -66,7 +67,7 @@ def build_exhibits(data: Data, task: Any, parts: Parts, rows: np.ndarray, predic
     gallery = Gallery(data, examples, show_rows, BUDGET)
     judged = _judged(data, task, rows, prediction)
     errors = _errors(gallery, judged, data) if gallery.open and judged else None
-    explained = _explained(gallery, pictures, data)  # drawn before the map, which takes what room is left
+    explained = explained_exhibit(gallery, pictures, data)  # drawn before the map, which takes what room is left
     scatter = [_scatter(gallery, j, seed) for j in judged if j["kind"] == "number"]
     sealed = len(parts.test) > 0
     return plain({
@@ -120,8 +121,10 @@ def _errors(gallery: Gallery, judged: list[dict[str, Any]], data: Data) -> list[
     return out
 
 
-def _explained(gallery: Gallery, pictures: Sequence[Mapping[str, Any]], data: Data) -> list[dict[str, Any]]:
-    """Rows with their weights laid over them; one scale a technique: its 98th percentile is full colour."""
+def explained_exhibit(gallery: Gallery, pictures: Sequence[Mapping[str, Any]], data: Data, *,
+                      beside: bool = False) -> list[dict[str, Any]]:
+    """Rows with their weights laid over them; one scale a technique: its 98th percentile is full colour.
+    beside: images also as they are."""
     place = {int(p): i for i, p in enumerate(data.position)}
     groups: dict[tuple[str, str], list[Mapping[str, Any]]] = {}
     for p in pictures if gallery.examples else ():
@@ -129,18 +132,25 @@ def _explained(gallery: Gallery, pictures: Sequence[Mapping[str, Any]], data: Da
             groups.setdefault((str(p["technique"]), str(p.get("about", ""))), []).append(p)
     out = []
     for (technique, about), members in groups.items():
-        size = np.concatenate([np.abs(np.asarray(p["weights"], dtype=float)).ravel() for p in members])
+        patches = [{"label": str(p["label"]), "row": int(p["row"]),
+                    "picture": gallery.add_crop(place[int(p["row"])], str(p["column"]), p["box"])}
+                   for p in members if "box" in p]
+        members = [p for p in members if "box" not in p]
+        size = np.concatenate([np.abs(np.asarray(p["weights"], dtype=float)).ravel() for p in members] or [np.zeros(1)])
         full = float(np.percentile(size[size > 0], 98)) if (size > 0).any() else 1.0
         drawn = []
         for p in members:
             weights = np.clip(np.asarray(p["weights"], dtype=float) / full, -1, 1)
             row = place[int(p["row"])]
             drawn.append({"picture": gallery.add(row, size=LARGE, column=str(p["column"]), weights=weights),
+                          **({"plain": gallery.add(row, size=LARGE, column=str(p["column"]))}
+                             if beside and p["kind"] == "image" else {}),
                           "row": int(p["row"]), "truth": str(p.get("truth", "")),
                           "predicted": _text(p.get("prediction"))})
-        out.append({"technique": technique, "about": about, "recipe": str(members[0].get("recipe", "")),
-                    "pictures": [s for s in drawn if s["picture"] >= 0]})
-    return [entry for entry in out if entry["pictures"]]
+        out.append({"technique": technique, "about": about, "recipe": str(members[0].get("recipe", "")) if members else "",
+                    "pictures": [s for s in drawn if s["picture"] >= 0],
+                    "patches": [s for s in patches if s["picture"] >= 0]})
+    return [entry for entry in out if entry["pictures"] or entry["patches"]]
 
 
 def _text(value: Any) -> str:

@@ -139,7 +139,7 @@ def test_saves_and_loads_without_pickles(make, tmp_path):
 
 
 def test_a_users_own_network_is_trained_and_loaded_but_never_run_from_the_folder(tmp_path):
-    from gnomon.methods import _network, _trust
+    from gnomon.methods import _trust
 
     def own(inputs, out):
         return torch.nn.Sequential(_Pick(), torch.nn.Linear(inputs["numbers"].shape[0], out.shape[0]))

@@ -14,8 +14,10 @@ from gnomon.analyses.validate._units import scorable
 from gnomon.rng import stream
 from gnomon.tasks._task import Stats
 
-POWERS = np.linspace(0.1, 1.5, 29)
-DRAWS = 300
+POWERS = np.array([0.1, 0.15, 0.2, 0.3, 0.4, 0.5, 0.7, 1.0, 1.5])
+REDUCIBLE = np.linspace(0, 1, 101) ** 2  # the share of the present error that more data would take away in the end
+USUAL = 0.08  # of the error: what a doubling brought on average over 58 curves of 29 data sets that no claim rests on
+DRAWS, TAKEN = 300, 2000
 LARGEST = 3  # sizes whose single trainings tell the scatter at the end of the curve; small ones scatter more
 LEVEL = 0.9
 
@@ -40,7 +42,7 @@ def errors_of(stats: list[list[Stats]], groups: list[np.ndarray], fold: list[int
 
 @dataclass(frozen=True)
 class Forecast:
-    """now, then: fitted errors with all units and with twice as many; gain limits are predictive; law: n -> error."""
+    """now, then: errors with all units and with twice as many; gain limits are predictive; law: n -> error."""
 
     now: float
     then: float
@@ -51,37 +53,56 @@ class Forecast:
 
 
 def forecast(sizes: np.ndarray, errors: np.ndarray, drawn: np.ndarray, seed: int) -> Forecast | str:
-    """Fit the law to errors (R, S) and to their resamples (B, R, S); a sentence where it cannot be supported."""
+    """Judge the laws by errors (R, S) and their resamples (B, R, S); a sentence where they support no forecast."""
     if len(sizes) < 4 or not np.isfinite(errors).all():
         return "too few sizes could be scored"
     mean, boot = errors.mean(axis=0), drawn.mean(axis=1)
     if mean.min() <= 0:
         return "nothing is left to gain: the error is zero already"
     few = np.sqrt(len(errors) / max(1, len(errors) - 1))  # resampling R repeats understates their spread by this
-    boot = np.maximum(mean + few * (boot - mean), 1e-3 * mean)
+    boot = np.maximum(mean + few * (boot - mean), 1e-2 * mean)
     single, free = scatter(errors[:, -LARGEST:])
     noise = single * np.sqrt(2 / len(errors))
-    fits = [fit_law(sizes, np.concatenate([mean[None], boot]), level=free) for free in (True, False)]
-    gains = np.stack([law(fit, sizes[-1]) - law(fit, 2 * sizes[-1]) for fit in fits])
-    middle = [tuple(p[0] for p in fit) for fit in fits]
-    share = _with_level(sizes, mean, middle, single / np.sqrt(len(errors)))
-    gain = float(share * gains[0, 0] + (1 - share) * gains[1, 0])
+    apart = (single / mean[-1]) ** 2 / len(errors) * np.eye(len(sizes))  # few repeats resampled leave directions too sure
+    weights = posterior(sizes, mean, (np.cov(np.log(boot).T) + apart) / 2)
+    gains = _shares() * mean[-1]
     rng = stream(seed, "curve noise")
-    drawn_gain = np.where(rng.random(len(boot)) < share, gains[0, 1:], gains[1, 1:])
-    low, high = np.quantile(drawn_gain + rng.standard_t(free, size=len(boot)) * noise, [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
+    told = gains.ravel()[rng.choice(weights.size, TAKEN, p=weights.ravel())]
+    low, high = np.quantile(told + rng.standard_t(free, size=TAKEN) * noise, [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
+    gain, now = float((weights * gains).sum()), float(mean[-1])
 
-    def both(n: np.ndarray) -> np.ndarray:
-        with_level, without = (a + b * np.asarray(n, float) ** -c for a, b, c in middle)
-        return share * with_level + (1 - share) * without
+    def law(n: np.ndarray) -> np.ndarray:
+        return now * np.tensordot(weights, shapes(np.asarray(n, float) / sizes[-1]), 2)
 
-    now = float(both(sizes[-1]))
-    return Forecast(now, now - gain, float(min(low, gain)), float(max(high, gain)), float(noise), both)
+    return Forecast(now, now - gain, float(min(low, gain)), float(max(high, gain)), float(noise), law)
 
 
-def _with_level(sizes: np.ndarray, mean: np.ndarray, fits: list[tuple[Any, ...]], error: float) -> float:
-    """Akaike weight of the law with a level a against the law without (one number fewer), given the points' error."""
-    off = [(((a + b * sizes**-c - mean) / max(error, 1e-3 * mean[-1])) ** 2).sum() for a, b, c in fits]
-    return float(1 / (1 + np.exp(np.clip((off[0] + 2 - off[1]) / 2, -50, 50))))
+def posterior(sizes: np.ndarray, mean: np.ndarray, cov: np.ndarray) -> np.ndarray:
+    """Weights (C, U), summing to 1, of the laws e(n) = e(N) [1 - u + u (n / N)^-c], c of POWERS and u of REDUCIBLE.
+
+    e = a + b n^-c with a, b >= 0 is this with u = b N^-c / e(N). Likelihood: the logarithms of the mean errors (S,) are
+    normal about the law's with covariance `cov` (S, S), e(N) free. Prior: every c alike, and given c the share
+    g = u (1 - 2^-c) that a doubling takes away falls off as exp(-g / 0.08). A fit alone takes the luck of single
+    trainings for gains, for none of its laws rises.
+    """
+    precise = np.linalg.inv(cov + 1e-6 * max(np.trace(cov), 1e-12) * np.eye(len(mean)))
+    away = np.log(mean) - np.log(shapes(sizes / sizes[-1]))  # (C, U, S)
+    flat = precise.sum(axis=1)
+    away = away - ((away @ flat) / flat.sum())[..., None]
+    off = np.einsum("cus,st,cut->cu", away, precise, away)
+    prior = np.exp(-_shares() / USUAL) * np.gradient(REDUCIBLE)
+    weights = np.exp(-(off - off.min()) / 2) * prior / prior.sum(axis=1, keepdims=True)
+    return weights / weights.sum()
+
+
+def shapes(x: np.ndarray) -> np.ndarray:
+    """(C, U, S) every law's error at x (S,) = n / N, in shares of that at N."""
+    return 1 + REDUCIBLE[None, :, None] * (np.asarray(x)[None, None] ** -POWERS[:, None, None] - 1)
+
+
+def _shares() -> np.ndarray:
+    """(C, U) the share of the present error that a doubling takes away under every law."""
+    return REDUCIBLE[None] * (1 - 2.0 ** -POWERS[:, None])
 
 
 def scatter(errors: np.ndarray) -> tuple[float, int]:
@@ -89,40 +110,3 @@ def scatter(errors: np.ndarray) -> tuple[float, int]:
     left = errors - errors.mean(axis=0) - errors.mean(axis=1, keepdims=True) + errors.mean()
     free = max(1, (errors.shape[0] - 1) * (errors.shape[1] - 1))
     return float(np.sqrt((left**2).sum() / free)), free
-
-
-def fit_law(sizes: np.ndarray, errors: np.ndarray, *, level: bool) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """(a, b, c), each (B,), of a + b n^-c nearest to errors (B, S) in relative error; a = 0 unless `level`.
-
-    For each power c of a grid, a and b follow in closed form (not negative); the c of least error is taken.
-    """
-    w = 1 / np.maximum(errors, 1e-12) ** 2
-    best = np.full(len(errors), np.inf)
-    out = np.zeros((3, len(errors)))
-    for c in POWERS:
-        x = (sizes / sizes[-1]) ** -c
-        a, b = _two(w, x, errors, level)
-        off = (w * (a[:, None] + b[:, None] * x - errors) ** 2).sum(axis=1)
-        better = off < best - 1e-15
-        best = np.where(better, off, best)
-        out = np.where(better, np.stack([a, b * sizes[-1] ** c, np.full(len(a), c)]), out)
-    return out[0], out[1], out[2]
-
-
-def _two(w: np.ndarray, x: np.ndarray, y: np.ndarray, level: bool) -> tuple[np.ndarray, np.ndarray]:
-    """Weighted least squares of y on 1 and x, both coefficients at least 0; without the 1 unless `level`."""
-    alone = (w * x * y).sum(1) / (w * x * x).sum(1)
-    flat = (w * y).sum(1) / w.sum(1)
-    if not level:
-        return np.zeros(len(y)), np.maximum(alone, 0)
-    s, sx, sxx, sy, sxy = w.sum(1), (w * x).sum(1), (w * x * x).sum(1), (w * y).sum(1), (w * x * y).sum(1)
-    det = np.maximum(s * sxx - sx**2, 1e-300)
-    a, b = (sxx * sy - sx * sxy) / det, (s * sxy - sx * sy) / det
-    a, b = np.where(b < 0, flat, a), np.maximum(b, 0)
-    return np.maximum(a, 0), np.where(a < 0, alone, b)
-
-
-def law(fit: tuple[np.ndarray, np.ndarray, np.ndarray], n: float) -> np.ndarray:
-    """The fitted errors at n units."""
-    a, b, c = fit
-    return a + b * n**-c

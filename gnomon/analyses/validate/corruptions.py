@@ -59,11 +59,12 @@ class Corrupted:
 
 
 def corruptions(task: Any, predict: Callable[[Data, np.ndarray], Prediction], data: Data, rows: np.ndarray,
-                units: np.ndarray, *, seed: int = 0) -> list[Corrupted]:
+                units: np.ndarray, *, seed: int = 0, enough: Callable[[], bool] = lambda: False) -> list[Corrupted]:
     """Score `predict` on at most 500 of `rows` (k,), which it was not trained on, as they are and changed.
 
     Every change touches all input columns of its kind at once; numbers get the noise of a measurement, 1, 5 and 10 % of
-    their spread over `rows`. units: (n,) of all rows of `data`.
+    their spread over `rows`. units: (n,) of all rows of `data`. enough: asked before each change; once it says yes, the
+    others are not tried.
     """
     rows = np.sort(stream(seed, "corrupted rows").permutation(rows)[:MOST_ROWS])
     small, every = data.take(rows), np.arange(len(rows))
@@ -72,6 +73,8 @@ def corruptions(task: Any, predict: Callable[[Data, np.ndarray], Prediction], da
     base = task.measure(clean, truth)
     out = []
     for kind, change, severity, amount, work in changes(data):
+        if enough():
+            break
         changed = _changed(small, kind, work, stream(seed, "corrupt", change, severity))
         told = predict(changed, every)
         out.append(_scored(task, base, task.measure(told, truth), clean, told, units[rows],

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
 from gnomon.analyses.validate._cheap import labelled
-from gnomon.analyses.validate._power_law import LEVEL, errors_of, forecast
+from gnomon.analyses.validate._power_law import errors_of, forecast
+from gnomon.analyses.validate._size_curve import FEWEST_REPEATS, Curve, Learn, curve_of, plan_of, scored, steps_of
 from gnomon.card import Card
 from gnomon.data.parts import Fold
 from gnomon.rng import stream
-from gnomon.tasks._task import Prediction, Stats
+from gnomon.tasks._task import Stats
 
 CARD = Card(
     name="Data-size curve",
@@ -29,106 +30,33 @@ CARD = Card(
 FEWEST, SMALLEST = 60, 15  # units to begin with, and units of the smallest sample
 SIZES, REPEATS = 5, 4
 FROM = 0.15  # the smallest sample's share of the units
-MOST_JUDGED = 2000  # rows scored in a repeat
 FEWEST_OF_CLASS = 30
-Learn = Callable[[np.ndarray], Callable[[np.ndarray], Prediction]]
-
-
-@dataclass(frozen=True)
-class Curve:
-    """sizes: training units. scores and limits at each size; forecast: the score with `ahead` units and its predictive
-    range; gain: how much better than now (positive: better), with its range. by_class: recall of each class now and
-    forecast. supported says why there is no forecast, "" when there is one."""
-
-    metric: str
-    unit: str
-    model: str
-    sizes: tuple[int, ...]
-    scores: tuple[float, ...]
-    lows: tuple[float, ...]
-    highs: tuple[float, ...]
-    repeats: int
-    ahead: int = 0
-    forecast: float | None = None
-    low: float | None = None
-    high: float | None = None
-    gain: float | None = None
-    gain_low: float | None = None
-    gain_high: float | None = None
-    level: float = LEVEL
-    noise: float = float("nan")  # sd of the gain measured again, were there none
-    line: tuple[tuple[float, float], ...] = ()  # (units, fitted score), for drawing
-    by_class: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
-    supported: str = ""
 
 
 def data_size_curve(task: Any, learn: Learn, folds: Sequence[Fold], truth: np.ndarray, units: np.ndarray, *,
-                    unit: str = "row", model: str = "", seed: int = 0, repeats: int = REPEATS) -> Curve | None:
+                    unit: str = "row", model: str = "", seed: int = 0, repeats: int = REPEATS,
+                    enough: Callable[[], bool] = lambda: False) -> Curve | None:
     """Train `learn(rows)` on nested samples of whole units of each fold's training part, score its validation part.
 
     truth, units: (n,) of all rows. Sizes are five, evenly spaced in the logarithm from 15 % of the units (at least 15)
-    to all. With error e (the score, or its distance from 1 where higher is better) the law is e(n) = a + b n^-c, a and b
-    not negative. Ranges come from resampling the judged units and the repeats, from whether a is 0 or not (Akaike weights), and
-    from the scatter of single trainings. Looks ahead to twice the units. None under 60 training units.
+    to all. With error e (the score, or its distance from 1 where higher is better) the laws are e(n) = a + b n^-c, a and b
+    not negative, weighed by how they fit (errors of the points from resampling the judged units and the repeats) and by
+    how much a doubling usually brings; ranges add the scatter of single trainings. Looks ahead to twice the units. None
+    under 60 training units, or where `enough()` said to stop before two repeats were whole.
+
+    Differs: Hestness et al. fit one law; few noisy points make a best fit promise too much, so all laws are weighed.
     """
     known = labelled(truth)
-    plans = [_plan(folds[r % len(folds)], known, units, stream(seed, "curve", r)) for r in range(repeats)]
+    plans = [plan_of(folds[r % len(folds)], known, units, stream(seed, "curve", r)) for r in range(repeats)]
     if min(p.count for p in plans) < FEWEST:
         return None
-    steps = _steps(min(p.count for p in plans))
-    stats = [[_score_of(task, learn, p, k, truth) for k in steps] for p in plans]
-    groups = [units[p.held] for p in plans]
-    return _curve(task, stats, groups, [r % len(folds) for r in range(repeats)], steps, unit, model, seed)
-
-
-@dataclass(frozen=True)
-class _Plan:
-    """One repeat: training rows with the rank of their unit in a random order, and the rows that judge."""
-
-    train: np.ndarray
-    rank: np.ndarray
-    held: np.ndarray
-    count: int
-
-
-def _plan(fold: Fold, known: np.ndarray, units: np.ndarray, rng: np.random.Generator) -> _Plan:
-    train, held = fold.train[known[fold.train]], fold.valid[known[fold.valid]]
-    names, codes = np.unique(units[train], return_inverse=True)
-    held = np.sort(rng.permutation(held)[:MOST_JUDGED]) if len(held) > MOST_JUDGED else held
-    return _Plan(train, rng.permutation(len(names))[codes], held, len(names))
-
-
-def _steps(count: int) -> list[int]:
-    low = max(SMALLEST, round(FROM * count))
-    return sorted({round(v) for v in np.geomspace(low, count, SIZES)})
-
-
-def _score_of(task: Any, learn: Learn, plan: _Plan, units: int, truth: np.ndarray) -> Stats:
-    rows = plan.train[plan.rank < units]
-    return task.measure(learn(rows)(plan.held), truth[plan.held])
-
-
-# ---- from statistics to the curve ----------------------------------------------------------------------------------
-def _curve(task: Any, stats: list[list[Stats]], groups: list[np.ndarray], fold: list[int], steps: list[int], unit: str,
-           model: str, seed: int) -> Curve:
-    up = task.metric.higher_is_better
-    back = (lambda e: 1 - e) if up else (lambda e: e)
-    full, drawn = errors_of(stats, groups, fold, seed, lambda s: task, up)
-    mean, boot = full.mean(axis=0), drawn.mean(axis=1)
-    lows, highs = np.quantile(boot, [0.025, 0.975], axis=0)
-    said = {"metric": task.metric.name, "unit": unit, "model": model, "sizes": tuple(steps), "repeats": len(stats),
-            "scores": tuple(map(float, back(mean))), "lows": tuple(map(float, back(highs if up else lows))),
-            "highs": tuple(map(float, back(lows if up else highs)))}
-    found = forecast(np.array(steps, dtype=float), full, drawn, seed)
-    if isinstance(found, str):
-        return Curve(**said, supported=found)
-    at = np.geomspace(steps[0], 2 * steps[-1], 24)
-    now, then = found.now, found.then
-    limits = sorted((float(back(mean[-1] - found.gain_high)), float(back(mean[-1] - found.gain_low))))
-    return Curve(**said, ahead=2 * steps[-1], forecast=float(back(mean[-1] - (now - then))), low=limits[0], high=limits[1],
-                 gain=now - then, gain_low=found.gain_low, gain_high=found.gain_high, noise=found.noise,
-                 line=tuple((float(n), float(back(e))) for n, e in zip(at, found.law(at), strict=True)),
-                 by_class=_classes(task, stats, groups, fold, steps, seed))
+    steps = steps_of(min(p.count for p in plans), SMALLEST, FROM, SIZES)
+    stats = scored(task, learn, plans, steps, truth, enough)
+    if len(stats) < FEWEST_REPEATS:
+        return None
+    groups, fold = [units[p.held] for p in plans[:len(stats)]], [r % len(folds) for r in range(len(stats))]
+    curve = curve_of(task, stats, groups, fold, steps, unit=unit, model=model, seed=seed)
+    return replace(curve, by_class={} if curve.gain is None else _classes(task, stats, groups, fold, steps, seed))
 
 
 # ---- by class ------------------------------------------------------------------------------------------------------

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -67,12 +67,14 @@ class Trial:
 
 
 def shortcut_trials(task: Any, data: Data, folds: Sequence[Fold], units: np.ndarray, rows: np.ndarray, model: Prediction,
-                    floor: Prediction, *, seed: int = 0, found: Sequence[Cue] | None = None) -> list[Trial]:
+                    floor: Prediction, *, seed: int = 0, found: Sequence[Cue] | None = None,
+                    enough: Callable[[], bool] = lambda: False) -> list[Trial]:
     """Cross-predict `rows` (k,) from each cue alone in the study's own `folds`, by a small forest.
 
     model, floor: out-of-fold predictions of the same rows; units (n,) of all rows. At most 2,000 rows are scored.
     share = (trial - floor) / (model - floor) in the direction of better, its limits by a jackknife over units. `found`:
-    cues to try instead of those the data have, with matrices over all rows of the data.
+    cues to try instead of those the data have, with matrices over all rows of the data. enough: asked after each cue;
+    once it says yes, the others are not tried.
     """
     kept = np.sort(stream(seed, "trial rows").permutation(len(rows))[:MOST_ROWS])
     rows, model, floor = rows[kept], model.take(kept), floor.take(kept)
@@ -83,6 +85,8 @@ def shortcut_trials(task: Any, data: Data, folds: Sequence[Fold], units: np.ndar
     tried, out = list(found) if found is not None else cues(data, wanted), []
     own, low = task.measure(model, truth[rows]), task.measure(floor, truth[rows])
     for cue in tried:
+        if out and enough():
+            break
         started = time.perf_counter()
         x = np.zeros((len(data), cue.matrix.shape[1]), dtype=np.float32)
         x[wanted] = cue.matrix
