@@ -17,6 +17,7 @@ from markupsafe import Markup
 from gnomon.errors import InputError
 from gnomon.reporting import fit, sections, understand, words
 from gnomon.reporting._report import targets
+from gnomon.reporting.asked import answers, asked_section
 from gnomon.reporting.atlas import map_section
 from gnomon.reporting.checklist import as_markdown as checklist_text
 from gnomon.reporting.checklist import checklist, checklist_section, write_unless_edited
@@ -43,7 +44,8 @@ def write_page(folder: Path) -> Path:
     exhibits = _read(folder / "exhibits.json") or {}
     plan = folder / "plan.toml"
     text = plan.read_text(encoding="utf-8", errors="replace") if plan.is_file() else ""
-    html = render(report, exhibits, text, _read(folder / "versions.json") or {}, name=folder.resolve().name)
+    html = render(report, exhibits, text, _read(folder / "versions.json") or {}, name=folder.resolve().name,
+                  asked=answers(folder))
     _beside(folder, report, exhibits)
     return _write(folder / "report.html", html)
 
@@ -65,15 +67,18 @@ def render(
     versions: Mapping[str, Any] | None = None,
     *,
     name: str = "study",
+    asked: Sequence[tuple[str, Mapping[str, Any]]] = (),
 ) -> str:
-    """The page as text. Over the size limit, pictures on the map go first, then the galleries."""
+    """The page as text. Over the size limit, pictures on the map go first, then the galleries.
+    asked: explanations asked for by name (`asked.answers`)."""
     exhibits = dict(exhibits)
     for keep in (1.0, 0.5, 0.2, 0.0):
-        html = _render(report, exhibits, plan, versions or {}, name, keep)
+        html = _render(report, exhibits, plan, versions or {}, name, keep, asked)
         if len(html.encode()) <= LARGEST:
             break
         if keep <= 0.2:
             exhibits = {**exhibits, "errors": (exhibits.get("errors") or [])[:8], "explained": []}
+            asked = [(stem, {**answer, "exhibits": {}}) for stem, answer in asked]
     return html
 
 
@@ -84,6 +89,7 @@ def _render(
     versions: Mapping[str, Any],
     name: str,
     keep: float,
+    asked: Sequence[tuple[str, Mapping[str, Any]]] = (),
 ) -> str:
     css, js = (HERE / "page.css").read_text(encoding="utf-8"), (HERE / "page.js").read_text(encoding="utf-8")
     the_map, payload = map_section(exhibits, keep)
@@ -95,6 +101,7 @@ def _render(
         "w": words,
     }
     parts = {**first(report, exhibits, name), **models(report, exhibits), **last(report, exhibits, plan, versions, name)}
+    parts["asked"] = asked_section(asked)
     return _environment().get_template("page.html").render(**head, map=the_map, report=report, study=name, **parts)
 
 

@@ -36,6 +36,7 @@ def explanations(report: Mapping[str, Any], exhibits: Mapping[str, Any]) -> list
                 "groups": None if e.get("withheld") else groups(e.get("substructures")),
                 "removals": None if e.get("withheld") else removals(e.get("removal")),
                 "curves": curves(e.get("dependence")),
+                **together(e, drawings, pictures),
                 "other": [
                     (words.words(c.get("name", "")), words.number(c.get("value")))
                     for c in e.get("other_checks") or ()
@@ -134,6 +135,44 @@ def removals(told: Mapping[str, Any] | None) -> dict[str, Any] | None:
             }
         )
     return {"found": found, "why": str(told.get("why") or ""), "about": str(told.get("about") or "")}
+
+
+def together(e: Mapping[str, Any], drawings: Sequence[Mapping[str, Any]], pictures: Sequence[Any]) -> dict[str, Any]:
+    """What many rows' explanations have in common: typical regions by class, clusters of rows."""
+    regions, clusters = e.get("regions") or {}, e.get("clusters") or {}
+    if e.get("withheld"):
+        return {"regions": None, "clusters": None}
+    patches = [p for g in drawings for p in g.get("patches") or () if 0 <= p.get("picture", -1) < len(pictures)]
+    found = [
+        {
+            "label": str(r.get("label")),
+            "rows": words.number(r.get("rows")),
+            "aligned": bool(r.get("aligned")),
+            "alike": limits_of(r.get("alike") or {}),
+            "cells": int(r.get("cells") or 0),
+            "drawn": drawn(checked(r.get("picture")), f"typical region of {r.get('label')}") if r.get("picture") else None,
+            "patches": [drawn(pictures[p["picture"]], "a patch") for p in patches if p.get("label") == r.get("label")],
+        }
+        for r in regions.get("found") or ()
+    ]
+    groups_found = [
+        {
+            "group": str(c.get("group")),
+            "size": words.number(c.get("size")),
+            "share": f"{float(c.get('share') or 0):.0%}",
+            "score": limits_of(c.get("score") or {}),
+            "others": limits_of(c.get("others") or {}) if c.get("others") else "",
+            "leans_on": ", ".join(map(str, c.get("leans_on") or ())),
+            "drawn": drawn(checked(c["picture"]), "mean explanation") if c.get("picture") else None,
+            "typical": words.number(c.get("typical")),
+        }
+        for c in clusters.get("found") or ()
+    ]
+    return {
+        "regions": {"found": found, "of": words.number(regions.get("rows"))} if found else None,
+        "clusters": {"found": groups_found, "of": words.number(clusters.get("rows")), "groups": clusters.get("groups"),
+                     "measured": str(clusters.get("measured") or "")} if clusters else None,
+    }
 
 
 def curves(told: Mapping[str, Any] | None) -> dict[str, Any] | None:

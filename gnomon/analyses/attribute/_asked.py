@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from gnomon.analyses.attribute._attempts import Attempt
-from gnomon.analyses.attribute._case import DELETIONS, Case, strongest
+from gnomon.analyses.attribute._case import Case, strongest
 from gnomon.analyses.attribute._explain import (
     EXPLAINED,
     REFERENCE,
@@ -23,10 +23,9 @@ from gnomon.analyses.attribute._explain import (
     judged,
 )
 from gnomon.analyses.attribute._ground import Ground
-from gnomon.analyses.attribute._perturbing import NEIGHBOURS, PIECEWISE
 from gnomon.analyses.attribute._pictures import pictures_of
 from gnomon.analyses.attribute._question import ask
-from gnomon.analyses.attribute._techniques import PASSES, TECHNIQUES, WAYS
+from gnomon.analyses.attribute._techniques import TECHNIQUES, seconds_for
 from gnomon.analyses.attribute.agreement import agreement
 from gnomon.data.table import Data
 from gnomon.errors import InputError
@@ -83,24 +82,8 @@ def asked(learned: Any, task: Any, data: Data, rows: np.ndarray, units: np.ndarr
 
 
 def estimates(question: Asked, names: Sequence[str]) -> dict[str, float]:
-    """Technique -> seconds for all its rows, gates included, from the measured time of one prediction a row."""
-    case, pieces = question.case, question.case.ground().pieces
-    many = float(np.mean([len(p) for p in pieces]))
-    case.learned.predict(case.data.take(case.rows[:2]), np.arange(min(2, len(case.rows))))  # what is loaded once
-    start = time.perf_counter()
-    case.learned.predict(case.data.take(case.rows), np.arange(len(case.rows)))
-    one = time.perf_counter() - start
-
-    def runs(name: str) -> float:
-        if name in PIECEWISE:
-            return PIECEWISE[name].runs(many) * (1 + len(case.seeds))
-        if name in WAYS:
-            return 3 * PASSES.get(name, 1) * (2 + len(case.seeds)) if case.is_network else 0
-        if name == "prediction_difference":
-            return NEIGHBOURS * many * (1 + len(case.seeds))
-        return many * (1 + len(case.seeds)) if name == "occlusion" else 2
-
-    return {name: one * (runs(name) + DELETIONS) for name in names}
+    """Technique -> seconds for all its rows, gates included: each measured by a small call; what does not apply costs 0."""
+    return {name: seconds_for(question.case, name) for name in names}
 
 
 def explain_asked(question: Asked, names: Sequence[str], *, recipe: str = "", most_examples: int = 24) -> Explained:
@@ -141,14 +124,20 @@ def _agreement(one: Attempt, other: Attempt) -> Any:
 
 
 def _row(attempt: Attempt, row: int, position: int) -> dict[str, Any]:
-    """One row's largest contributions, for people and files."""
+    """One row's largest contributions, for people and files; whole: by column, where some stand beside letters or atoms."""
     ground, scores = attempt.ground, attempt.scores[row]
+    out: dict[str, Any] = {"row": position}
     if isinstance(ground, Ground):
         names = [p.label if p.parts else f"{p.column} {'-'.join(map(str, p.span))}" for p in ground.pieces[row]]
+        if len({bool(p.span) for p in ground.pieces[row]}) == 2:
+            sums: dict[str, float] = {}
+            for piece, score in zip(ground.pieces[row], scores, strict=True):
+                sums[piece.label] = sums.get(piece.label, 0.0) + float(score)
+            out["whole"] = [{"what": k, "value": v} for k, v in sorted(sums.items(), key=lambda kv: -abs(kv[1]))[:LISTED]]
     else:
         names = [ground.names[j] for j in ground.present[row]]
     order = np.argsort(-np.abs(scores), kind="stable")[:LISTED]
-    return {"row": position, "pieces": [{"what": names[k], "value": float(scores[k])} for k in order]}
+    return {**out, "pieces": [{"what": names[k], "value": float(scores[k])} for k in order]}
 
 
 def suited(learned: Any, data: Data) -> tuple[str, ...]:

@@ -20,17 +20,15 @@ from gnomon.analyses.attribute._features import (
     rows_affordable,
     way_of,
 )
-from gnomon.analyses.attribute._gates import mean_correlations
 from gnomon.analyses.attribute._ground import Ground
 from gnomon.analyses.attribute._inputs import data_values
-from gnomon.analyses.attribute._inside import shaken
 from gnomon.analyses.attribute._question import Question
-from gnomon.analyses.attribute._tensors import network_attributions
+from gnomon.analyses.attribute._trusted import kind_of, trusted, why
 from gnomon.analyses.attribute.occlusion import occlusion
 from gnomon.data.table import Data
 
 MOSTLY_BITS = 0.5  # share of the contributions that must be the fingerprint's before its bits colour atoms
-STEPS = 32  # of integrated gradients
+MOST_TRIED = 4  # techniques of the ranking, from the top, that time is looked for
 MOST_PIECES = 400  # a row with more is not occluded piece by piece
 
 
@@ -57,24 +55,65 @@ class Attempt:
     kept: Any = field(default_factory=lambda: slice(None))
     units: np.ndarray = field(default_factory=lambda: np.empty(0))
     note: str = ""
+    because: str = ""  # why this technique and no other
     fine: dict[str, list[np.ndarray]] = field(default_factory=dict)  # column -> weights a row, finer than pieces
 
 
 def attempts_for(learned: Any, task: Any, data: Data, rows: np.ndarray, reference: np.ndarray, question: Question,
                  seed: int, fit_again: Callable[[int], Any] | None, end: float) -> Iterator[partial]:
-    """Partials (keyword `technique`) that make an Attempt each, the best-suited first."""
+    """Partials (keyword `technique`) that make an Attempt each, the best-suited first.
+
+    Networks and trees are explained by what finds planted cues of their kind best (_trusted.csv); linear and additive
+    models by their own terms, which are exact. Molecules, letters, words and pixels are then explained a second time, by
+    the best technique that asks nothing of the model.
+    """
     case = Case(learned, task, data, rows, reference, question, seed, fit_again, end)
     structured = [c for c in data.inputs if data.kind(c) not in SCALAR]
-    if case.is_fitted:
-        way = way_of(learned.estimators[max(question.part, 0)])
-        if way is not None:
-            yield partial(by_features, case, bool(structured), technique=way)
-            if any(block.key == "morgan" for block in learned.view.blocks):
-                yield partial(by_atoms, case, technique=way)
-    elif case.is_network:
-        yield partial(by_gradients, case, technique="integrated_gradients")
-    if structured or (not case.is_network and not (case.is_fitted and way is not None)):
-        yield partial(by_occlusion, case, technique="occlusion")
+    way = way_of(learned.estimators[max(question.part, 0)]) if case.is_fitted else None
+    used: list[str] = []
+    if way is not None and structured:
+        yield partial(by_features, case, True, technique=way)
+        if any(block.key == "morgan" for block in learned.view.blocks):
+            yield partial(by_atoms, case, technique=way)
+    elif way is not None and way != "tree_shap":
+        yield partial(by_features, case, False, technique=way)
+    else:
+        yield partial(by_trusted, case, suited_names(case, way), used, technique=suited_names(case, way)[0])
+    if structured:
+        anywhere = [n for n in suited_names(case, way, anything=True)]
+        yield partial(by_trusted, case, anywhere, used, technique=anywhere[0])
+
+
+def suited_names(case: Case, way: str | None, *, anything: bool = False) -> list[str]:
+    """Techniques for this model and kind, the most trusted first. anything: only those that ask nothing of the model."""
+    from gnomon.analyses.attribute._perturbing import PIECEWISE
+    from gnomon.analyses.attribute._techniques import WAYS
+
+    open_to_all = {*PIECEWISE, "occlusion"}
+    fits = open_to_all | ({way} if way else set()) | (set(WAYS) if case.is_network else set())
+    found = [t.technique for t in trusted(kind_of(case.data, network=case.is_network))
+             if t.technique in (open_to_all if anything else fits)]
+    usual = ["integrated_gradients"] if case.is_network and not anything else []  # for a kind that was not measured
+    return list(dict.fromkeys([*(found or usual), "occlusion"]))
+
+
+def by_trusted(case: Case, names: list[str], used: list[str], *, technique: str) -> Attempt | str | None:
+    """The first of these techniques that applies, can be afforded and was not used before; what was passed over is said.
+    used: filled in."""
+    from gnomon.analyses.attribute._techniques import TECHNIQUES
+
+    kind, passed = kind_of(case.data, network=case.is_network), []
+    for name in names[:MOST_TRIED] + [n for n in ("occlusion",) if n not in names[:MOST_TRIED]]:
+        if name in used:
+            continue
+        found = TECHNIQUES[name](case)
+        if isinstance(found, Attempt):
+            used.append(name)
+            because = "; ".join([*([why(name, kind)] if why(name, kind) else []), *passed])
+            return replace(found, because=because)
+        if found:
+            passed.append(found)
+    return "; ".join(passed) or None
 
 
 def by_features(case: Case, structured: bool, *, technique: str) -> Attempt | str | None:
@@ -121,43 +160,13 @@ def _matched(names: tuple[str, ...], copy: Any, values: np.ndarray,
     return [v[p] for v, p in zip(whole, present, strict=True)]
 
 
-def by_gradients(case: Case, *, technique: str) -> Attempt | str | None:
-    """Integrated gradients of a network, on pieces of the data; weights cascaded as an audit beside the gates."""
-    fewer = case.affordable(technique, 3 * STEPS * (2 + len(case.seeds)))
-    if isinstance(fewer, str):
-        return fewer
-    case, ground = fewer, fewer.ground()
-    if max(len(p) for p in ground.pieces) < 2:
-        return None
-    found = network_attributions(case.learned, ground, steps=STEPS)
-    copies, of = case.randomised()
-    again = [network_attributions(c, ground, steps=STEPS).scores for c in copies]
-    columns = _columns(ground, found.scores, found.over)
-    return Attempt(technique, _pieces_name(ground), ground, found.scores, again, of, case.question, case.rows, columns,
-                   _piece_features(ground, found.scores), _cascade(case, ground, found.scores),
-                   kept=np.arange(len(case.rows)), fine=found.fine)
-
-
-def _cascade(case: Case, ground: Ground, scores: list[np.ndarray]) -> tuple[dict[str, Any], ...]:
-    """Rank correlation after randomising from the output backwards: the last quarter of the weights, then half."""
-    total = len(list(case.learned.module.parameters()))
-    out = []
-    for share in (0.25, 0.5):
-        copy = replace(case.learned, module=shaken(case.learned.module, case.seed, most=max(1, int(share * total))))
-        rho = mean_correlations(scores, [network_attributions(copy, ground, steps=STEPS // 2).scores])
-        out.append({"name": f"rank correlation, last {share:.0%} of the weights randomised",
-                    "value": float(rho[np.isfinite(rho)].mean()) if np.isfinite(rho).any() else None})
-    return tuple(out)
-
-
 def by_occlusion(case: Case, *, technique: str) -> Attempt | str | None:
     """Pieces deleted one at a time, whatever the model."""
     ground = case.ground()
     most = max(len(p) for p in ground.pieces)
     if most < 2 or most > MOST_PIECES:
         return None
-    draws = 3 if any(case.data.kind(c) == "sequence" for c in case.data.inputs) else 1
-    fewer = case.affordable(technique, draws * float(np.mean([len(p) for p in ground.pieces])) * (1 + len(case.seeds)))
+    fewer = case.affordable(technique, lambda few: occlusion(few.ground()), 1 + len(case.seeds))
     if isinstance(fewer, str):
         return fewer
     if len(fewer.rows) < len(case.rows):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -19,7 +19,7 @@ REFITTED = 1  # copies where each must be fitted anew on text, images, molecules
 RANDOMISED = 3  # randomised copies that are explained; with few pieces a row, more (their correlations are coarse)
 RANDOMISED_SCALAR = 5
 ENOUGH, RELABELLED = 50, 400  # held-out rows from which on labels are dealt out anew among them; at most so many
-DELETIONS = 36  # predictions a row that the deletion gate takes
+TRIED = 2  # rows that a technique is timed on before it is begun
 
 
 def strongest(learned: Any) -> tuple[Any, str]:
@@ -64,6 +64,7 @@ class Case:
     seed: int
     fit_again: Callable[[int], Any] | None
     end: float  # by the monotonic clock
+    timed: dict[str, float] = field(default_factory=dict, compare=False, repr=False)  # what was measured, by name
 
     @property
     def is_fitted(self) -> bool:
@@ -97,16 +98,43 @@ class Case:
         structured = any(self.data.kind(c) not in SCALAR for c in self.data.inputs)
         return [self.seed + 1 + k for k in range(RANDOMISED if structured else RANDOMISED_SCALAR)]
 
-    def affordable(self, technique: str, a_row: float) -> Case | str:
-        """The same about as many rows (all, 24 or 12) as `a_row` predictions each leave time for, judged by how long
-        the untouched rows take; or why the technique is not begun."""
-        start = time.monotonic()
-        self.learned.predict(self.data.take(self.rows), np.arange(len(self.rows)))
-        needed = (time.monotonic() - start) / len(self.rows) * (a_row + DELETIONS)
+    def seconds_a_row(self, technique: str, once: Callable[[Case], Any]) -> float:
+        """What one row takes: `once(case)`, the technique itself, timed on one row and on TRIED (not by a law); the quicker
+        of the two counts, for a first call may load something."""
+        if technique not in self.timed:
+            took = []
+            for count in (1, min(TRIED, len(self.rows))):
+                few = self.only(np.arange(count))
+                start = time.perf_counter()
+                once(few)
+                took.append((time.perf_counter() - start) / count)
+            self.timed[technique] = min(took)
+        return self.timed[technique]
+
+    def gate_a_row(self) -> float:
+        """What the deletion gate takes a row."""
+        from gnomon.analyses.attribute.deletion_against_random import drops
+
+        def once(few: Case) -> Any:
+            ground = few.ground()
+            return drops(ground, [np.arange(len(p), dtype=float) for p in ground.pieces])
+
+        return self.seconds_a_row("deletion against random", once)
+
+    def affordable(self, technique: str, once: Callable[[Case], Any], times: float) -> Case | str:
+        """The same about as many rows (all, 24 or 12) as there is time for; or why the technique is not begun.
+        times: how often a row is explained in all, for the gates' randomised copies too."""
+        if self.end == float("inf"):
+            return self
+        if time.monotonic() > self.end:
+            return f"{technique.replace('_', ' ')}: no time was left"
+        needed = self.seconds_a_row(technique, once) * times + self.gate_a_row()
         for count in (len(self.rows), 24, 12):
-            if count <= len(self.rows) and start + count * needed <= self.end:
+            if count <= len(self.rows) and time.monotonic() + count * needed <= self.end:
                 return self if count == len(self.rows) else self.only(np.arange(count))
-        return f"{technique.replace('_', ' ')} would take about {12 * needed:.0f} s for 12 rows, more than was left"
+        fewest = min(12, len(self.rows))
+        return (f"{technique.replace('_', ' ')} would take about {fewest * needed:.0f} s for {fewest} rows (measured on "
+                f"{TRIED}), more than was left")
 
     def only(self, kept: np.ndarray) -> Case:
         """The same about fewer rows (places in `rows`)."""

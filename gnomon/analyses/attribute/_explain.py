@@ -14,7 +14,7 @@ from gnomon.analyses.attribute._attempts import Attempt, attempts_for
 from gnomon.analyses.attribute._case import strongest
 from gnomon.analyses.attribute._gates import Gate
 from gnomon.analyses.attribute._intervals import mean_over_units
-from gnomon.analyses.attribute._pictures import pictures_of
+from gnomon.analyses.attribute._pictures import patches_of, pictures_of
 from gnomon.analyses.attribute._question import ask
 from gnomon.analyses.attribute._statements import Held, curves_of, statements
 from gnomon.analyses.attribute.deletion_against_random import deletion_against_random
@@ -29,7 +29,7 @@ SCALAR_ROWS = 200
 REFERENCE = 1000  # rows that say what is usual (medians, letters, correlation)
 SHARE = 0.4  # of the seconds go to permutation importance at most
 CURVE_SHARE = 0.15  # and to dependence curves
-STATED = {"motifs", "substructures", "removal"}
+STATED = {"motifs", "substructures", "regions", "removal", "clusters"}
 NAMED = 4  # features named in a sentence
 NOTABLE = 0.1  # of the largest contribution; smaller ones are not named
 
@@ -81,7 +81,9 @@ def explain(learned: Any, task: Any, data: Data, rows: np.ndarray, units: np.nda
         findings.append(_uses(attempt))
         if not any(STATED & set(e) for e in entries):  # once, from the best-suited explanation that holds
             entries[-1].update(statements(attempt, held))
-        pictures += [{**p, "recipe": recipe} for p in pictures_of(attempt, data, task, most_examples)]
+        typical = [c["typical"] for c in (entries[-1].get("clusters") or {}).get("found") or ()]
+        pictures += [{**p, "recipe": recipe} for p in pictures_of(attempt, data, task, most_examples, typical)]
+        pictures += [{**p, "recipe": recipe} for p in patches_of(entries[-1], attempt)]
     return Explained(tuple(plain(e) for e in entries), tuple(f for f in findings if f is not None), tuple(pictures),
                      tuple(checks))
 
@@ -149,6 +151,8 @@ def _entry(attempt: Attempt, gates: list[Gate], recipe: str) -> dict[str, Any]:
              "target": attempt.question.target, "rows": len(attempt.scores), "pieces": attempt.pieces}
     if attempt.note:
         entry["of"] = attempt.note
+    if attempt.because:
+        entry["because"] = attempt.because
     if attempt.features and not withheld:
         entry["features"] = feature_importances(attempt)
     return entry

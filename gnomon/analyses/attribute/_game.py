@@ -184,6 +184,6 @@ def _fitting(model: Any, x: Any) -> int:
             kept += 0 if tensor.data_ptr() in own else tensor.numel() * tensor.element_size()
 
         with torch.enable_grad(), torch.autograd.graph.saved_tensors_hooks(weigh, lambda nothing: nothing):
-            model(x[:1].detach().clone().requires_grad_())
+            model(x[:1].detach().clone().requires_grad_().clone())  # a model may change its input in place; a leaf may not be
     room = min(psutil.virtual_memory().available * SHARE, MOST_BYTES)
     return int(min(max(room // kept, 1), MOST_ROWS))

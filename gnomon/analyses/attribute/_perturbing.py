@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -19,12 +19,7 @@ ORDERS = 8  # of sampled Shapley: with pairs of an order and its reverse, four i
 SIXTEENTHS = 16  # sufficient subsets drop a sixteenth of the pieces at a step
 
 
-@dataclass(frozen=True)
-class Way:
-    """How a technique goes over a ground, and the predictions it takes for a row of K pieces."""
-
-    scores: Callable[[Ground], list[np.ndarray]]
-    runs: Callable[[float], float]
+Scores = Callable[[Ground], list[np.ndarray]]
 
 
 def _samples(count: float) -> int:
@@ -36,29 +31,28 @@ def _most(ground: Ground) -> int:
     return max(len(p) for p in ground.pieces)
 
 
-PIECEWISE: dict[str, Way] = {
-    "feature_ablation": Way(feature_ablation.of_pieces, lambda k: k + 1),
-    "sampled_shapley": Way(lambda g: sampled_shapley.of_pieces(g, draws=ORDERS, seed=g.seed), lambda k: ORDERS * k),
-    "kernel_shap": Way(lambda g: kernel_shap.of_pieces(g, samples=_samples(_most(g)), seed=g.seed), lambda k: _samples(k) + 2),
-    "lime": Way(lambda g: lime.of_pieces(g, samples=_samples(_most(g)), seed=g.seed), _samples),
-    "sufficient_subsets": Way(lambda g: sufficient_subsets.of_pieces(g, subsets=1), lambda k: SIXTEENTHS * k + 2 * k),
+PIECEWISE: dict[str, Scores] = {
+    "feature_ablation": feature_ablation.of_pieces,
+    "sampled_shapley": lambda g: sampled_shapley.of_pieces(g, draws=ORDERS, seed=g.seed),
+    "kernel_shap": lambda g: kernel_shap.of_pieces(g, samples=_samples(_most(g)), seed=g.seed),
+    "lime": lambda g: lime.of_pieces(g, samples=_samples(_most(g)), seed=g.seed),
+    "sufficient_subsets": lambda g: sufficient_subsets.of_pieces(g, subsets=1),
 }
 
 
 def by_pieces(case: Case, *, technique: str) -> Attempt | str | None:
     """One of PIECEWISE, on whatever pieces the rows have."""
-    ground, way = case.ground(), PIECEWISE[technique]
+    ground, scores_of = case.ground(), PIECEWISE[technique]
     most = _most(ground)
     if most < 2:
         return f"{technique.replace('_', ' ')} needs rows of at least two pieces; these have {most}"
     if most > MOST_PIECES:
         return f"{technique.replace('_', ' ')} would take a row of {most} pieces apart; at most {MOST_PIECES} are taken"
-    each = float(np.mean([len(p) for p in ground.pieces]))
-    fewer = case.affordable(technique, way.runs(each) * (1 + len(case.seeds)))
+    fewer = case.affordable(technique, lambda few: scores_of(few.ground()), 1 + len(case.seeds))
     if isinstance(fewer, str):
         return fewer
     ground = fewer.ground() if len(fewer.rows) < len(case.rows) else ground
-    return _attempt(fewer, ground, technique, way.scores)
+    return _attempt(fewer, ground, technique, scores_of)
 
 
 def by_redrawing(case: Case, *, technique: str) -> Attempt | str | None:
@@ -70,7 +64,7 @@ def by_redrawing(case: Case, *, technique: str) -> Attempt | str | None:
     ground = case.ground()
     if _most(ground) < 2:
         return None
-    fewer = case.affordable(technique, NEIGHBOURS * _most(ground) * (1 + len(case.seeds)))
+    fewer = case.affordable(technique, lambda few: _redrawn(few, few.ground()), 1 + len(case.seeds))
     if isinstance(fewer, str):
         return fewer
     return _attempt(fewer, fewer.ground(), technique, lambda g: _redrawn(fewer, g))
@@ -129,7 +123,7 @@ def _closest(case: Case, ground: Ground) -> list[np.ndarray]:
             for f in found]
 
 
-def _attempt(case: Case, ground: Ground, technique: str, scores_of: Callable[[Ground], list[np.ndarray]]) -> Attempt:
+def _attempt(case: Case, ground: Ground, technique: str, scores_of: Scores) -> Attempt:
     scores = scores_of(ground)
     copies, of = case.randomised()
     again = [scores_of(replace(ground, predict=c.predict)) for c in copies]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -13,8 +14,9 @@ from gnomon.data.table import Data
 DRAWN = ("molecule", "image", "sequence", "text")
 
 
-def pictures_of(attempt: Any, data: Data, task: Any, most: int) -> list[dict[str, Any]]:
-    """At most `most` rows: {row, kind, column, weights, prediction, truth, technique, about}.
+def pictures_of(attempt: Any, data: Data, task: Any, most: int, first: Sequence[int] = ()) -> list[dict[str, Any]]:
+    """At most `most` rows, those in `first` (positions in the input) before the others:
+    {row, kind, column, weights, prediction, truth, technique, about}.
 
     row: 0-based position in the input as read. weights: (atoms,), (H, W) or (letters,) float32, positive where the
     explained output (`about`) is raised. Empty for tables, whose rows are not drawn.
@@ -26,6 +28,7 @@ def pictures_of(attempt: Any, data: Data, task: Any, most: int) -> list[dict[str
     truth = np.asarray(task.truth(data, attempt.rows))
     out = []
     telling = [row for row, scores in enumerate(attempt.scores) if not flat(scores)]
+    telling.sort(key=lambda row: int(data.position[attempt.rows[row]]) not in first)  # stable
     for row in telling[:most]:
         for column in dict.fromkeys(p.column for p in ground.pieces[row] if p.span):
             kind = data.kind(column)
@@ -36,6 +39,14 @@ def pictures_of(attempt: Any, data: Data, task: Any, most: int) -> list[dict[str
                             "truth": shown_truth(task, truth, row, attempt.question),
                             "technique": attempt.technique, "about": attempt.question.what})
     return out
+
+
+def patches_of(entry: Mapping[str, Any], attempt: Any) -> list[dict[str, Any]]:
+    """The patches that carry a class whose images are not aligned: {row, kind, column, box, label, technique, about}."""
+    told = entry.get("regions") or {}
+    return [{"row": p["row"], "kind": "image", "column": told["column"], "box": p["box"], "label": r["label"],
+             "technique": attempt.technique, "about": attempt.question.what}
+            for r in told.get("found") or () for p in r.get("patches") or ()]
 
 
 def weights_of(attempt: Any, row: int, column: str) -> np.ndarray:

@@ -14,6 +14,7 @@ from gnomon.analyses.attribute._ground import Ground, ground_of
 from gnomon.analyses.attribute._inputs import parts_of
 from gnomon.analyses.attribute._pictures import weights_of
 from gnomon.analyses.attribute._question import Question, ask
+from gnomon.analyses.attribute._together import clusters_of, regions_of
 from gnomon.analyses.attribute.counterfactual_removal import counterfactual_removal
 from gnomon.analyses.attribute.dependence import dependence
 from gnomon.analyses.attribute.h_statistic import h_statistic
@@ -55,8 +56,17 @@ class Held:
 
 
 def statements(attempt: Any, held: Held) -> dict[str, Any]:
-    """The additions to an explanation that passed its gates: "motifs" or "substructures", and "removal"."""
+    """The additions to an explanation that passed its gates: "motifs", "substructures" or "regions", "removal" and
+    "clusters"."""
+    units = held.units[attempt.rows]
+    return {**_claims(attempt, held), **plain(clusters_of(attempt, held, units))}
+
+
+def _claims(attempt: Any, held: Held) -> dict[str, Any]:
     column = _structured(attempt, held.data)
+    pictures = _structured(attempt, held.data, ("image",))
+    if pictures is not None:
+        return plain(regions_of(attempt, held.data, pictures, held.units[attempt.rows], held.seed))
     if isinstance(attempt.ground, Ground) and column is not None:
         values = list(held.data.columns[column].take(attempt.rows))
         weights = [weights_of(attempt, i, column) for i in range(len(values))]
@@ -81,12 +91,12 @@ def statements(attempt: Any, held: Held) -> dict[str, Any]:
     return {}
 
 
-def _structured(attempt: Any, data: Data) -> str | None:
-    """The one column of letters or atoms that an attempt is about."""
+def _structured(attempt: Any, data: Data, kinds: tuple[str, ...] = ("sequence", "molecule")) -> str | None:
+    """The one column of letters or atoms (or of `kinds`) that an attempt is about."""
     if not isinstance(attempt.ground, Ground):
         return None
     named = list(dict.fromkeys(p.column for row in attempt.ground.pieces for p in row if p.span))
-    return named[0] if len(named) == 1 and data.kind(named[0]) in ("sequence", "molecule") else None
+    return named[0] if len(named) == 1 and data.kind(named[0]) in kinds else None
 
 
 def letters_of(data: Data, column: str, values: Sequence[str | None]) -> str:

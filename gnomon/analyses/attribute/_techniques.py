@@ -13,33 +13,44 @@ from typing import Any
 
 import numpy as np
 
-from gnomon.analyses.attribute._attempts import Attempt, _columns, _piece_features, _pieces_name, by_occlusion
-from gnomon.analyses.attribute._case import Case
+from gnomon.analyses.attribute._attempts import (
+    Attempt,
+    _columns,
+    _of_features,
+    _piece_features,
+    _pieces_name,
+    by_occlusion,
+)
+from gnomon.analyses.attribute._case import SCALAR, Case
+from gnomon.analyses.attribute._features import rows_affordable, way_of
 from gnomon.analyses.attribute._gates import mean_correlations
 from gnomon.analyses.attribute._ground import Ground
 from gnomon.analyses.attribute._inside import shaken
-from gnomon.analyses.attribute._perturbing import PIECEWISE, by_own_way, by_pieces, by_redrawing, masked
+from gnomon.analyses.attribute._perturbing import PIECEWISE, _redrawn, by_own_way, by_pieces, by_redrawing, masked
 from gnomon.analyses.attribute._tensors import Spread, spread
+from gnomon.analyses.attribute.occlusion import occlusion
 from gnomon.errors import InputError
 
 Way = Callable[[Any, Any, Any, Any], Any]  # (module, inputs, target, data to fit on) -> attributions by input
 
 DRAWS, STEPS = 16, 32  # of SmoothGrad and of integrated gradients
 MASK_STEPS = 60  # of gradient, a mask
+CASCADE = (0.25, 0.5)  # shares of the weights, from the output backwards, that the cascade randomises
 FITTED_ON = 500  # rows that patterns are fitted on
 
 
-def through_network(case: Case, *, technique: str, passes: float) -> Attempt | str | None:
-    """A network's attribution by one of WAYS, on pieces of the data. passes: network runs a row, for the time it takes."""
+def through_network(case: Case, *, technique: str) -> Attempt | str | None:
+    """A network's attribution by one of WAYS, on pieces of the data."""
     if not case.is_network:
         return f"{technique.replace('_', ' ')} goes back through a network, and the model explained is none"
-    fewer = case.affordable(technique, 3 * passes * (2 + len(case.seeds)))
-    if isinstance(fewer, str):
-        return fewer
-    ground = fewer.ground()
-    if max(len(p) for p in ground.pieces) < 2:
-        return None
     try:
+        fewer = case.affordable(technique, lambda few: attributed(few, few.learned, few.ground(), technique),
+                                1 + len(case.seeds) + len(CASCADE))
+        if isinstance(fewer, str):
+            return fewer
+        ground = fewer.ground()
+        if max(len(p) for p in ground.pieces) < 2:
+            return None
         found = attributed(fewer, fewer.learned, ground, technique)
     except InputError as error:
         return f"{technique.replace('_', ' ')}: {error.message}"
@@ -69,7 +80,7 @@ def attributed(case: Case, network: Any, ground: Ground, technique: str) -> Spre
 def cascade(case: Case, ground: Ground, scores: list[np.ndarray], technique: str) -> tuple[dict[str, Any], ...]:
     """Rank correlation after randomising from the output backwards: the last quarter of the weights, then half."""
     total, out = len(list(case.learned.module.parameters())), []
-    for share in (0.25, 0.5):
+    for share in CASCADE:
         copy = replace(case.learned, module=shaken(case.learned.module, case.seed, most=max(1, int(share * total))))
         rho = mean_correlations(scores, [attributed(case, copy, ground, technique).scores])
         out.append({"name": f"rank correlation, last {share:.0%} of the weights randomised",
@@ -102,13 +113,37 @@ WAYS: Mapping[str, Way] = {
     "optimised_mask": masked("optimised_mask", steps=MASK_STEPS),
     "extremal_perturbation": masked("extremal_perturbation", areas=(0.1,), steps=MASK_STEPS),
 }
-PASSES = {"smoothgrad": DRAWS, "integrated_gradients": STEPS, "deeplift": 4, "layer_relevance": 6, "pattern_attribution": 12,
-          "optimised_mask": MASK_STEPS, "extremal_perturbation": MASK_STEPS}
-
 TECHNIQUES: dict[str, Callable[[Case], Attempt | str | None]] = {
-    **{name: partial(through_network, technique=name, passes=PASSES.get(name, 1)) for name in WAYS},
+    **{name: partial(through_network, technique=name) for name in WAYS},
     "occlusion": partial(by_occlusion, technique="occlusion"),
     **{name: partial(by_pieces, technique=name) for name in PIECEWISE},
     **{name: partial(by_own_way, technique=name) for name in ("tree_shap", "linear_attribution", "additive_terms")},
     "prediction_difference": partial(by_redrawing, technique="prediction_difference"),
 }
+
+
+def seconds_for(case: Case, name: str) -> float:
+    """What a technique takes for all rows of a case, gates included: measured on two of them; 0 where it does not apply."""
+    copies = 1 + len(case.seeds)
+    structured = any(case.data.kind(c) not in SCALAR for c in case.data.inputs)
+    if name in WAYS:
+        once, times = (lambda few: attributed(few, few.learned, few.ground(), name)), copies + len(CASCADE)
+    elif name in PIECEWISE:
+        once, times = (lambda few: PIECEWISE[name](few.ground())), copies
+    elif name == "occlusion":
+        once, times = (lambda few: occlusion(few.ground())), copies
+    elif name == "prediction_difference":
+        once, times = (lambda few: _redrawn(few, few.ground())), copies
+    else:
+        once, times = (lambda few: _of_features(few, few.learned)), copies
+    fits = (case.is_network if name in WAYS else not structured and case.question.classes is not None
+            if name == "prediction_difference" else True if name in PIECEWISE or name == "occlusion" else
+            case.is_fitted and way_of(case.learned.estimators[max(case.question.part, 0)]) == name)
+    if not fits:
+        return 0.0
+    own = name in ("tree_shap", "linear_attribution", "additive_terms")
+    rows = rows_affordable(case.learned.estimators[max(case.question.part, 0)], len(case.rows)) if own else len(case.rows)
+    try:
+        return rows * (times * case.seconds_a_row(name, once) + case.gate_a_row())
+    except InputError:
+        return 0.0

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from gnomon.analyses.attribute._ground import Ground
 from gnomon.card import Card
 
 CARD = Card(
@@ -24,13 +25,14 @@ CARD = Card(
 def occlusion(ground: Any, *, draws: int = 3) -> list[np.ndarray]:
     """One array a row: for each piece, output(row) - output(row without that piece); positive pieces raise the output.
 
-    ground: `Ground`. draws: random replacements averaged where deletion is random (sequence letters), else one.
+    ground: a `Ground`, or a `Game` of any module or function (`_game.game`). draws: random replacements averaged where
+    deletion is random (sequence letters), else one.
     All rows and pieces are predicted in big batches.
     """
     counts = [len(p) for p in ground.pieces]
     rows = np.repeat(np.arange(len(ground)), counts)
     masks = [np.arange(n) == k for n in counts for k in range(n)]
-    random = any(column.spec.kind == "sequence" for column in ground.data.columns.values())
+    random = isinstance(ground, Ground) and any(c.spec.kind == "sequence" for c in ground.data.columns.values())
     left = np.mean([ground.without(rows, masks, draw) for draw in range(draws if random else 1)], axis=0)
     falls = ground.whole()[rows] - left
     return np.split(falls, np.cumsum(counts)[:-1])

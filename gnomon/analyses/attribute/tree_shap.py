@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from gnomon.card import Card
-from gnomon.errors import missing_extra
+from gnomon.errors import InputError, missing_extra
 
 CARD = Card(
     name="Tree SHAP",
@@ -27,7 +27,12 @@ def tree_shap(model: Any, matrix: Any, *, background: np.ndarray | None = None, 
     model: a fitted tree ensemble of scikit-learn, LightGBM or XGBoost. matrix: (n, d). background: rows against which
     features are hidden (interventional), or None to follow the trees' own counts. output: the class explained
     (-1: the last). Law: a row's values add up to its output less the average output. Needs the library shap.
+    Raises E-ATTRIBUTION for another number of features than the trees were grown on.
     """
+    grown = getattr(model, "n_features_in_", matrix.shape[1])
+    if matrix.shape[1] != grown:  # the library would read beyond the row's end
+        raise InputError("E-ATTRIBUTION", f"the trees were grown on {grown} features; these rows have {matrix.shape[1]}",
+                         do="give the features the model was fitted on, in the same order")
     if type(model).__module__.startswith("lightgbm") and background is None:
         return _lightgbm(getattr(model, "booster_", model), matrix, output)
     try:
