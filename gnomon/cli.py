@@ -200,8 +200,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     os.environ.setdefault("HF_HUB_OFFLINE", "1")
     args = parser().parse_args(argv)
     action: Callable[[argparse.Namespace], None] = globals()[f"do_{'run' if args.verb == 'examine' else args.verb}"]
+    import warnings
+
     from gnomon.errors import GnomonError
 
+    warnings.filterwarnings("ignore", message="The number of unique classes")  # rare classes have a finding of their own
     try:
         if args.verb not in ("study", "plan", "look") and getattr(args, "trust_code", None):
             from gnomon.api import trust

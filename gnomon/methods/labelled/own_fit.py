@@ -143,5 +143,6 @@ def _quietly(estimator: Any, matrix: Any, truth: np.ndarray, options: dict[str, 
     with threadpool_limits({"blas": blas, "openmp": desk.threads}), warnings.catch_warnings(), \
             until(desk.deadline):
         warnings.simplefilter("ignore", ConvergenceWarning)
+        warnings.filterwarnings("ignore", message="The number of unique classes")  # rare classes have a finding of their own
         in_time()
         return estimator.fit(matrix, truth, **options)

@@ -20,6 +20,7 @@ from gnomon.models.tables._packed import pack, unpack
 
 EXACT = 1_200  # rows or features up to which leave-one-out is worked out exactly: the time grows with their cube
 WORSE = 1.02  # a held-out loss so many times the best so far ends the search: it has one minimum along the penalties
+NEWTON = 60  # coefficients up to which Newton steps are faster than L-BFGS
 TREES = 20  # of a forest are grown between two looks at the clock
 SETTLED = 3_000  # rows from which on one held-out fifth settles a penalty; from a third of them, three folds do
 
@@ -81,7 +82,7 @@ class HeldOutLogistic(ClassifierMixin, _ReadsSparse):
         penalties = np.geomspace(self.strongest, self.weakest, self.count)
         self.C_ = self._choose(x, y, weight, penalties)
         in_time()
-        model = _logistic(self.C_, x).fit(x, y, sample_weight=weight)
+        model = _logistic(self.C_, x, len(np.unique(y))).fit(x, y, sample_weight=weight)
         self.classes_ = model.classes_
         self.coef_ = model.coef_ if back is None else model.coef_ @ back
         self.intercept_ = model.intercept_
@@ -89,12 +90,12 @@ class HeldOutLogistic(ClassifierMixin, _ReadsSparse):
         return self
 
     def _choose(self, x: Any, y: np.ndarray, weight: np.ndarray, penalties: np.ndarray) -> float:
-        loss = np.zeros(len(penalties))
+        loss, classes = np.zeros(len(penalties)), len(np.unique(y))
         for fit, held in held_out(y, self.folds, self.random_state):
             model, fold = None, np.full(len(penalties), np.inf)
             for k, penalty in enumerate(penalties):  # from the strongest on, each starting where the last one ended
                 in_time()
-                model = _logistic(penalty, x, model).fit(x[fit], y[fit], sample_weight=weight[fit])
+                model = _logistic(penalty, x, classes, model).fit(x[fit], y[fit], sample_weight=weight[fit])
                 fold[k] = _log_loss(model, x[held], y[held], weight[held])
                 if fold[k] > WORSE * fold[:k + 1].min():
                     break  # past the best one it only gets worse, and slower
@@ -133,9 +134,11 @@ def _own_space(x: Any) -> tuple[Any, np.ndarray | None]:
     return left[:, kept] * size[kept], axes[kept]
 
 
-def _logistic(penalty: float, x: Any, before: Any = None) -> LogisticRegression:
-    """Few features: Newton steps, else L-BFGS from where the last penalty ended."""
-    if isinstance(x, np.ndarray) and x.shape[1] <= 200 and x.shape[0] > 2 * x.shape[1]:
+def _logistic(penalty: float, x: Any, classes: int, before: Any = None) -> LogisticRegression:
+    """Few coefficients: Newton steps (their Hessian has the square of features times classes), else L-BFGS from where the
+    last penalty ended."""
+    few = x.shape[1] * (classes if classes > 2 else 1) <= NEWTON
+    if isinstance(x, np.ndarray) and few and x.shape[0] > 2 * x.shape[1]:
         return LogisticRegression(C=penalty, solver="newton-cholesky", max_iter=50)
     model = LogisticRegression(C=penalty, max_iter=200, tol=1e-4, warm_start=before is not None)
     if before is not None:
