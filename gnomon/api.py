@@ -209,12 +209,14 @@ def plan(
 
 
 def _again(folder: str | Path, changes: Mapping[str, Any] | None = None) -> tuple[Folder, Any, Options]:
-    """The source and options a study was made with; its own word on which code to trust does not count."""
+    """The source and options a study was made with; of the code it names, only what this process trusts already."""
     from gnomon.methods._trust import FILES
 
     place = Folder(Path(folder)).must_exist()
     made = read_json(place / "versions.json")
-    words = {**made.get("options", {}), "trust_code": tuple(FILES), **(changes or {})}
+    words = {**made.get("options", {}), **(changes or {})}
+    named = {Path(p).name for p in words.get("trust_code") or ()}
+    words["trust_code"] = tuple(p for p in FILES if Path(p).name in named)
     for name in ("test", "unlabelled"):
         if words.get(name) == TABLE:
             raise InputError("E-SOURCE-ABSENT", f"{place.path} does not know its {name} rows (they were a DataFrame)",

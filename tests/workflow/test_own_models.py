@@ -99,6 +99,13 @@ def test_with_the_file_named_it_goes_on(place):
     assert main([str(w) for w in words]) == 0 and len(pd.read_csv(place / "p.csv")) == 300
 
 
+def test_a_file_trusted_for_one_study_takes_no_part_in_another(place, tmp_path):
+    result = gnomon.study(place / "mix.csv", target="strength_MPa", out=tmp_path / "plain.study", budget="20s", only=("ridge",))
+    (tmp_path / "plain.study/plan.toml").unlink()
+    again = gnomon.run(result.folder)
+    assert not [c for c in again.report["candidates"] if "mine.py" in c["label"]]
+
+
 @pytest.mark.usefixtures("another_process")
 def test_a_file_that_changed_is_another_file(place, tmp_path, capsys):
     (tmp_path / "mine.py").write_text(OWN + "\n# later\n")
