@@ -29,7 +29,7 @@ def item_header(files: tuple[Path, ...]) -> Header | str:
     """The header of an item (its files must agree in size), or why it is broken."""
     try:
         found = [header(path) for path in files]
-    except Exception as error:  # as above
+    except Exception as error:  # decoders raise many kinds for broken files; the item is listed, not lost
         return f"cannot be opened ({type(error).__name__})"
     if len({(h.height, h.width) for h in found}) > 1:
         return "its channel files differ in size"

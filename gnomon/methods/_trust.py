@@ -38,7 +38,12 @@ def trust(path: str | Path) -> str:
         raise InputError("E-TRUST", f"'{path}' is not a Python file", do="give a file that ends in .py")
     module = importlib.util.module_from_spec(spec)
     sys.modules[name] = module
-    spec.loader.exec_module(module)
+    try:
+        spec.loader.exec_module(module)
+    except Exception as error:  # whatever a user's file raises
+        del sys.modules[name]
+        raise InputError("E-TRUST", f"'{path}' cannot be run: {type(error).__name__}: {error}",
+                         do="run it by itself, mend it, type the command again") from None
     FILES[str(file)] = digest
     for key, value in vars(module).items():
         if callable(value) and getattr(value, "__module__", "") == name:

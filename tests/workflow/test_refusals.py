@@ -191,6 +191,13 @@ def test_nothing_could_be_trained(place, capsys):
     assert "E-NOTHING-TRAINED" in told and "no such solver" in told and "Traceback" not in told
 
 
+def test_a_file_of_models_that_cannot_be_run(place, capsys):
+    (place / "torn.py").write_text("def net(inputs, out:\n")
+    told = refused(capsys, "study", place / "mix.csv", "--target", TARGET, "--out", place / "o.study", "--trust-code",
+                   place / "torn.py")
+    assert "E-TRUST" in told and "SyntaxError" in told
+
+
 def test_an_extra_that_is_not_installed_names_its_install():
     told = str(gnomon.errors.missing_extra("rdkit", "molecules", "reading molecules"))
     assert "E-EXTRA" in told and "gnomon[molecules]" in told
