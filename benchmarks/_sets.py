@@ -250,7 +250,7 @@ def sets() -> dict[str, Set]:
     for name, n in (("colon.mat", 62), ("leukemia.mat", 72), ("allaml.npz", 72), ("prostate_ge.npz", 102)):
         path = made(name.split(".")[0], wide(name))
         out[name.split(".")[0]] = Set(path, "answer", "accuracy", shuffled(n, 0.2), ("bagged_boosting",),
-                                      count=MANY_SPLITS)
+                                      count=MANY_SPLITS, budget=120)
     return out
 
 

@@ -54,7 +54,7 @@ def main() -> None:
     load("own_fit")(table("regress", 100, 5)[1], load("forest"), table("regress", 100, 5)[0],
                     Rows(np.arange(90), np.arange(90, 100)), 0, Desk(threads=1))  # libraries are loaded, untimed
     for task, models in MODELS.items():
-        for n, d in ((300, 8), (1000, 8), (1000, 60), (4000, 8), (4000, 60)):
+        for n, d in ((90, 6000), (300, 8), (1000, 8), (1000, 60), (4000, 8), (4000, 60)):
             for model in models:
                 if model != "gaussian_process" or n <= 1000:
                     key = {"task": task, "rows": n, "columns": d, "model": model}

@@ -3,21 +3,19 @@
 from __future__ import annotations
 
 import json
-import re
 import shlex
-import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from gnomon.errors import InputError
-from gnomon.workflow._folder import Folder, read_json
+from gnomon.workflow._folder import Folder
 from gnomon.workflow._voice import Voice
 from gnomon.workflow.options import Options, seconds_of
+from gnomon.workflow.origin import absolute, again, command, folder_for, is_table, origin
 
 QUIET = Voice()
-TABLE = "a table in memory"  # stands in versions.json for a source that cannot be found again
 
 
 @dataclass(frozen=True)
@@ -50,16 +48,6 @@ class Result:
         return f"<p>{escape(self.claim)} <a href='{escape(str(self.page))}'>report</a></p>"
 
 
-def folder_for(source: Any, out: str | Path | None) -> Folder:
-    """The study folder: as named, else NAME.study beside the caller, NAME from the (first) input."""
-    if out is not None:
-        return Folder(Path(out))
-    paths = [source] if isinstance(source, (str, Path)) else source if isinstance(source, (list, tuple)) else []
-    stem = Path(str(paths[0])).resolve().name if paths else "data"
-    stem = re.sub(r"(\.(csv|tsv|txt|parquet|xlsx|feather|jsonl|json|smi|sdf|fasta|fa|npz|gz|bz2|zip))+$", "", stem, flags=re.I)
-    return Folder(Path(f"{stem or 'data'}.study"))
-
-
 def options_from(words: Mapping[str, Any]) -> Options:
     """Options from keyword arguments: a single name may stand for a list, a length of time may be text."""
     allowed = set(Options.__dataclass_fields__)
@@ -70,7 +58,7 @@ def options_from(words: Mapping[str, Any]) -> Options:
             "E-OPTION", f"unknown option: {', '.join(sorted(unknown))}", do=f"options: {', '.join(sorted(allowed))}"
         )
     for name in ("target", "test", "exclude", "unlabelled", "only", "skip", "trust_code"):
-        if name in words and not _is_table(words[name]):
+        if name in words and not is_table(words[name]):
             one = words[name]
             words[name] = (str(one),) if isinstance(one, (str, Path)) else tuple(map(str, one))
     if "budget" in words:
@@ -89,11 +77,6 @@ def trust(*files: str | Path) -> None:
 
     for file in files:
         _trust.trust(file)
-
-
-def _is_table(source: Any) -> bool:
-    """A DataFrame or a mapping of arrays, as against paths."""
-    return isinstance(source, Mapping) or hasattr(source, "iloc")
 
 
 def study(
@@ -118,40 +101,9 @@ def study(
 
     folder = folder_for(source, out)
     chosen = options_from({"target": target, "budget": budget, **options})
-    told = whole(_absolute(source), folder, chosen, voice, _origin(folder, source, chosen))
+    told = whole(absolute(source), folder, chosen, voice, origin(folder, source, chosen))
     write_page(folder.path)
     return Result(folder.path, told)
-
-
-def _absolute(source: Any) -> Any:
-    if isinstance(source, (str, Path)):
-        return str(source)
-    return (
-        [str(p) for p in source]
-        if isinstance(source, (list, tuple)) and all(isinstance(p, (str, Path)) for p in source)
-        else source
-    )
-
-
-def _origin(folder: Folder, source: Any, options: Options) -> dict[str, Any]:
-    """How to repeat: the words of the command, with paths as seen from the study folder. Written before anything is read,
-    so that a study that was stopped can be gone on with."""
-    from gnomon.workflow._folder import relative
-
-    paths = [source] if isinstance(source, (str, Path)) else source if isinstance(source, (list, tuple)) else []
-    seen = [relative(Path(str(p)), folder.path) for p in paths if isinstance(p, (str, Path))]
-    words = {f: getattr(options, f) for f in options.__dataclass_fields__}
-    for name in ("test", "unlabelled"):
-        paths = None if _is_table(words[name]) else words[name]
-        words[name] = TABLE if paths is None else [relative(Path(p), folder.path) for p in paths]
-    by_command = len(sys.argv) > 1 and Path(sys.argv[0]).name in ("gnomon", "__main__.py")
-    return {"source": seen, "options": words, **({"command": shlex.join(["gnomon", *sys.argv[1:]])} if by_command else {})}
-
-
-def _command(folder: Folder) -> dict[str, str]:
-    """The command a study was made with, which `gnomon run` does not replace."""
-    command = read_json(folder / "versions.json", {}).get("command")
-    return {"command": command} if command else {}
 
 
 def look(source: Any, *, target: str | Sequence[str] | None = None, **options: Any) -> dict[str, Any]:
@@ -162,7 +114,7 @@ def look(source: Any, *, target: str | Sequence[str] | None = None, **options: A
     from gnomon.workflow.look import inputs_stage, read_stage, whole_look
 
     chosen = options_from({"target": target, **options})
-    data = read_stage(_absolute(source), chosen, {}, None)
+    data = read_stage(absolute(source), chosen, {}, None)
     if data.targets:
         seen = whole_look(data, chosen)
         data, findings, checks = seen.data, seen.findings, seen.checks
@@ -204,33 +156,8 @@ def plan(
 
     folder = folder_for(source, out)
     chosen = options_from({"target": target, "budget": budget, **options})
-    plan_only(_absolute(source), folder, chosen, voice, _origin(folder, source, chosen))
+    plan_only(absolute(source), folder, chosen, voice, origin(folder, source, chosen))
     return folder / "plan.toml"
-
-
-def _again(folder: str | Path, changes: Mapping[str, Any] | None = None) -> tuple[Folder, Any, Options]:
-    """The source and options a study was made with; of the code it names, only what this process trusts already."""
-    from gnomon.methods._trust import FILES
-
-    place = Folder(Path(folder)).must_exist()
-    made = read_json(place / "versions.json")
-    words = {**made.get("options", {}), **(changes or {})}
-    named = {Path(p).name for p in words.get("trust_code") or ()}
-    words["trust_code"] = tuple(p for p in FILES if Path(p).name in named)
-    for name in ("test", "unlabelled"):
-        if words.get(name) == TABLE:
-            raise InputError("E-SOURCE-ABSENT", f"{place.path} does not know its {name} rows (they were a DataFrame)",
-                             do="call gnomon.study(...) again with the data")
-        words[name] = [str((place.path / p).resolve()) for p in words.get(name) or ()]
-    options = Options(**{k: tuple(v) if isinstance(v, list) else v for k, v in words.items()})
-    sources = [str((place.path / p).resolve()) for p in made.get("source", [])]
-    if not sources:
-        raise InputError(
-            "E-SOURCE-ABSENT",
-            f"{place.path} does not know its input (it was a DataFrame)",
-            do="call gnomon.study(...) again with the data",
-        )
-    return place, sources[0] if len(sources) == 1 else sources, options
 
 
 def run(folder: str | Path, *, voice: Voice = QUIET) -> Result:
@@ -238,8 +165,8 @@ def run(folder: str | Path, *, voice: Voice = QUIET) -> Result:
     from gnomon.reporting.page import write_page
     from gnomon.workflow.study import study as whole
 
-    place, source, options = _again(folder)
-    told = whole(source, place, options, voice, {**_origin(place, source, options), **_command(place)})
+    place, source, options = again(folder)
+    told = whole(source, place, options, voice, {**origin(place, source, options), **command(place)})
     write_page(place.path)
     return Result(place.path, told)
 
@@ -263,7 +190,7 @@ def predict(
     """Predictions for new data: a DataFrame with row, prediction, low, high, p_<class>, ood_score, ood; written to `out`."""
     from gnomon.workflow.predict import predict_table, write_table
 
-    table = predict_table(Folder(Path(folder)).must_exist(), _absolute(source), candidate=candidate, say=voice.line)
+    table = predict_table(Folder(Path(folder)).must_exist(), absolute(source), candidate=candidate, say=voice.line)
     if out is not None:
         write_table(table, Path(out))
     return table
@@ -283,7 +210,7 @@ def explain(folder: str | Path, source: Any = None, *, techniques: Sequence[str]
     new = ["NEW_FILE"] if source is not None and not isinstance(source, (str, Path)) else [str(source)] if source else []
     asked = shlex.join(["gnomon", "explain", Path(folder).name, *new, *(["--technique", *techniques] if techniques else []),
                         *(["--rows", *map(str, rows)] if rows else [])])
-    told = explain_again(*_again(folder), rows_of=_absolute(source) if source is not None else None, seconds=seconds,
+    told = explain_again(*again(folder), rows_of=absolute(source) if source is not None else None, seconds=seconds,
                          techniques=techniques, named=rows, say=voice.say, show_rows=show_rows, asked=asked)
     files = write_pictures(Path(folder), told["kept"])
     if (Path(folder) / "report.json").exists():
@@ -303,7 +230,7 @@ def ablate(folder: str | Path, part: str | None = None, *, candidate: str | None
     """A candidate again without one part, same folds and seeds: the paired difference. Without `part`: the list of parts."""
     from gnomon.workflow import ablate as step
 
-    return step.ablate(*_again(folder), part, candidate=candidate, voice=voice)
+    return step.ablate(*again(folder), part, candidate=candidate, voice=voice)
 
 
 def relabel(folder: str | Path, *, take: str | Path | None = None, out: str | Path | None = None, rows: int = 100,
@@ -314,7 +241,7 @@ def relabel(folder: str | Path, *, take: str | Path | None = None, out: str | Pa
     """
     from gnomon.workflow import relabel as step
 
-    place, source, options = _again(folder)
+    place, source, options = again(folder)
     if take is not None:
         return step.take(place, source, options, Path(take), who=by, voice=voice)
     return step.relabel(place, source, options, most=rows, out=Path(out) if out else None, voice=voice)
@@ -330,7 +257,7 @@ def replay(folder: str | Path, *, threads: int | None = None, instructions: str 
 
     if instructions is not None:
         return replay_elsewhere(Folder(Path(folder)).must_exist(), instructions, threads)
-    return replay_study(*_again(folder), threads=threads, voice=voice)
+    return replay_study(*again(folder), threads=threads, voice=voice)
 
 
 def accept(folder: str | Path, code: str, *, because: str) -> None:

@@ -84,9 +84,14 @@ def molecule_graphs(smiles: Sequence[str | None]) -> MoleculeGraphs:
 
 @functools.lru_cache(maxsize=4)
 def _remembered(smiles: tuple[str | None, ...]) -> MoleculeGraphs:
-    workers = min(_cores(), len(smiles) // (MANY // 4))
-    parts = _shared_out(smiles, workers) if len(smiles) >= MANY and workers > 1 else [_featurise(smiles)]
+    shares = workers(len(smiles))
+    parts = _shared_out(smiles, shares) if shares > 1 else [_featurise(smiles)]
     return MoleculeGraphs(names=descriptor_names(), **_joined(parts))
+
+
+def workers(molecules: int) -> int:
+    """Processes that share so many molecules."""
+    return min(_cores(), molecules // (MANY // 4)) if molecules >= MANY else 1
 
 
 def _cores() -> int:

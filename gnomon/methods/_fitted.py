@@ -33,9 +33,10 @@ TRUSTED_CLASSES = frozenset({
 TRUSTED_NUMPY = frozenset({"bool", "bool_", "int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64",
                            "float16", "float32", "float64", "str_", "intc", "longlong"})
 TRUSTED_OWN = frozenset({
-    *(f"gnomon.models.tables._estimators.{c}" for c in
-      ("LeaveOneOutRidge", "HeldOutLogistic", "ForestNumbers", "ForestClasses", "FewNumbers", "FewClasses",
-       "CurvesOfNumbers", "CurvesOfClasses")),
+    *(f"gnomon.models.tables._linear.{c}" for c in
+      ("LeaveOneOutRidge", "HeldOutLogistic", "FewNumbers", "FewClasses")),
+    *(f"gnomon.models.tables._forest.{c}" for c in ("ForestNumbers", "ForestClasses")),
+    *(f"gnomon.models.tables._curves.{c}" for c in ("CurvesOfNumbers", "CurvesOfClasses")),
     *(f"gnomon.models.tables._boosted.{c}" for c in ("BoostedNumbers", "BoostedClasses")),
     *(f"gnomon.models.tables._kernels.{c}" for c in
       ("VectorNumbers", "VectorClasses", "ProcessNumbers", "ProcessClasses")),

@@ -20,6 +20,7 @@ from gnomon.workflow._folder import read_json
 from gnomon.workflow._gallery import CLASSES, Gallery, shown, tasks_of
 
 MAP_POINTS = 2000
+MAP_SECONDS = 3.0  # for drawing what stands behind the points
 BANDS = 7  # colours of a number on the map
 UMAP_BUDGET = 300.0  # seconds of budget from which UMAP is worth its compilation
 UMAP_SECONDS = 45.0  # of processor time left in the budget: what compiling and two layouts take on a slow machine
@@ -120,11 +121,21 @@ def map_exhibit(gallery: Gallery, points: Any, task: Any, parts: Parts, judged: 
         colours.append({"name": "part", "kind": "category", "levels": levels, "codes": codes.tolist(), "rest": ""})
     colours += _missed(judged, rows)
     order = stream(seed, "map pictures").permutation(len(rows))
-    drawn = dict(zip(order.tolist(), (gallery.add(int(rows[i])) for i in order), strict=True)) if gallery.open else {}
+    drawn = _drawn(gallery, rows, order) if gallery.open else {}
     return {"layouts": [_layout(entry, keep) for entry in layouts], "of": len(data), "colours": colours,
             "pictures": [drawn.get(i, -1) for i in range(len(rows))],
             "labels": _labels(data, task, rows, sealed) if gallery.open else None,
             "rows": position[keep].tolist() if gallery.open else None}
+
+
+def _drawn(gallery: Gallery, rows: np.ndarray, order: np.ndarray) -> dict[int, int]:
+    """Point -> its picture, in this order for MAP_SECONDS: the others show their label only."""
+    until, drawn = time.monotonic() + MAP_SECONDS, {}
+    for i in order.tolist():
+        if time.monotonic() > until:
+            break
+        drawn[i] = gallery.add(int(rows[i]))
+    return drawn
 
 
 def _layout(points: Mapping[str, Any], keep: np.ndarray) -> dict[str, Any]:

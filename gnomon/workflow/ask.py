@@ -21,11 +21,15 @@ FEW_VALUES = 2  # a number target with so few distinct values is a class
 def ask_task(data: Data, rows: np.ndarray, *, metric: str | None = None, positive: str | None = None) -> Any:
     """The task for the data's targets; scales and class counts come from `rows` (training) only.
 
-    Raises InputError when there is no target, or it is constant, empty, or cannot be scored as asked.
+    Raises InputError when there is no target or no input, or the target is constant, empty, or cannot be scored as asked.
     """
     if not data.targets:
         raise InputError("E-TARGET-NONE", "no column is known to be the target",
                          do=f"name it: --target COLUMN, one of {', '.join(list(data.columns)[:12])}")
+    if not data.inputs:
+        rest = ", ".join(f"'{name}' is {role.role}" for name, role in data.roles.items())
+        raise InputError("E-INPUTS-NONE", f"no column is left to predict from: {rest}",
+                         do="add columns that are known before the target (for a series: its own earlier values, as columns)")
     tasks = [_one(data, name, rows, metric, positive) for name in data.targets]
     return tasks[0] if len(tasks) == 1 else several(tasks)
 

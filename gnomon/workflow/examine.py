@@ -34,7 +34,7 @@ from gnomon.workflow.verdict import Verdict, predict_rows
 OPTIMISM_ROWS, OPTIMISM_AXES, OPTIMISM_TREES = 1000, 30, 30
 OPTIMISM_FITS = 50  # five repeats of five folds, twice
 MATRIX_ROWS = 3000
-CHECK_VIEW = "descriptors+composition+kmers+words+texture"  # narrow features of each kind: enough to see what is unlike
+CHECK_VIEW = "properties+composition+kmers+words+texture"  # narrow features of each kind: enough to see what is unlike
 GUARANTEED = ("random", "stratified", "group", "cold")  # policies that leave units exchangeable (EVIDENCE 14)
 MOST_GROUPS = 20  # values of a column up to which it is a sub-group column
 

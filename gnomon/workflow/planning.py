@@ -12,7 +12,7 @@ import numpy as np
 
 from gnomon.methods._device import threads_that_pay
 from gnomon.values import Recipe
-from gnomon.workflow._cost import simple_seconds, speed
+from gnomon.workflow._cost import Features, simple_seconds, speed
 from gnomon.workflow._plan_file import plan_of, write_plan
 from gnomon.workflow._voice import Voice
 from gnomon.workflow.ledger import Ledger
@@ -22,6 +22,7 @@ from gnomon.workflow.plan import FIRST, Plan, draft, facts_of, frozen_steps
 from gnomon.workflow.run import Bench, parts_of, peak_mb
 
 END_SHARE, END_SECONDS = 0.18, 12.0  # of the budget, and at least: kept for verdict, explanation and report
+TRAININGS = 6  # of a candidate that cross-examines its labels first
 SIMPLE_SHARE = 0.45  # of that at most for simple models, where deep ones may follow
 PLAN_SHARE = 0.9  # of what is left after looking may be planned; the rest absorbs a slow moment
 
@@ -36,17 +37,19 @@ def plan_stage(bench: Bench, seen: Seen, options: Options, written: Mapping[str,
             _say_plan(plan, voice)
             return plan
         voice.say(f"the budget grows from {plan.budget:.0f} to {options.budget:.0f} s: planning what to add")
-    plan = make_plan(bench, options, ledger, keep=plan_of(written, path, bench.task.name) if written and written.get(
-        "made_for", {}).get("key") == bench.key else None)
-    write_plan(path, plan, bench.data, {"policy": bench.parts.fold_policy, "because": seen.policy.because}, seen.actions)
+    keep = plan_of(written, path, bench.task.name) if written and written.get("made_for", {}).get("key") == bench.key else None
+    plan = make_plan(bench, options, ledger, keep, doubted=any(
+        f.code == "LOOK-LABEL" and f.grade == "warn" for f in seen.findings))
+    write_plan(path, plan, bench.data, {"policy": str(seen.policy), "because": seen.policy.because}, seen.actions)
     _say_plan(plan, voice)
     return plan
 
 
-def make_plan(bench: Bench, options: Options, ledger: Ledger, keep: Plan | None = None) -> Plan:
-    """Measure speed, and turn what is left of the budget into candidates, steps and seeds."""
+def make_plan(bench: Bench, options: Options, ledger: Ledger, keep: Plan | None = None, *, doubted: bool = False) -> Plan:
+    """Measure speed, and turn what is left of the budget into candidates, steps and seeds. doubted: some labels are."""
     started = time.perf_counter()
     recipes, left = draft(bench.data, bench.parts, bench.task, only=options.only, skip=options.skip)
+    recipes += without_suspects(recipes) if doubted and bench.task.name == "classify" else []
     recipes += users_recipes(bench)
     simple, seconds = [r for r in recipes if r.family != "deep"], {}
     facts = facts_of(bench.data, bench.parts, bench.task)
@@ -58,11 +61,14 @@ def make_plan(bench: Bench, options: Options, ledger: Ledger, keep: Plan | None 
     for recipe in simple:
         seconds[recipe.hash] = 0.1 if recipe.family == "floor" else facts.folds * simple_seconds(
             recipe.model, recipe.options.get("view", "standard"), facts.main, facts.task, facts.rows, facts.columns,
-            outputs=outputs, threads=threads)
+            outputs=outputs, threads=threads) * (TRAININGS if recipe.method == "confident_learning" else 1)
+    features = Features(bench.data, bench.parts.develop)
+    needed = {r.hash: features.of(r) for r in simple}
     spent = ledger.spent() + time.perf_counter() - started
     end = kept_for_the_end(options.budget)
     share = SIMPLE_SHARE if any(r.family == "deep" for r in recipes) else 1.0
-    simple, dropped = _affordable(simple, seconds, (options.budget - spent - end) * share, options.only)
+    simple, dropped = _affordable(simple, seconds, (options.budget - spent - end) * share, options.only, needed)
+    seconds |= _with_features(simple, seconds, needed)
     rest = (options.budget - spent - end - sum(seconds[r.hash] for r in simple)) * PLAN_SHARE
     deep, seeds, cost, cut = frozen_steps(recipes, facts, rest, lambda r: deep_speed(bench, r)) \
         if rest > 0 else ([], {}, {}, [(r.model, "no budget left: --budget") for r in recipes if r.family == "deep"])
@@ -76,27 +82,49 @@ def make_plan(bench: Bench, options: Options, ledger: Ledger, keep: Plan | None 
                 options.budget, threads, made_for)
 
 
+def without_suspects(recipes: Sequence[Recipe]) -> list[Recipe]:
+    """The simple model to bet on once more, trained without the labels that its own out-of-fold probabilities deny."""
+    simple = [r for r in recipes if r.family == "simple" and r.method == "own_fit"]
+    first = next((r for r in simple if r.because.startswith(FIRST)), simple[0] if simple else None)
+    return [] if first is None else [replace(first, method="confident_learning", because="some labels are suspect: the same "
+                                             "model without them in training (LOOK-LABEL); validation rows keep theirs")]
+
+
 def kept_for_the_end(budget: float) -> float:
     """Seconds of the budget for verdict, explanation and report: more where the machine is slow, at most twice as many."""
     return max(END_SECONDS * float(np.clip(speed(), 1, 2)), END_SHARE * budget)
 
 
-def _affordable(simple: Sequence[Recipe], seconds: Mapping[str, float], limit: float, only: Sequence[str]
-                ) -> tuple[list[Recipe], list[tuple[str, str]]]:
+def _affordable(simple: Sequence[Recipe], seconds: Mapping[str, float], limit: float, only: Sequence[str],
+                needed: Mapping[str, Mapping[Any, float]] | None = None) -> tuple[list[Recipe], list[tuple[str, str]]]:
     """The first choice, then the others in order of cost, until the limit; the floors, the cheapest model and those asked
-    for by name are always planned."""
-    kept, left, total = [], [], 0.0
+    for by name are always planned. needed: recipe -> feature -> seconds, paid by the first that needs the feature."""
+    kept, left, total, paid, needed = [], [], 0.0, set(), needed or {}
+    alone = {r.hash: seconds[r.hash] + sum(needed.get(r.hash, {}).values()) for r in simple}
     models = [r for r in simple if r.family != "floor"]
-    cheapest = sorted(models, key=lambda r: seconds[r.hash])[:1]
-    must = {r.hash for r in simple if r.family == "floor" or r in cheapest or r.model in only}
-    for recipe in sorted(simple, key=lambda r: (not r.because.startswith(FIRST), seconds[r.hash])):
-        total += seconds[recipe.hash]
-        if total <= limit or recipe.hash in must:
+    cheapest = sorted(models, key=lambda r: alone[r.hash])[:1]
+    must = {r.hash for r in simple if r.family == "floor" or r in cheapest or (r.model in only and r.method == "own_fit")}
+    for recipe in sorted(simple, key=lambda r: (not r.because.startswith(FIRST), alone[r.hash])):
+        new = {what: s for what, s in needed.get(recipe.hash, {}).items() if what not in paid}
+        cost = seconds[recipe.hash] + sum(new.values())
+        if total + cost <= limit or recipe.hash in must:
             kept.append(recipe)
+            paid |= set(new)
+            total += cost
         else:
-            total -= seconds[recipe.hash]
-            left.append((recipe.model, f"about {seconds[recipe.hash]:.0f} s, more than the budget leaves: --budget"))
+            left.append((recipe.model, f"about {cost:.0f} s, more than the budget leaves: --budget"))
     return [r for r in simple if r in kept], left
+
+
+def _with_features(kept: Sequence[Recipe], seconds: Mapping[str, float], needed: Mapping[str, Mapping[Any, float]]
+                   ) -> dict[str, float]:
+    """Seconds of each of these in order: who needs a feature first also waits for it."""
+    paid, out = set(), {}
+    for recipe in kept:
+        new = {what: s for what, s in needed.get(recipe.hash, {}).items() if what not in paid}
+        paid |= set(new)
+        out[recipe.hash] = seconds[recipe.hash] + sum(new.values())
+    return out
 
 
 def deep_speed(bench: Bench, recipe: Recipe) -> tuple[float, int]:

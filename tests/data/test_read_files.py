@@ -190,6 +190,19 @@ def test_table_with_pictures(tmp_path):
         read_data(tmp_path / "t.csv")
 
 
+def test_a_table_alone_finds_its_pictures_also_without_their_ending_and_past_masks(tmp_path):
+    for i in range(6):
+        picture(tmp_path / "images" / f"x{i}.png", i)
+        picture(tmp_path / "labels" / f"x{i}.png", 9)
+    for ending in (".png", ""):
+        frame = pd.DataFrame({"name": [f"x{i}{ending}" for i in range(6)], "count": np.arange(6) * 1.5})
+        frame.to_csv(tmp_path / "t.csv", index=False)
+        data = read_data(tmp_path / "t.csv", target=("count",))
+        assert data.inputs == ("image",) and [int(p[0, 0, 0]) for p in every(data)] == list(range(6))
+    (tmp_path / "t.csv").write_text("name,count\n" + "\n".join(f"row {i},{i}" for i in range(6)))
+    assert not read_data(tmp_path / "t.csv").of_kind("image")  # a table of something else in the same folder
+
+
 def test_masks_are_no_class(tmp_path):
     for i in range(4):
         picture(tmp_path / "images" / f"{i}.png", seed=i)

@@ -10,12 +10,15 @@ import pytest
 from gnomon.errors import TrainingError
 from gnomon.models.tables import _deadline
 from gnomon.models.tables._boosted import BoostedNumbers
+from gnomon.models.tables._curves import CurvesOfNumbers
 from gnomon.models.tables._deadline import in_time, until
-from gnomon.models.tables._estimators import FewClasses, ForestNumbers, HeldOutLogistic
-from gnomon.models.tables._kernels import ProcessNumbers, VectorClasses, VectorNumbers
+from gnomon.models.tables._forest import ForestNumbers
+from gnomon.models.tables._kernels import ProcessClasses, ProcessNumbers, VectorClasses, VectorNumbers
+from gnomon.models.tables._linear import FewClasses, HeldOutLogistic
 
-NUMBERS = (ForestNumbers(n_estimators=50), BoostedNumbers(rounds=30), VectorNumbers(), ProcessNumbers(searched=60, restarts=1))
-CLASSES = (HeldOutLogistic(count=3), FewClasses(count=2), VectorClasses())
+NUMBERS = (ForestNumbers(n_estimators=50), BoostedNumbers(rounds=30), VectorNumbers(), ProcessNumbers(searched=60, restarts=1),
+           CurvesOfNumbers(bags=1, rounds=20))
+CLASSES = (HeldOutLogistic(count=3), FewClasses(count=2), VectorClasses(), ProcessClasses())
 
 
 def rows(seed: int, n: int = 90) -> tuple[np.ndarray, np.ndarray]:

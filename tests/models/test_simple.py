@@ -265,7 +265,7 @@ def test_wrong_tasks_and_too_little_truth_are_refused_in_words():
     {"__class__": "partial", "__module__": "functools", "__loader__": "PartialNode"},
     {"__class__": "Popen", "__module__": "subprocess", "__loader__": "ObjectNode"},
     {"__class__": "methodcaller", "__module__": "operator", "__loader__": "OperatorFuncNode"},
-    {"__class__": "Made", "__module__": "gnomon.models.tables._estimators.os", "__loader__": "ObjectNode"},
+    {"__class__": "Made", "__module__": "gnomon.models.tables._linear.os", "__loader__": "ObjectNode"},
 ])
 def test_a_strangers_file_is_refused_unopened(change, tmp_path):
     data, (parts, _) = table(), rows()

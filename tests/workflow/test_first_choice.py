@@ -10,7 +10,7 @@ import pytest
 
 from gnomon.values import Recipe
 from gnomon.workflow.plan import FIRST, Facts, deep_ladder, first_simple, simple_ladder, too_much
-from gnomon.workflow.planning import _affordable
+from gnomon.workflow.planning import _affordable, _with_features
 
 KINDS = ("number", "molecule", "sequence", "text", "image")
 
@@ -47,6 +47,33 @@ def test_the_bet_is_afforded_before_what_is_cheaper():
     assert [r.model for r in kept] == ["ridge", "boosting"] and [m for m, _ in left] == ["forest"]
     kept, _ = _affordable(list(made.values()), seconds, 7.0, ())
     assert [r.model for r in kept] == ["ridge", "forest"]  # a bet that is too dear is not taken
+
+
+def test_features_are_paid_for_once_by_the_first_that_needs_them():
+    made = {name: Recipe("regress", name, "own_fit", {}, because="why", family="simple")
+            for name in ("ridge", "forest", "boosting")}
+    ridge, forest, boosting = (made[n].hash for n in made)
+    seconds = {ridge: 1.0, forest: 2.0, boosting: 4.0}
+    needed = {ridge: {("descriptors", "smiles"): 30.0}, forest: {("morgan", "smiles"): 0.5},
+              boosting: {("descriptors", "smiles"): 30.0}}
+    kept, left = _affordable(list(made.values()), seconds, 20.0, (), needed)
+    assert [r.model for r in kept] == ["forest"] and left[0][0] == "ridge" and "about 31 s" in left[0][1]
+    kept, _ = _affordable(list(made.values()), seconds, 40.0, (), needed)
+    assert len(kept) == 3  # the second that reads descriptors finds them ready
+    assert _with_features(kept, seconds, needed) == {ridge: 31.0, forest: 2.5, boosting: 4.0}
+
+
+def test_the_time_of_features_is_measured():
+    """Descriptors of a molecule take some seventy times as long as its fingerprint."""
+    from gnomon.data.bundle import bundled
+    from gnomon.data.features._view import seconds_of, worked_out_once
+    from gnomon.data.read.dispatch import read_data
+
+    data = read_data(pd.read_csv(bundled("esol.csv")).head(400), target=("measured log solubility in mols per litre",))
+    rows = np.arange(len(data))
+    assert worked_out_once(data, rows, data.inputs, "morgan", "scaled") == [("morgan", "smiles")]
+    told = {key: seconds_of(data, rows, key, "smiles") for key in ("morgan", "descriptors")}
+    assert told["descriptors"] > 10 * told["morgan"] > 0
 
 
 def test_the_draft_says_which_it_is():

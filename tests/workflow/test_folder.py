@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import multiprocessing
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -125,3 +126,19 @@ def test_greedy_ensemble_beats_its_best_member_on_new_rows():
 def test_json_files_hold_no_nan(tmp_path):
     write_json(tmp_path / "x.json", {"a": float("nan"), "b": np.float32(1.5), "c": np.arange(2)})
     assert json.loads((tmp_path / "x.json").read_text()) == {"a": None, "b": 1.5, "c": [0, 1]}
+
+
+def test_a_list_of_rows_is_found_from_elsewhere(tmp_path, monkeypatch):
+    """--split rows:FILE is written as seen from the study folder, as data files are."""
+    from gnomon.workflow.options import Options
+    from gnomon.workflow.origin import again, origin
+
+    (tmp_path / "here").mkdir()
+    monkeypatch.chdir(tmp_path / "here")
+    folder = Folder(Path("one.study")).open()
+    told = origin(folder, "mix.csv", Options(target=("y",), split="rows:parts.json", because="published"))
+    assert told["options"]["split"] == "rows:../parts.json"
+    write_json(folder / "versions.json", {"format": 1, **told})
+    monkeypatch.chdir(tmp_path)
+    _, source, options = again("here/one.study")
+    assert source == str(tmp_path / "here" / "mix.csv") and options.split == f"rows:{tmp_path / 'here' / 'parts.json'}"

@@ -17,6 +17,7 @@ from gnomon.workflow._relabel_files import form_of, read_rows, write_rows
 from gnomon.workflow._resplits import compare_methods, corrected_t, method_words
 from gnomon.workflow.ablate import Part, named
 from gnomon.workflow.compared import _said, holm
+from gnomon.workflow.origin import again
 from gnomon.workflow.relabel import corrections
 from gnomon.workflow.replay import judged
 
@@ -135,10 +136,10 @@ def test_without_nothing_the_same_predictions_come_out(own):
     from gnomon.workflow._again import reopened
     from gnomon.workflow._voice import Voice
 
-    again = reopened(*gnomon.api._again(own), Voice())
-    recipe = again.recipe(next(c["recipe"]["hash"] for c in again.report["candidates"] if c["label"] == "logistic"))
-    same = step._again_without(again, recipe, step.Changed(again.bench.data, recipe, again.bench.task), Voice())
-    assert np.allclose(same.proba, again.run(recipe).oof.proba)
+    made = reopened(*again(own), Voice())
+    recipe = made.recipe(next(c["recipe"]["hash"] for c in made.report["candidates"] if c["label"] == "logistic"))
+    same = step._again_without(made, recipe, step.Changed(made.bench.data, recipe, made.bench.task), Voice())
+    assert np.allclose(same.proba, made.run(recipe).oof.proba)
 
 
 def test_compare_speaks_of_predictors_only(finished, own):

@@ -13,6 +13,7 @@ import numpy as np
 from gnomon.analyses.attribute._attempts import Attempt, attempts_for
 from gnomon.analyses.attribute._case import strongest
 from gnomon.analyses.attribute._gates import Gate
+from gnomon.analyses.attribute._inputs import named
 from gnomon.analyses.attribute._intervals import mean_over_units
 from gnomon.analyses.attribute._pictures import patches_of, pictures_of
 from gnomon.analyses.attribute._question import ask
@@ -102,7 +103,7 @@ def _questions(learned: Any, task: Any, data: Data, rows: np.ndarray, units: np.
     if not len(rows):
         return
     structured = any(data.kind(c) not in ("number", "category", "date") for c in data.inputs)
-    chosen = np.sort(stream(seed, "explained").permutation(len(rows))[:EXPLAINED if structured else SCALAR_ROWS])
+    chosen = stream(seed, "explained").permutation(len(rows))[:EXPLAINED if structured else SCALAR_ROWS]  # by lot: cut short
     reference = rows[np.sort(stream(seed, "reference").permutation(len(rows))[:REFERENCE])]
     question = ask(task, learned.predict(data, rows[chosen]), part=_fullest(task, data, rows))
     for build in attempts_for(learned, task, data, rows[chosen], reference, question, seed, fit_again, end):
@@ -125,7 +126,7 @@ def _fullest(task: Any, data: Data, rows: np.ndarray) -> int:
 def _unchecked(shuffled: Importances) -> list[Check]:
     if not shuffled.unchecked:
         return []
-    names = [" + ".join(g) for g in shuffled.unchecked]
+    names = [named(g) for g in shuffled.unchecked]
     more = f" and {len(names) - 5} more" if len(names) > 5 else ""
     return [Check("WHY-USES", False, f"no time left to shuffle {', '.join(names[:5])}{more}")]
 
@@ -133,7 +134,7 @@ def _unchecked(shuffled: Importances) -> list[Check]:
 def _permutation_entry(shuffled: Importances, recipe: str) -> dict[str, Any]:
     importances = []
     for item in shuffled.found:
-        group = {"group": " + ".join(item.what)} if len(item.what) > 1 else {}
+        group = {"group": named(item.what)} if len(item.what) > 1 else {}
         importances += [{"what": what, "value": item.value, "low": item.low, "high": item.high, **group}
                         for what in item.what]
     return {"technique": "permutation_importance", "recipe": recipe, "importances": importances, "over": "units",

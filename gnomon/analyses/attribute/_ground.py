@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from gnomon.analyses.attribute._inputs import Part, block_names, groups_of, medians, parts_of
+from gnomon.analyses.attribute._inputs import Part, block_names, groups_of, medians, named, parts_of
 from gnomon.analyses.attribute._question import Question
 from gnomon.data.features._sequences import is_mutations
 from gnomon.data.table import Data, Dense
@@ -40,7 +40,7 @@ class Piece:
 
     @property
     def label(self) -> str:
-        return " + ".join(p.what for p in self.parts) if self.parts else self.column
+        return named([p.what for p in self.parts]) if self.parts else self.column
 
 
 @dataclass(frozen=True)

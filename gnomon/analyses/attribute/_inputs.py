@@ -12,7 +12,10 @@ from gnomon.data.table import Data, Dense, take_column
 
 ALIKE = 0.8  # inputs associated more strongly than this are shown as one group
 MOST_SCALARS = 400  # beyond so many inputs the pairwise association is computed on ranks only, in blocks
+CHAIN = 20  # single linkage chains more columns than this through each other: such a group is cut by average linkage
+MOST_CUT = 8000  # columns of a chain that are cut: the distances of more do not fit in memory
 SAMPLE = 1000  # rows used to measure association
+NAMED = 3  # columns of a group that are named
 
 
 @dataclass(frozen=True)
@@ -43,7 +46,8 @@ def block_names(column: Any) -> tuple[str, ...]:
 def groups_of(data: Data, parts: Sequence[Part], rows: np.ndarray) -> list[tuple[Part, ...]]:
     """Parts joined where they are associated (|rho| > .8, Cramer's V or correlation ratio for categories).
 
-    Single linkage: no two inputs in different groups are associated more strongly than that.
+    Single linkage: no two inputs in different groups are associated more strongly than that. Among thousands of columns it
+    chains what has little in common, so a group of more than CHAIN is cut where columns are alike on average.
     Text, images, sequences and molecules stay alone.
     """
     rows = np.sort(rows)[:: max(1, len(rows) // SAMPLE)]
@@ -54,7 +58,28 @@ def groups_of(data: Data, parts: Sequence[Part], rows: np.ndarray) -> list[tuple
     groups: dict[int, list[Part]] = {}
     for i, part in enumerate(parts):
         groups.setdefault(_top(root, i), []).append(part)
-    return [tuple(g) for g in groups.values()]
+    return [tuple(cut) for g in groups.values() for cut in _unchained(data, g, rows)]
+
+
+def named(names: Sequence[str]) -> str:
+    """A group in words: a long one by its first columns and how many more."""
+    if len(names) <= NAMED + 1:
+        return " + ".join(names)
+    return f"{' + '.join(names[:NAMED])} and {len(names) - NAMED:,} more alike"
+
+
+def _unchained(data: Data, group: list[Part], rows: np.ndarray) -> list[list[Part]]:
+    """A chain of number columns cut into groups that are alike on average (average linkage); any other group as it is."""
+    from scipy.cluster.hierarchy import fcluster, linkage
+    from scipy.spatial.distance import squareform
+
+    if not CHAIN < len(group) <= MOST_CUT or any(data.kind(p.column) != "number" for p in group):
+        return [group]
+    ranks = ranked(matrix_of(data, group, rows))
+    apart = np.clip(1 - np.abs(ranks.T @ ranks), 0, None)
+    np.fill_diagonal(apart, 0)
+    marks = fcluster(linkage(squareform(apart, checks=False), "average"), 1 - ALIKE, "distance")
+    return [[group[i] for i in np.flatnonzero(marks == mark)] for mark in dict.fromkeys(marks)]
 
 
 def _top(root: list[int], i: int) -> int:

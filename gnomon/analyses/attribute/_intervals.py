@@ -41,8 +41,8 @@ def mean_over_units(values: np.ndarray, units: np.ndarray) -> tuple[float, float
 def left_out(units: np.ndarray, seed: int) -> list[np.ndarray]:
     """For the delete-a-block jackknife: the rows that stay when each block of units is left out."""
     names, place = np.unique(units, return_inverse=True)
-    count = min(len(names), BLOCKS)
-    block = stream(seed, "jackknife").permutation(np.arange(len(names)) % count)[place]
+    count = min(len(names), BLOCKS) if len(names) > 1 else 0  # without its only unit nothing would stay
+    block = stream(seed, "jackknife").permutation(np.arange(len(names)) % max(count, 1))[place]
     return [np.flatnonzero(block != b) for b in range(count)]
 
 

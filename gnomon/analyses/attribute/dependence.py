@@ -76,7 +76,7 @@ def dependence(answer: Callable[[Data], np.ndarray], data: Data, column: str, *,
     step = partial[bin_of + 1, np.arange(len(values))] - partial[bin_of, np.arange(len(values))]
     whole = np.arange(len(values))
     local = _accumulated(step, bin_of, inside, len(edges), whole)
-    again = np.stack([_accumulated(step, bin_of, inside, len(edges), s) for s in stays], axis=1)
+    again = np.array([_accumulated(step, bin_of, inside, len(edges), s) for s in stays]).reshape(-1, len(edges)).T
     low, high = _limits(local, again - again.mean(axis=0) + local.mean())  # of the shape; where it is centred is free
     return Dependence(column, tuple(map(float, edges)), local, _centred(partial.mean(axis=1)), low, high)
 
@@ -106,7 +106,7 @@ def _categories(answer: Callable[[Data], np.ndarray], data: Data, column: str, s
     codes = data.columns[column].take(np.arange(len(data)))
     present = np.unique(codes[codes >= 0])
     told = np.stack([answer(with_value(data, column, c)) for c in present])
-    again = np.stack([_centred(told[:, s].mean(axis=1)) for s in stays], axis=1)
+    again = np.array([_centred(told[:, s].mean(axis=1)) for s in stays]).reshape(-1, len(present)).T
     partial = _centred(told.mean(axis=1))
     names = data.columns[column].spec.categories
     return Dependence(column, tuple(names[c] for c in present), None, partial, *_limits(partial, again))

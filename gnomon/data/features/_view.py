@@ -8,6 +8,7 @@ numbers, categories and dates are always joined in.
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,17 +19,19 @@ import numpy as np
 from gnomon.data.features import _images, _molecules, _sequences, _tabular, _text
 from gnomon.data.features._block import FORMS, Block, apply_scaling, feature_names, fit_scaling
 from gnomon.data.features._cache import remembered
+from gnomon.data.molecules import workers
 from gnomon.data.table import Data, strings
 from gnomon.errors import InputError
 
 VIEWS: Mapping[str, tuple[str, ...]] = {
     "number": ("numbers",), "category": ("categories",), "date": ("dates",),
-    "molecule": ("morgan", "descriptors"),
+    "molecule": ("morgan", "descriptors", "properties"),
     "sequence": ("kmers", "strands", "onehot", "residues", "composition", "mutations"),
     "image": ("pixels", "hog", "texture"),
     "text": ("words", "tfidf", "mutations"),
 }
 PROJECT = ("pixels", "hog", "words", "tfidf", "kmers", "strands")  # long blocks whose principal axes serve as well
+TIMED = 24  # rows of which features are worked out to say how long all will take
 MUTATED = 200  # categories beyond which names such as A108D,N144D are read as lists of mutations
 
 
@@ -108,6 +111,24 @@ def fit_view(data: Data, rows: np.ndarray, inputs: Sequence[str], view: str = "s
         raise InputError("E-VIEW-EMPTY", f"no input holds anything that varies over the {len(rows)} training rows "
                          f"(inputs: {', '.join(inputs) or 'none'})", do="give columns that describe the rows as inputs")
     return View(view, form, dense, tuple(blocks))
+
+
+def worked_out_once(data: Data, rows: np.ndarray, inputs: Sequence[str], view: str, form: str) -> list[tuple[str, str]]:
+    """(feature, column) of a view's parts that need no fitting: whoever asks first waits for the whole column."""
+    plan = _plan(data, np.asarray(rows), tuple(inputs), _asked(view), form)
+    return [(key, columns[0]) for key, columns in plan if key in _WORK]
+
+
+def seconds_of(data: Data, rows: np.ndarray, feature: str, column: str) -> float:
+    """Seconds that one feature of a whole column will take on this machine now, from TIMED of these rows spread evenly."""
+    some = np.asarray(rows)[np.unique(np.linspace(0, len(rows) - 1, TIMED).astype(int))]
+    settings = _learn(feature, data, (column,), some, "scaled", None)[0]
+    work = _WORK[feature]
+    work(data.columns[column].take(some[:1]), settings)  # libraries are loaded, untimed
+    started = time.perf_counter()
+    work(data.columns[column].take(some), settings)
+    everything = (time.perf_counter() - started) * len(data.columns[column]) / len(some)
+    return everything / workers(len(data.columns[column])) if feature == "descriptors" else everything
 
 
 def _asked(view: str) -> tuple[str, ...]:
@@ -216,6 +237,7 @@ def _raw(key: str, data: Data, columns: tuple[str, ...], rows: np.ndarray, setti
 _WORK: Mapping[str, Any] = {
     "morgan": lambda v, s: _molecules.morgan(v),
     "descriptors": lambda v, s: _molecules.descriptors(v),
+    "properties": lambda v, s: _molecules.properties(v),
     "pixels": lambda v, s: _images.pixels(v),
     "hog": lambda v, s: _images.hog(v),
     "texture": lambda v, s: _images.texture(v),
@@ -246,6 +268,8 @@ def _names(key: str, data: Data, columns: tuple[str, ...], settings: Mapping[str
         from gnomon.data.molecules import descriptor_names
 
         named = descriptor_names()
+    elif key == "properties":
+        named = _molecules.property_names()
     elif key in ("kmers", "strands", "onehot", "residues", "composition"):
         letters, length, protein = settings["letters"], settings["length"], settings["protein"]
         named = {"kmers": lambda: _sequences.mer_names(letters), "strands": lambda: _sequences.strand_names(letters),

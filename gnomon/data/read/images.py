@@ -251,8 +251,9 @@ def join_images(
     return with_headers(raw, pictures.headers, [i or "none.png" for i in items])
 
 
-def beside(raw: Raw, table: Path) -> list[Path]:
-    """Picture files that a table's file column names, sought beside the table; [] when it names none."""
+def beside(raw: Raw, table: Path) -> tuple[list[Path], tuple]:
+    """Picture files that a table's file column names, sought beside the table, and what was passed over there (masks of the
+    same names); [] when it names none."""
     for name, values in raw.columns.items():
         if not is_strings(values):
             continue
@@ -262,15 +263,28 @@ def beside(raw: Raw, table: Path) -> list[Path]:
         folder = table.resolve().parent
         direct = [folder / v for v in seen]
         if sum(1 for p in direct if p.exists()) >= 0.5 * len(seen):
-            return [p for v in dict.fromkeys(values.to_pylist()) if v and (p := folder / v.strip()).exists()]
+            return [p for v in dict.fromkeys(values.to_pylist()) if v and (p := folder / v.strip()).exists()], ()
         inside = [p for sub in sorted(folder.iterdir()) if sub.is_dir() for p in sorted(sub.rglob("*")) if is_image(p)]
+        inside, masks = without_masks(inside, folder)
         wanted = {v.rsplit("/", 1)[-1] for v in seen}
         if wanted & {p.name for p in inside}:
-            return inside
+            return inside, masks
         raise InputError(
             "E-IMAGES-ABSENT",
             f"column '{name}' of {table} names pictures such as '{seen[0]}' (row 0); none is "
             f"beside the table or in a folder next to it",
             do=f"put the pictures beside the table, or use --kinds '{name}=text' to read the table alone",
         )
+    return _by_stem(raw, table.resolve().parent), ()
+
+
+def _by_stem(raw: Raw, folder: Path) -> list[Path]:
+    """Pictures of a folder called images (or the like) that a column names without their ending; [] when none does."""
+    for sub in sorted(p for p in folder.iterdir() if p.is_dir() and IMAGE_FOLDER.match(p.name)):
+        inside = [p for p in sorted(sub.rglob("*")) if is_image(p)]
+        stems = {p.stem for p in inside}
+        for values in raw.columns.values():
+            seen = [v.strip() for v in values.slice(0, 200).to_pylist() if v] if is_strings(values) else []
+            if seen and sum(v in stems for v in seen) >= 0.8 * len(seen):
+                return inside
     return []

@@ -296,11 +296,11 @@ class _Reader:
 
         if any(k != "image" for n, k in self.kinds.items() if n in raw.columns and k == "text"):
             return raw
-        pictures = beside(raw, table)
+        pictures, masks = beside(raw, table)
         if not pictures:
             return raw
         joined = join_images(raw, pictures, table.resolve().parent, cache=self.cache, shape=self.shape)
-        return raw if joined is None else joined
+        return raw if joined is None else replace(joined, findings=(*joined.findings, *masks))
 
 
 def _root(paths: Sequence[Path]) -> Path:

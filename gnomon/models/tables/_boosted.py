@@ -16,6 +16,8 @@ from gnomon.models.tables._deadline import in_time
 PATIENCE = 60  # rounds without improvement on the held-out rows, at a rate of 0.05
 COSTLY = ((3e5, 0.05), (1e7, 0.1), (np.inf, 0.2))  # rows x features x classes up to which this rate is used
 HELD = 0.15  # share of the rows held out when none are given
+LEAST_GAIN = 0.01  # loss over the root of the held rows: less than this hundredth of its noise is no improvement
+TRIED = 4  # columns a tree may choose from, for each row: with more, its splits are chance's
 BAGGED = 5_000  # rows shared out over the bags: five bags up to 1,000 rows, two at 2,500, one beyond 5,000
 
 
@@ -74,7 +76,8 @@ class _Boosted(BaseEstimator):
         return {**goal, "learning_rate": rate, "num_leaves": leaves, "min_data_in_leaf": smallest,
                 "lambda_l2": self.shrink, "bagging_fraction": 0.8, "bagging_freq": 1,
                 "min_data_in_bin": 1 if n < 2000 else 3,
-                "feature_fraction": float(np.clip(40 / d, 0.2, 0.8 if d > 4 else 1.0)), "num_threads": self.n_jobs,
+                "feature_fraction": min(float(np.clip(40 / d, 0.2, 0.8 if d > 4 else 1.0)), max(TRIED * n, 40) / d),
+                "num_threads": self.n_jobs,
                 "deterministic": True, "force_row_wise": True, "verbosity": -1,
                 "max_bin": 255 if cost <= COSTLY[1][0] else 63}
 
@@ -128,10 +131,11 @@ def _lightgbm(model: _Boosted, inner: tuple, whole: tuple) -> tuple[int, list[An
     x, y, weight, held, truth = inner
     settings = model.settings(x.shape[0], x.shape[1])
     patience = int(max(PATIENCE * 0.05 / settings["learning_rate"], 10))
+    least = LEAST_GAIN / len(truth) ** 0.5 if model._classifies else 0.0
     train = lightgbm.Dataset(x, y, weight=weight, params=settings, free_raw_data=True)
     first = lightgbm.train(settings | {"seed": model.random_state}, train, model.rounds,
                            valid_sets=[lightgbm.Dataset(held, truth, reference=train)],
-                           callbacks=[_each_round, lightgbm.early_stopping(patience, verbose=False)])
+                           callbacks=[_each_round, lightgbm.early_stopping(patience, verbose=False, min_delta=least)])
     rounds = max(first.best_iteration, 1)
     x, y, weight = whole
     rounds = int(np.ceil(rounds * min(len(y) / len(inner[1]), 1.2)))

@@ -10,7 +10,7 @@ from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin
 
 from gnomon.errors import TrainingError
 from gnomon.models.tables._deadline import in_time
-from gnomon.models.tables._estimators import held_out
+from gnomon.models.tables._linear import held_out
 
 TUNED = 1_500  # rows on which C and gamma are compared
 PENALTIES = (1.0, 10.0, 100.0)
@@ -200,6 +200,12 @@ def _kernel(x: np.ndarray) -> Any:
     return smooth + straight + WhiteKernel(0.1, (1e-6, 2.0))
 
 
+def _processes(model: Any) -> list[Any]:
+    """The classifier, and the binary ones inside it: one, or one a class."""
+    inner = model.base_estimator_
+    return [model, *([inner.estimator, *inner.estimators_] if hasattr(inner, "estimators_") else [inner])]
+
+
 class ProcessClasses(ClassifierMixin, BaseEstimator):
     """Gaussian process classification, one process a class."""
 
@@ -216,7 +222,9 @@ class ProcessClasses(ClassifierMixin, BaseEstimator):
         kernel = ConstantKernel(4.0, (0.1, 1e3)) * RBF(size, (size * 0.05, size * 20))
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            self.model_ = GaussianProcessClassifier(kernel, random_state=self.random_state).fit(x, y)
+            self.model_ = GaussianProcessClassifier(kernel, optimizer=_likeliest, random_state=self.random_state).fit(x, y)
+        for each in _processes(self.model_):
+            each.optimizer = None  # a function: nothing to save
         self.classes_ = self.model_.classes_
         return self
 

@@ -28,7 +28,7 @@ def explainable_boosting(inputs: Any, out: Spec, *, pairs: int = 0, bags: int = 
 
     Needs interpret-core. Several classes: no pairs.
     """
-    from gnomon.models.tables._estimators import CurvesOfClasses, CurvesOfNumbers
+    from gnomon.models.tables._curves import CurvesOfClasses, CurvesOfNumbers
 
     kind = CurvesOfClasses if out.categories else CurvesOfNumbers
     return kind(pairs=pairs if len(out.categories) <= 2 else 0, bags=bags, rate=rate, rounds=rounds, most=most,

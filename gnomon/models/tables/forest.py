@@ -30,7 +30,7 @@ def forest(inputs: Any, out: Spec, *, trees: int = 0, leaf: int = 1, share: floa
     trees: 0 means 300 up to 3,000 rows, then fewer, 100 from 9,000 on. share: of the features, how many are tried at
     each cut; None: for classes the square root of their number, for numbers all, beyond 60 a third, at most 250.
     """
-    from gnomon.models.tables._estimators import ForestClasses, ForestNumbers
+    from gnomon.models.tables._forest import ForestClasses, ForestNumbers
 
     width = sum(spec.shape[0] for spec in inputs.values() if spec.shape)
     tried = "sqrt" if out.categories else min(1 / 3, TRIED / width) if width > WIDE else 1.0

@@ -23,7 +23,7 @@ CARD = Card(
 def lasso(inputs: Any, out: Spec, *, count: int = 30, folds: int = 5, random_state: int = 0) -> Any:
     """minimise sum_i (y_i - x_i b - a)^2 / 2n + alpha |b|_1, alpha from a path of `count` values by `folds`-fold
     cross-validation; for classes logistic regression with the same penalty, one class against the others."""
-    from gnomon.models.tables._estimators import FewClasses, FewNumbers
+    from gnomon.models.tables._linear import FewClasses, FewNumbers
 
     kind = FewClasses if out.categories else FewNumbers
     return kind(count=count, folds=folds, random_state=random_state)

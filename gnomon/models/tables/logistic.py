@@ -29,7 +29,7 @@ def logistic(inputs: Any, out: Spec, *, weakest: float = 1e3, strongest: float =
     one held-out part from 3,000 on. Sparse input is read as it is.
     More features than rows: solved exactly in the rows' own space. Raises E-MODEL-TASK for a number.
     """
-    from gnomon.models.tables._estimators import HeldOutLogistic, refuse_numbers
+    from gnomon.models.tables._linear import HeldOutLogistic, refuse_numbers
 
     refuse_numbers(out, "logistic", "ridge")
     return HeldOutLogistic(weakest=weakest, strongest=strongest, count=count, folds=folds, random_state=random_state)

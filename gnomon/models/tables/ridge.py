@@ -26,7 +26,7 @@ def ridge(inputs: Any, out: Spec, *, weakest: float = 1e-3, strongest: float = 1
     weakest, strongest: the range of alpha. Features should be on one scale (form "scaled"). Sparse input stays sparse.
     Raises E-MODEL-TASK for classes: that is logistic regression.
     """
-    from gnomon.models.tables._estimators import LeaveOneOutRidge, refuse_classes
+    from gnomon.models.tables._linear import LeaveOneOutRidge, refuse_classes
 
     refuse_classes(out, "ridge", "logistic")
     return LeaveOneOutRidge(weakest=weakest, strongest=strongest, count=count)

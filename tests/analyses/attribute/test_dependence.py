@@ -64,6 +64,17 @@ def test_categories_and_block_columns_and_refusals():
         dependence(answer_of(lambda d, r: np.zeros(len(r))), table({"text:t": np.array(["a"] * 9), "y": np.zeros(9)}), "t")
 
 
+@pytest.mark.filterwarnings("error")
+def test_rows_of_one_unit_give_curves_without_an_interval():
+    data, one = made(), np.zeros(300)
+    answer = answer_of(lambda d, r: values(d, r, "a")[0] * values(d, r, "b")[0])
+    for column in ("a", "site"):
+        found = dependence(answer, data, column, units=one)
+        assert found.low is None and found.high is None and np.isfinite(found.partial).all()
+    joint = h_statistic(answer, data, "a", "b", units=one)
+    assert joint.low is None and joint.value > 0.5
+
+
 def test_h_is_zero_for_a_sum_and_large_for_a_product():
     data = made()
     added = h_statistic(answer_of(lambda d, r: values(d, r, "a")[0] ** 3 + np.cos(values(d, r, "b")[0])), data, "a", "b")

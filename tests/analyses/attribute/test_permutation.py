@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from attribution_fakes import Formula, table, values
 
-from gnomon.analyses.attribute._inputs import groups_of, parts_of
+from gnomon.analyses.attribute._inputs import groups_of, named, parts_of
 from gnomon.analyses.attribute._inside import mover
 from gnomon.analyses.attribute._intervals import jackknife, left_out, mean_over_units
 from gnomon.analyses.attribute.permutation_importance import permutation_importance
@@ -85,6 +85,18 @@ def test_categories_and_numbers_that_say_the_same_are_one_group():
                   "category:twin": np.char.upper(kind), "y": np.zeros(400)})
     groups = groups_of(data, parts_of(data), np.arange(400))
     assert sorted(sorted(p.what for p in g) for g in groups) == [["code", "kind", "twin"], ["other"]]
+
+
+def test_a_chain_of_columns_is_cut_and_named_shortly():
+    """60 columns, each like the next, the first nothing like the last: not one group, and never 60 names in a sentence."""
+    rng, n = np.random.default_rng(5), 500
+    walk = rng.normal(size=(n, 60)).cumsum(axis=1) + 2 * rng.normal(size=(n, 1))
+    data = table({**{f"x{i}": walk[:, i] for i in range(60)}, "y": np.zeros(n)})
+    groups = [[p.what for p in g] for g in groups_of(data, parts_of(data), np.arange(n))]
+    assert sorted(what for g in groups for what in g) == sorted(data.inputs)
+    home = {what: k for k, g in enumerate(groups) for what in g}
+    assert home["x0"] != home["x59"] and home["x58"] == home["x59"] and max(map(len, groups)) < 60
+    assert named(list("abcd")) == "a + b + c + d" and named([f"x{i}" for i in range(60)]) == "x0 + x1 + x2 and 57 more alike"
 
 
 def test_intervals_over_units_cover():

@@ -127,6 +127,20 @@ def test_morgan_counts_are_rdkits():
         assert np.array_equal(row, wanted)
 
 
+def test_properties_are_rdkits_and_missing_is_nan():
+    from rdkit import Chem
+    from rdkit.Chem import Descriptors
+
+    matrix, names = _molecules.properties(SMILES), _molecules.property_names()
+    for row, smiles in enumerate(SMILES):
+        molecule = Chem.MolFromSmiles(smiles) if smiles else None
+        told = [matrix[row, names.index("tpsa")], matrix[row, names.index("CrippenClogP")]]
+        if molecule is None:
+            assert np.isnan(matrix[row]).all()
+        else:
+            np.testing.assert_allclose(told, [Descriptors.TPSA(molecule), Descriptors.MolLogP(molecule)], rtol=1e-5)
+
+
 def test_descriptors_are_rdkits_and_missing_is_nan():
     from rdkit import Chem
     from rdkit.Chem import Descriptors

@@ -1,4 +1,4 @@
-"""Estimators of gnomon's own: thin classes around scikit-learn's that choose their penalty, sample or kernel in `fit`.
+"""Linear estimators of gnomon's own: thin classes around scikit-learn's that choose their penalty in `fit`.
 
 Imported only inside builders, for scikit-learn is heavy. They hold numbers, arrays and fitted estimators, nothing else:
 that is why a saved study may name them (gnomon.methods._fitted).
@@ -10,18 +10,15 @@ from typing import Any
 
 import numpy as np
 from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin
-from sklearn.ensemble import RandomForestClassifier, RandomForestRegressor
 from sklearn.linear_model import LogisticRegression, Ridge, RidgeCV
 
 from gnomon.data.table import Spec
 from gnomon.errors import InputError
 from gnomon.models.tables._deadline import in_time
-from gnomon.models.tables._packed import pack, unpack
 
 EXACT = 1_200  # rows or features up to which leave-one-out is worked out exactly: the time grows with their cube
 WORSE = 1.02  # a held-out loss so many times the best so far ends the search: it has one minimum along the penalties
 NEWTON = 60  # coefficients up to which Newton steps are faster than L-BFGS
-TREES = 20  # of a forest are grown between two looks at the clock
 SETTLED = 3_000  # rows from which on one held-out fifth settles a penalty; from a third of them, three folds do
 
 
@@ -159,58 +156,6 @@ def held_out(y: np.ndarray, folds: int, seed: int) -> list[tuple[np.ndarray, np.
     return splits[:1] if len(y) >= SETTLED else splits
 
 
-class _SampledForest:
-    """Each tree of a large forest sees a sample: most_rows bounds the time of a fit, whatever the number of rows.
-    n_estimators 0: 300 trees up to 3,000 rows, then fewer, 100 from 9,000 on, for each is better there."""
-
-    def fit(self, x: Any, y: np.ndarray, sample_weight: np.ndarray | None = None) -> Any:
-        count = self.n_estimators or int(np.clip(900_000 // x.shape[0], 100, 300))
-        self.max_samples = self.most_rows if x.shape[0] > self.most_rows else None
-        self.warm_start = True  # a few trees at a time, the same trees as all at once
-        for self.n_estimators in (*range(TREES, count, TREES), count):
-            in_time()
-            super().fit(x, y, sample_weight=sample_weight)
-        self.warm_start = False
-        self.n_jobs = 1  # predicting threads add the trees' votes in the order they finish: not the same twice
-        return self
-
-    def __getstate__(self) -> dict[str, Any]:
-        """What is saved: the trees packed into a few arrays, and one tree's common attributes."""
-        state = dict(super().__getstate__())  # type: ignore[misc]
-        trees = state.pop("estimators_", None)
-        if trees:
-            first = {k: v for k, v in vars(trees[0]).items() if k not in ("tree_", "random_state")}
-            state["packed_"] = {"kind": type(trees[0]), "shared": first, "trees": pack(trees)}
-        return state
-
-    def __setstate__(self, state: dict[str, Any]) -> None:
-        state = dict(state)
-        packed = state.pop("packed_", None)
-        super().__setstate__(state)  # type: ignore[misc]
-        if packed:
-            self.estimators_ = unpack(packed["trees"], packed["kind"], packed["shared"])
-
-
-class ForestNumbers(_SampledForest, RandomForestRegressor):
-    trees = True
-
-    def __init__(self, n_estimators: int = 0, min_samples_leaf: int = 1, max_features: Any = 1.0,
-                 most_rows: int = 50_000, random_state: int = 0, n_jobs: int = 1):
-        super().__init__(n_estimators=n_estimators, min_samples_leaf=min_samples_leaf, max_features=max_features,
-                         random_state=random_state, n_jobs=n_jobs)
-        self.most_rows = most_rows
-
-
-class ForestClasses(_SampledForest, RandomForestClassifier):
-    trees = True
-
-    def __init__(self, n_estimators: int = 0, min_samples_leaf: int = 1, max_features: Any = "sqrt",
-                 most_rows: int = 50_000, random_state: int = 0, n_jobs: int = 1):
-        super().__init__(n_estimators=n_estimators, min_samples_leaf=min_samples_leaf, max_features=max_features,
-                         random_state=random_state, n_jobs=n_jobs)
-        self.most_rows = most_rows
-
-
 class FewNumbers(RegressorMixin, _ReadsSparse):
     """Lasso whose alpha has the smallest squared error on held-out rows."""
 
@@ -282,61 +227,3 @@ def _sparse_logistic(x: Any, y: np.ndarray, weight: np.ndarray, penalty: float) 
     model = LogisticRegression(C=penalty, l1_ratio=1.0, solver="liblinear", max_iter=60, tol=1e-3,
                                intercept_scaling=10.0, random_state=0).fit(x, y, sample_weight=weight)
     return model.coef_[0], float(model.intercept_[0])
-
-
-class _Curves(BaseEstimator):
-    """Explainable boosting over the features that vary most with the target."""
-
-    trees = True
-
-    def __init__(self, pairs: int = 0, bags: int = 4, rate: float = 0.015, rounds: int = 5_000, most: int = 300,
-                 random_state: int = 0, n_jobs: int = 1):
-        self.pairs, self.bags, self.rate, self.rounds = pairs, bags, rate, rounds
-        self.most, self.random_state, self.n_jobs = most, random_state, n_jobs
-
-    def __sklearn_tags__(self) -> Any:
-        tags = super().__sklearn_tags__()
-        tags.input_tags.allow_nan = True
-        return tags
-
-    def _learn(self, kind: Any, x: np.ndarray, y: np.ndarray, sample_weight: np.ndarray | None) -> Any:
-        self.chosen_ = self._chosen(x, y)
-        self.n_features_in_ = x.shape[1]
-        self.model_ = kind(interactions=self.pairs, outer_bags=self.bags, learning_rate=self.rate,
-                           max_rounds=self.rounds, random_state=self.random_state, n_jobs=1)  # its workers are processes
-        self.model_.fit(np.asarray(x[:, self.chosen_], dtype=np.float64), y, sample_weight=sample_weight)
-        return self
-
-    def _chosen(self, x: np.ndarray, y: np.ndarray) -> np.ndarray:
-        if x.shape[1] <= self.most:
-            return np.arange(x.shape[1])
-        from sklearn.feature_selection import f_classif, f_regression
-
-        test = f_classif if isinstance(self, ClassifierMixin) else f_regression
-        strength = np.nan_to_num(test(np.nan_to_num(x), y)[0])
-        return np.sort(np.argsort(-strength, kind="stable")[:self.most])
-
-    def _features(self, x: np.ndarray) -> np.ndarray:
-        return np.asarray(x[:, self.chosen_], dtype=np.float64)
-
-    def predict(self, x: np.ndarray) -> np.ndarray:
-        return self.model_.predict(self._features(x))
-
-
-class CurvesOfNumbers(RegressorMixin, _Curves):
-    def fit(self, x: np.ndarray, y: np.ndarray, sample_weight: np.ndarray | None = None) -> Any:
-        from interpret.glassbox import ExplainableBoostingRegressor
-
-        return self._learn(ExplainableBoostingRegressor, x, y, sample_weight)
-
-
-class CurvesOfClasses(ClassifierMixin, _Curves):
-    def fit(self, x: np.ndarray, y: np.ndarray, sample_weight: np.ndarray | None = None) -> Any:
-        from interpret.glassbox import ExplainableBoostingClassifier
-
-        self._learn(ExplainableBoostingClassifier, x, y, sample_weight)
-        self.classes_ = self.model_.classes_
-        return self
-
-    def predict_proba(self, x: np.ndarray) -> np.ndarray:
-        return self.model_.predict_proba(self._features(x))
