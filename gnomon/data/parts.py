@@ -27,6 +27,8 @@ class Parts:
     unlabelled: rows whose target is not known: for methods that learn from inputs alone, never for supervised ones.
     folds_by: the policy the folds follow where it is another than `policy`, as beside an external test set.
     test_hash: content of the external test set, by which its openings are counted; "" without one.
+    one_only: the unit to be held out of which the data hold but one ("patient"): its rows were parted instead, and nothing
+    can be claimed of another one; "" as a rule.
     """
 
     folds: tuple[Fold, ...]
@@ -41,6 +43,7 @@ class Parts:
     unlabelled: np.ndarray = field(default_factory=lambda: np.empty(0, dtype=np.int64))
     folds_by: str = ""
     test_hash: str = ""
+    one_only: str = ""
 
     @property
     def fold_policy(self) -> str:

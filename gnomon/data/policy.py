@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from gnomon.data.table import Data
 from gnomon.errors import InputError
 
+STRUCTURE = {"scaffold": "molecule", "cluster": "sequence"}  # the kind whose families a policy keeps apart
 POLICIES = ("random", "stratified", "group", "time", "scaffold", "cluster", "cold", "column", "rows")
 
 
@@ -34,6 +35,21 @@ def parse_policy(text: str, because: str = "") -> Policy:
     return Policy(name, column, because or "stated by the user; no reason given", stated=True)
 
 
+def checked_policy(policy: Policy, data: Data) -> Policy:
+    """A stated policy against the data: `scaffold:COL` needs molecules and `cluster:COL` sequences; where COL names the
+    families itself it is `group:COL`."""
+    wanted = STRUCTURE.get(policy.name)
+    if wanted is None or (not policy.column and data.of_kind(wanted)):
+        return policy
+    column = data.columns.get(policy.column)
+    if column is None or column.spec.kind not in (wanted, "category"):
+        what = f"'{policy.column}' holds {column.spec.kind}s" if column else \
+            f"'{policy.column}' is absent" if policy.column else f"no column holds {wanted}s"
+        raise InputError("E-SPLIT-COLUMN", f"--split {policy}: {what}, and {policy.name}s are those of {wanted}s",
+                         do=f"name a column of {wanted}s, or keep the values of a column apart: --split group:COLUMN")
+    return policy if column.spec.kind == wanted else replace(policy, name="group")
+
+
 def choose_policy(data: Data, groups: Mapping[str, object], *, wanted: str | None = None) -> Policy:
     """The honest policy for this structure; `wanted` is the scope the user asked for (`--for`)."""
     for name in (named := data.named("split")):
@@ -54,6 +70,12 @@ def choose_policy(data: Data, groups: Mapping[str, object], *, wanted: str | Non
         if names and wanted != "same-groups" and any(getattr(g, "kind", "") == policy for g in groups.values()):
             return Policy(policy, names[0], why)
     return Policy("stratified" if _has_classes(data) else "random", "", "nothing in the file ties rows together")
+
+
+def within_one(policy: Policy, unit: str, *, classes: bool) -> Policy:
+    """What stands in for a policy whose unit occurs once only: its rows are parted, as any rows are."""
+    return Policy("stratified" if classes else "random", "",
+                  f"every row is of one {unit}: no other is left to judge by, so by {policy} nothing can be held out")
 
 
 def _has_classes(data: Data) -> bool:

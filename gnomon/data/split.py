@@ -7,6 +7,7 @@ two sides. Sealed rows follow from the data's hash and the policy alone, never f
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import replace
 from itertools import pairwise
@@ -15,7 +16,7 @@ from pathlib import Path
 import numpy as np
 
 from gnomon.data.parts import Fold, Parts
-from gnomon.data.policy import Policy, scope_words
+from gnomon.data.policy import Policy, scope_words, within_one
 from gnomon.data.table import Data, strings
 from gnomon.errors import InputError
 from gnomon.rng import stream
@@ -27,6 +28,8 @@ PILOT_BELOW = 50  # units: leave one unit out, no claims of superiority
 FOLDS = 5
 TRAIN_WORDS, TEST_WORDS = ("train", "training", "0", "learn"), ("test", "testing", "holdout", "2")
 VALID_WORDS = ("valid", "validation", "val", "dev", "1")
+NUMBERED = re.compile(r"(?<=[a-z])[ _-]?\d+$")  # train0, train_1: folds of training
+NAMED_FOLDS = 20  # of those at most
 
 
 def join_units(*codes: np.ndarray) -> np.ndarray:
@@ -69,10 +72,19 @@ def _split(data: Data, policy: Policy, groups: Mapping[str, object], labels: np.
     units = join_units(np.arange(len(data)), *ties, *own)
     if policy.name == "time":
         return _by_time(data, policy, units, usable, seal)
-    count = len(np.unique(units[usable]))
+    count, crossed = len(np.unique(units[usable])), False
+    if count < 2 and own and ties:  # every unit holds the same inputs (workers, the same questions): copies cannot be tied too
+        units = join_units(np.arange(len(data)), *own)
+        count = len(np.unique(units[usable]))
+        crossed = count > 1
+    if count < 2 and own:
+        inside = within_one(policy, unit, classes=labels is not None)
+        parts = _split(data, inside, groups, labels, usable, seed, repeats, seal)
+        return replace(parts, one_only=unit, scope=f"other rows of the same {unit}; another {unit}: not tested",
+                       assumes=f"rows of one {unit} are independent of each other; nothing in the file can tell")
     if count < 2:
-        raise InputError("E-SPLIT-ONE-UNIT", f"splitting by {policy} leaves one unit: every row belongs together",
-                         do="choose another policy with --split, or add data of other units")
+        raise InputError("E-SPLIT-ONE-UNIT", "every row is a copy of every other: none is left to judge by",
+                         do="add data whose inputs differ, or leave out the columns that make the rows alike")
     rng = stream(data.hash, "sealed", str(policy))
     sealed = np.array([], dtype=np.int64)
     if seal and count >= CROSS_VALIDATE_BELOW:
@@ -81,6 +93,8 @@ def _split(data: Data, policy: Policy, groups: Mapping[str, object], labels: np.
     develop = np.setdiff1d(usable, sealed)
     folds = _folds(data, units, develop, labels, policy, seed, repeats)
     scope, assumes = scope_words(policy, unit)
+    if crossed:
+        assumes = f"rows with equal inputs in different {unit}s do not tell each other's answer: they stand on both sides"
     return Parts(folds, sealed, units, unit, str(policy), policy.because, scope, assumes,
                  "holdout" if len(sealed) else "repeated_cv")
 
@@ -196,13 +210,17 @@ def _given(data: Data, policy: Policy, ties: list[np.ndarray], labels: np.ndarra
     """Parts named by a column or by a JSON file {"train": [...], "valid": [...], "test": [...]}; rows named test neither
     train nor judge where another source is the test."""
     train, valid, test = _from_file(data, policy) if policy.name == "rows" else _from_column(data, policy)
+    named = _numbered(data, policy, train) if policy.name == "column" and not len(valid) else {}
     train, valid, test = (np.intersect1d(rows, usable) for rows in (train, valid, test if seal else test[:0]))
     if not len(train):
         raise InputError("E-SPLIT-EMPTY", f"the split {policy} leaves no training row with a target",
                          do="check the values of the split column or file")
     units = join_units(np.arange(len(data)), *ties)
     inside = replace(policy, name="stratified" if labels is not None else "random")
-    folds: tuple[Fold, ...] = (Fold(train, valid),) if len(valid) else _folds(data, units, train, labels, inside, seed, 1)
+    folds: tuple[Fold, ...] = tuple(Fold(np.setdiff1d(train, rows), rows) for part in named.values()
+                                    if len(rows := np.intersect1d(part, train)))
+    if len(folds) < 2:
+        folds = (Fold(train, valid),) if len(valid) else _folds(data, units, train, labels, inside, seed, 1)
     scope, assumes = scope_words(policy, "row")
     return Parts(folds, test, units, "row", str(policy), policy.because, scope, assumes,
                  "holdout" if len(test) else "repeated_cv")
@@ -228,13 +246,26 @@ def _from_column(data: Data, policy: Policy) -> tuple[np.ndarray, np.ndarray, np
     if policy.column not in data.columns:
         raise InputError("E-SPLIT-COLUMN", f"the split column '{policy.column}' is absent",
                          do=f"columns: {', '.join(list(data.columns)[:12])}")
-    words = np.array([str(v).strip().lower() for v in strings(data.columns[policy.column])])
+    words = np.array([NUMBERED.sub("", w) for w in _words(data, policy)])
     parts = [np.flatnonzero(np.isin(words, names)) for names in (TRAIN_WORDS, VALID_WORDS, TEST_WORDS)]
     if not len(parts[0]) or not (len(parts[2]) or len(parts[1])):
         shown = ", ".join(sorted(set(words))[:6])
         raise InputError("E-SPLIT-COLUMN", f"'{policy.column}' should say train, valid or test, it says {shown}",
                          do="rename the values, or pass --split group:... to keep its values apart")
     return parts[0], parts[1], parts[2]
+
+
+def _words(data: Data, policy: Policy) -> np.ndarray:
+    return np.array([str(v).strip().lower() for v in strings(data.columns[policy.column])])
+
+
+def _numbered(data: Data, policy: Policy, train: np.ndarray) -> dict[str, np.ndarray]:
+    """The rows of each of train0, train1 ...: folds that somebody fixed already; {} where training is one part."""
+    words = _words(data, policy)[train]
+    names = np.unique(words)
+    if not 2 <= len(names) <= NAMED_FOLDS or not all(NUMBERED.search(w) for w in names):
+        return {}
+    return {str(name): train[words == name] for name in names}
 
 
 def carve_stop(units: np.ndarray, rows: np.ndarray, labels: np.ndarray | None, seed: int, *names: object,

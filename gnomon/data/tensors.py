@@ -17,13 +17,17 @@ from typing import Any
 
 import numpy as np
 
-from gnomon.data import _stores as stores
+from gnomon.data._encoder import State, remade
+from gnomon.data._item_encoders import Image, Sequences, fit_image, fit_tokens
+from gnomon.data._molecule_encoders import Descriptors, Molecules, fit_descriptors, fit_graph
+from gnomon.data._table_encoders import Categories, Numbers, fit_categories, fit_numbers
 from gnomon.data.table import Data, Spec
 from gnomon.errors import InputError
 
 READ_AS = {"number": "numbers", "date": "numbers", "category": "categories", "text": "tokens", "sequence": "tokens",
            "image": "image", "molecule": "graph"}
 LONGEST = 1024  # tokens of a sequence that are read; longer ones are cut at the end
+ENCODERS = (Numbers, Categories, Image, Molecules, Descriptors)
 CACHED = 2  # encoded data sets kept in a Tensoriser: the training data and the data predicted last
 
 
@@ -66,7 +70,7 @@ class Tensoriser:
         index = torch.from_numpy(rows).to(device, non_blocking=True)
         return {name: store.batch(rows, index) for name, store in ready.items()}
 
-    def state(self) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
+    def state(self) -> State:
         """What `tensoriser_from` needs, as JSON and arrays."""
         described, arrays = {}, {}
         for name, encoder in self.encoders.items():
@@ -80,8 +84,17 @@ def tensoriser_from(described: Mapping[str, Any], arrays: Mapping[str, np.ndarra
     encoders = {}
     for name, state in described.items():
         own = {key[len(name) + 1:]: value for key, value in arrays.items() if key.startswith(f"{name}/")}
-        encoders[name] = stores.encoder_from(state, own)
+        encoders[name] = encoder_from(state, own)
     return Tensoriser(encoders)
+
+
+def encoder_from(state: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -> Any:
+    """The encoder whose `state()` this is."""
+    if state["kind"] == Sequences.kind:
+        from gnomon.data.tokens import vocabulary_from
+
+        return Sequences(state["column"], vocabulary_from(state["vocabulary"]))
+    return remade({made.kind: made for made in ENCODERS}[state["kind"]], state, arrays)
 
 
 def fit_tensors(data: Data, rows: np.ndarray, inputs: Sequence[str], *, molecules: str = "graph",
@@ -98,16 +111,16 @@ def fit_tensors(data: Data, rows: np.ndarray, inputs: Sequence[str], *, molecule
         kinds.setdefault(read_as[data.kind(name)], []).append(name)
     encoders: dict[str, Any] = {}
     if "numbers" in kinds:
-        encoders["numbers"] = stores.fit_numbers(data, rows, kinds["numbers"])
+        encoders["numbers"] = fit_numbers(data, rows, kinds["numbers"])
     if "categories" in kinds:
-        encoders["categories"] = stores.fit_categories(data, rows, kinds["categories"])
+        encoders["categories"] = fit_categories(data, rows, kinds["categories"])
     for name in kinds.get("tokens", ()):
-        encoders[_free(name, encoders)] = stores.fit_tokens(data, rows, name, longest)
+        encoders[_free(name, encoders)] = fit_tokens(data, rows, name, longest)
     for name in kinds.get("image", ()):
-        encoders[_free(name, encoders)] = stores.fit_image(data, rows, name)
+        encoders[_free(name, encoders)] = fit_image(data, rows, name)
     for name in kinds.get("graph", ()):
-        encoders[_free(name, encoders)] = stores.fit_graph(data, rows, name)
-        encoders[_free(f"{name}.descriptors", encoders)] = stores.fit_descriptors(data, rows, name)
+        encoders[_free(name, encoders)] = fit_graph(data, name)
+        encoders[_free(f"{name}.descriptors", encoders)] = fit_descriptors(data, rows, name)
     encoders = {name: encoder for name, encoder in encoders.items() if encoder is not None}
     if not encoders:
         raise InputError("E-INPUTS-NONE", f"a network needs input columns; none of {list(inputs)[:5]} can be read",

@@ -41,6 +41,7 @@ class Facts:
     classes: int = 0
     stranded: bool = False  # DNA that is not aligned: either strand may carry the word
     pieces: bool = False  # few enough letters of text for pieces of words
+    width: int = 0  # columns as models other than trees see them: one for each level of a category
 
     @property
     def main(self) -> str:
@@ -69,9 +70,10 @@ def facts_of(data: Data, parts: Parts, task: Any) -> Facts:
     columns = sum(int(column.spec.shape[0]) if column.spec.shape else 1 for column in flat)
     rows = max(len(fold.train) for fold in parts.folds)
     units = len(set(parts.units[parts.develop].tolist()))
+    width = columns + sum(len(data.columns[name].spec.categories) - 1 for name in data.of_kind("category"))
     return Facts(rows, columns, kinds, len(parts.folds), units, task.name,
                  len(getattr(task.out, "categories", ()) or ()), _stranded(data, parts.folds[0].train),
-                 _pieces(data, parts.folds[0].train, rows))
+                 _pieces(data, parts.folds[0].train, rows), width)
 
 
 def _stranded(data: Data, rows: np.ndarray) -> bool:

@@ -12,7 +12,7 @@ import numpy as np
 
 from gnomon.methods._device import threads_that_pay
 from gnomon.values import Recipe
-from gnomon.workflow._cost import Features, simple_seconds, speed
+from gnomon.workflow._cost import READ_RAW, Features, simple_seconds, speed
 from gnomon.workflow._plan_file import plan_of, write_plan
 from gnomon.workflow._voice import Voice
 from gnomon.workflow.ledger import Ledger
@@ -60,7 +60,8 @@ def make_plan(bench: Bench, options: Options, ledger: Ledger, keep: Plan | None 
         outputs = max(1.0, float(np.isfinite(bench.task.truth(bench.data, bench.parts.develop)).mean(axis=0).sum()))
     for recipe in simple:
         seconds[recipe.hash] = 0.1 if recipe.family == "floor" else facts.folds * simple_seconds(
-            recipe.model, recipe.options.get("view", "standard"), facts.main, facts.task, facts.rows, facts.columns,
+            recipe.model, recipe.options.get("view", "standard"), facts.main, facts.task, facts.rows,
+            facts.columns if recipe.model in READ_RAW else max(facts.width, facts.columns),
             outputs=outputs, threads=threads) * (TRAININGS if recipe.method == "confident_learning" else 1)
     features = Features(bench.data, bench.parts.develop)
     needed = {r.hash: features.of(r) for r in simple}

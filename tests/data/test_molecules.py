@@ -57,6 +57,17 @@ def test_a_batch_is_its_molecules_end_to_end():
     assert np.array_equal(batch.owner[batch.edges[0]], batch.owner[batch.edges[1]])
 
 
+def test_a_molecule_that_comes_again_is_the_same_molecule():
+    """Each different text is worked out once, and every row gets its own copy: as if each had been worked out."""
+    from dataclasses import astuple
+
+    texts = ["CCO", None, "c1ccccc1", "CCO", "nonsense(", "c1ccccc1", None, "CC(=O)N"]
+    whole = molecules.molecule_graphs(texts)
+    for i, text in enumerate(texts):
+        for ours, alone in zip(astuple(whole.take(np.array([i]))), astuple(molecules.molecule_graphs([text])), strict=True):
+            np.testing.assert_array_equal(ours, alone)
+
+
 def test_several_processes_give_what_one_gives(monkeypatch):
     smiles = SMILES * 3 + ("nonsense", None)
     one = molecules.molecule_graphs(smiles)

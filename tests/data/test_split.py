@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gnomon.data.policy import Policy, choose_policy, parse_policy
+from gnomon.data.policy import Policy, checked_policy, choose_policy, parse_policy
 from gnomon.data.split import carve_stop, join_units, split_rows
 from gnomon.data.table import Data, Dense, Role, Spec
 from gnomon.errors import InputError
@@ -125,10 +125,52 @@ def test_bad_policies_are_refused_in_words(text, words):
         parse_policy(text)
 
 
-def test_one_unit_is_refused():
-    data = table(30, g=(Dense(np.zeros(30), Spec("number")), "group"))
-    with pytest.raises(InputError, match="one unit"):
-        split_rows(data, Policy("group", "g"), {}, None, np.arange(30))
+@pytest.mark.parametrize("seal", [True, False])
+def test_rows_of_the_only_unit_judge_each_other_and_say_so(seal):
+    """The split is that of plain rows, named as such; the unit that could not be held out is remembered."""
+    data = table(1200, g=(Dense(np.zeros(1200), Spec("number")), "group"))
+    y = labels(data)
+    one, plain = (split_rows(data, p, {}, y, np.arange(1200), seal=seal) for p in (Policy("group", "g"), Policy("stratified")))
+    assert one.one_only == "g" and not plain.one_only and one.policy == plain.policy == "stratified"
+    assert one.unit == "row" and "another g: not tested" in one.scope and "every row is of one g" in one.because
+    np.testing.assert_array_equal(one.test, plain.test)
+    for a, b in zip(one.folds, plain.folds, strict=True):
+        np.testing.assert_array_equal(a.train, b.train)
+
+
+def test_copies_of_one_row_are_refused():
+    with pytest.raises(InputError, match="copy of every other"):
+        split_rows(table(30), Policy("random"), {"duplicates": Tie(np.zeros(30, dtype=int), "duplicate")}, None, np.arange(30))
+
+
+def test_families_are_those_of_molecules_and_sequences_or_a_column_that_names_them():
+    named = Dense(np.arange(30, dtype=np.int32) % 3, Spec("category", categories=("A", "B", "C")))
+    data = table(30, series=(named, "group"))
+    assert str(checked_policy(Policy("scaffold", "series"), data)) == "group:series"
+    assert checked_policy(Policy("group", "x"), data) == Policy("group", "x")
+    for wrong, words in (("x", "holds numbers"), ("z", "absent"), ("", "no column")):
+        with pytest.raises(InputError, match=words):
+            checked_policy(Policy("cluster", wrong), data)
+
+
+def test_units_that_all_hold_the_same_inputs_are_still_kept_apart():
+    """12 workers answer the same 10 questions: copies would tie every row to every other, and the workers are what counts."""
+    worker, question = np.repeat(np.arange(12), 10), np.tile(np.arange(10), 12)
+    column = Dense(worker.astype(np.int32), Spec("category", categories=tuple(f"w{i}" for i in range(12))))
+    copies = {"copies": Tie(question, "duplicate")}
+    parts = split_rows(table(120, worker=(column, "group")), Policy("group", "worker"), copies, None, np.arange(120))
+    assert len(np.unique(parts.units)) == 12 and not parts.one_only and "both sides" in parts.assumes
+    assert all(not set(worker[f.train]) & set(worker[f.valid]) for f in parts.folds)
+
+
+def test_numbered_training_parts_are_the_folds():
+    words = ("train0", "train1", "train2", "test")
+    column = Dense(np.arange(40, dtype=np.int32) % 4, Spec("category", categories=words))
+    parts = split_rows(table(40, fold=(column, "split")), Policy("column", "fold"), {}, None, np.arange(40))
+    assert parts.test.tolist() == list(range(3, 40, 4)) and len(parts.folds) == 3
+    for k, fold in enumerate(parts.folds):
+        assert fold.valid.tolist() == list(range(k, 40, 4))
+        assert np.array_equal(np.sort(np.concatenate([fold.train, fold.valid, parts.test])), np.arange(40))
 
 
 def test_overlapping_row_lists_are_refused(tmp_path):

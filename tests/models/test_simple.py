@@ -331,3 +331,23 @@ def test_a_packed_forest_is_the_forest(classes):
     for one, two in zip(grown.estimators_, again.estimators_, strict=True):
         assert np.array_equal(one.tree_.threshold, two.tree_.threshold)
         assert one.get_params().keys() == two.get_params().keys()
+
+
+@pytest.mark.parametrize("weighted", [False, True])
+@pytest.mark.parametrize("sparse", [False, True])
+def test_left_out_errors_are_those_of_fits_without_each_row(weighted, sparse, monkeypatch):
+    """Against scikit-learn's own leave-one-out on every alpha, in pieces of rows that do not divide them."""
+    from scipy.sparse import csr_matrix
+    from sklearn.linear_model import RidgeCV
+
+    from gnomon.models.tables import _linear
+
+    monkeypatch.setattr(_linear, "PIECE", 70)
+    rng = np.random.default_rng(11)
+    x = rng.normal(size=(90, 6)) * (rng.random((90, 6)) < 0.4)
+    y = x @ rng.normal(size=6) + 3 + rng.normal(size=90)
+    weight, alphas = rng.uniform(0.2, 2, 90) if weighted else None, np.geomspace(1e-3, 1e3, 7)
+    theirs = RidgeCV(alphas, store_cv_results=True).fit(x, y, sample_weight=weight)
+    ours = _linear.left_out_errors(csr_matrix(x) if sparse else x, y, alphas, weight)
+    np.testing.assert_allclose(ours, theirs.cv_results_.mean(axis=0), rtol=1e-8)
+    assert alphas[ours.argmin()] == theirs.alpha_

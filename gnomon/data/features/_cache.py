@@ -11,6 +11,7 @@ import numpy as np
 REMEMBERED = 24  # matrices
 LARGEST = 200_000  # rows up to which a whole column is worked out at once
 PIECE = 2_000  # rows worked out together
+OFTEN = 0.7  # share of different values up to which each is worked out once
 _kept: OrderedDict[tuple[str, ...], Any] = OrderedDict()
 
 
@@ -24,11 +25,31 @@ def remembered(column: Any, key: str, rows: np.ndarray, work: Callable[[Any], An
         return _in_pieces(column, rows, work)
     name = (column.hash, key)
     if name not in _kept:
-        _kept[name] = _in_pieces(column, np.arange(len(column)), work)
+        _kept[name] = _each_once(column, work)
         while len(_kept) > REMEMBERED:
             _kept.popitem(last=False)
     _kept.move_to_end(name)
     return _kept[name][rows]
+
+
+def different(column: Any) -> tuple[np.ndarray, np.ndarray] | None:
+    """(rows of the first of each value, place of every row among them) of a column of texts that repeats itself: the same
+    ligand in a thousand reactions is looked at once. None where most values differ, and for pictures."""
+    if column.spec.kind == "image" or column.spec.shape:
+        return None
+    import pandas as pd
+
+    place, values = pd.factorize(pd.Series(column.take(np.arange(len(column))), dtype=object), use_na_sentinel=False)
+    if len(values) > OFTEN * len(column):
+        return None
+    return np.unique(place, return_index=True)[1], place
+
+
+def _each_once(column: Any, work: Callable[[Any], Any]) -> Any:
+    once = different(column)
+    if once is None:
+        return _in_pieces(column, np.arange(len(column)), work)
+    return _in_pieces(column, once[0], work)[once[1]]
 
 
 def _in_pieces(column: Any, rows: np.ndarray, work: Callable[[Any], Any]) -> Any:

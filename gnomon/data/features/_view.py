@@ -18,7 +18,7 @@ import numpy as np
 
 from gnomon.data.features import _images, _molecules, _sequences, _tabular, _text
 from gnomon.data.features._block import FORMS, Block, apply_scaling, feature_names, fit_scaling
-from gnomon.data.features._cache import remembered
+from gnomon.data.features._cache import different, remembered
 from gnomon.data.molecules import workers
 from gnomon.data.table import Data, strings
 from gnomon.errors import InputError
@@ -127,8 +127,10 @@ def seconds_of(data: Data, rows: np.ndarray, feature: str, column: str) -> float
     work(data.columns[column].take(some[:1]), settings)  # libraries are loaded, untimed
     started = time.perf_counter()
     work(data.columns[column].take(some), settings)
-    everything = (time.perf_counter() - started) * len(data.columns[column]) / len(some)
-    return everything / workers(len(data.columns[column])) if feature == "descriptors" else everything
+    once = different(data.columns[column])
+    count = len(data.columns[column]) if once is None else len(once[0])
+    everything = (time.perf_counter() - started) * count / len(some)
+    return everything / workers(count) if feature == "descriptors" else everything
 
 
 def _asked(view: str) -> tuple[str, ...]:

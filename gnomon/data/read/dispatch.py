@@ -11,8 +11,9 @@ from typing import Any
 import numpy as np
 
 from gnomon.data import infer
-from gnomon.data.read import columns as make
+from gnomon.data.read._built import Built
 from gnomon.data.read._raw import Raw
+from gnomon.data.read.columns import build
 from gnomon.data.read.roles import infer_roles
 from gnomon.data.read.saved import read_like, schema
 from gnomon.data.table import KINDS, ROLES, Data, Dense, Role, Spec
@@ -45,7 +46,7 @@ def read_data(
 
     target = (target,) if isinstance(target, str) else tuple(target)
     roles, kinds = dict(roles or {}), dict(kinds or {})
-    raw = gather(source, target=target, kinds=kinds, cache=cache, seed=seed, max_rows=max_rows)
+    raw = gather(source, kinds=kinds, cache=cache, seed=seed, max_rows=max_rows)
     return assemble(raw, target=target, roles=roles, kinds=kinds)
 
 
@@ -65,7 +66,7 @@ def assemble(raw: Raw, *, target: tuple[str, ...], roles: Mapping[str, str], kin
     }
     raw = date_from_parts(raw, roles)
     guesses = {n: _guess(n, v, raw, kinds, roles, n in target) for n, v in raw.columns.items()}
-    built = {n: make.build(n, v, guesses[n], raw.position) for n, v in raw.columns.items()}
+    built = {n: build(n, v, guesses[n], raw.position) for n, v in raw.columns.items()}
     told = infer_roles({n: b.facts for n, b in built.items()}, raw.roles, roles, target)
     built, guesses = _as_used(raw, built, guesses, told, kinds)
     _check_targets(built, told, raw)
@@ -141,11 +142,11 @@ def _as_used(raw: Raw, built: dict, guesses: dict, told: dict, kinds: Mapping[st
                 again = infer.Guess("category", "a target of texts that come again")
         if again != guesses[name]:
             guesses[name] = again
-            built[name] = make.build(name, raw.columns[name], again, raw.position)
+            built[name] = build(name, raw.columns[name], again, raw.position)
     return built, guesses
 
 
-def _check_targets(built: Mapping[str, make.Built], told: Mapping[str, tuple], raw: Raw) -> None:
+def _check_targets(built: Mapping[str, Built], told: Mapping[str, tuple], raw: Raw) -> None:
     for name, (role, _, stated) in told.items():
         if role == "target" and stated and built[name].facts.known == 0:
             raise InputError(
@@ -170,7 +171,7 @@ def _kind_notes(guesses: Mapping[str, infer.Guess]) -> tuple[Finding, ...]:
     )
 
 
-def _bad_rows(raw: Raw, built: Mapping[str, make.Built], data: Data) -> dict[int, str]:
+def _bad_rows(raw: Raw, built: Mapping[str, Built], data: Data) -> dict[int, str]:
     """Broken rows: unreadable files, bad values of input columns, and rows whose only structure is missing."""
     from gnomon.data.table import missing
 

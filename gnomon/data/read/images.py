@@ -11,8 +11,9 @@ import numpy as np
 
 from gnomon.data._picture_file import Header
 from gnomon.data.cache import decode
-from gnomon.data.infer import IMAGE_FILE, PART
+from gnomon.data.infer import IMAGE_FILE
 from gnomon.data.read import names as told
+from gnomon.data.read._folder_names import told_by_folders
 from gnomon.data.read._raw import Raw, is_strings, strings
 from gnomon.errors import InputError
 from gnomon.rng import stream
@@ -60,8 +61,7 @@ def read_images(
         sampled=sampled,
         bad=bad,
     )
-    raw = _folders(raw, names)
-    return with_headers(raw, pictures.headers, names)
+    return with_headers(told_by_folders(raw, names), pictures.headers, names)
 
 
 def _resize_note(resized: bool, because: str) -> tuple:
@@ -122,47 +122,6 @@ def without_masks(files: list[Path], root: Path) -> tuple[list[Path], tuple]:
         source="reading",
     )
     return kept, (note,)
-
-
-def _folders(raw: Raw, names: Sequence[str]) -> Raw:
-    """Folders above the files: train/test -> split, one level of few names -> class, a further level -> group."""
-    above = [name.split("/")[:-1] for name in names]
-    depth = min(len(a) for a in above)
-    levels = [[a[i] for a in above] for i in range(depth)]
-    levels = [level for level in levels if len(set(level)) > 1]
-    for level in list(levels):
-        if all(PART.match(v) for v in set(level)):
-            levels.remove(level)
-            raw = raw.add(
-                "file:split",
-                strings([told.canonical_part(v) for v in level]),
-                ("category", "folders called train, test and the like"),
-                ("split", "folders called train, test and the like"),
-            )
-    if not levels:
-        return raw
-    subjects = [level for level in levels if all(told.SUBJECT.match(v) for v in set(level))]
-    if subjects:  # a folder a patient is no class
-        why = f"a folder for each; {len(set(subjects[0]))} of them"
-        raw = raw.add("file:subject", strings(subjects[0]), ("category", why), ("group", why))
-        levels = [level for level in levels if level is not subjects[0]]
-    if not levels:
-        return raw
-    classes, *deeper = levels
-    raw = raw.add(
-        "class",
-        strings(classes),
-        ("category", f"{len(set(classes))} folders"),
-        ("target", f"one folder a class: {len(set(classes))} folders"),
-    )
-    for level in deeper[:1]:
-        raw = raw.add(
-            "file:folder",
-            strings(["/".join(p) for p in zip(classes, level, strict=True)]),
-            ("category", "folders inside the classes"),
-            ("group", "folders inside the classes"),
-        )
-    return raw
 
 
 def with_headers(raw: Raw, headers: Sequence[Header | None], names: Sequence[str]) -> Raw:

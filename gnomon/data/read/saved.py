@@ -11,8 +11,11 @@ from typing import Any
 import numpy as np
 
 from gnomon.data.infer import Guess, infer_kind, words
-from gnomon.data.read import columns as make
+from gnomon.data.read._built import Built
+from gnomon.data.read._category_columns import recode
 from gnomon.data.read._raw import Raw
+from gnomon.data.read.columns import build
+from gnomon.data.read.roles import Facts
 from gnomon.data.table import Data, Dense, Mapped, Role, Spec
 from gnomon.errors import InputError
 
@@ -164,27 +167,27 @@ def _tell(
         messages.append(f"not used, the model does not know them: {', '.join(map(repr, extra[:8]))}{more}")
 
 
-def _one(form: Mapping[str, Any], raw: Raw, found: Mapping[str, str], messages: list[str]) -> make.Built:
+def _one(form: Mapping[str, Any], raw: Raw, found: Mapping[str, str], messages: list[str]) -> Built:
     """One saved column out of the new data."""
     name, kind = form["name"], form["kind"]
     spec = Spec(kind, tuple(form["shape"]), tuple(form["categories"]), (), form["detail"], form["unit"])
     if form["names"] and name not in found:
         return _block(form, raw, found, spec)
     if name not in found:
-        return make.Built(_missing(spec, len(raw)), make.Facts(kind, "", 0, 0))
+        return Built(_missing(spec, len(raw)), Facts(kind, "", 0, 0))
     values = raw.columns[found[name]]
     if kind == "image":
-        return make.Built(_pictures(name, values, spec), make.Facts(kind, "", len(raw), len(raw)))
+        return Built(_pictures(name, values, spec), Facts(kind, "", len(raw), len(raw)))
     if hasattr(values, "spec"):
-        return make.Built(values, make.Facts(kind, "", len(raw), len(raw)))
+        return Built(values, Facts(kind, "", len(raw), len(raw)))
     try:
-        built = make.build(name, values, Guess(kind, "as in the study", spec.detail), raw.position)
+        built = build(name, values, Guess(kind, "as in the study", spec.detail), raw.position)
     except InputError:
         if form["role"] in ("input", "target"):
             raise
-        return make.Built(_missing(spec, len(raw)), make.Facts(kind, "", 0, 0))
+        return Built(_missing(spec, len(raw)), Facts(kind, "", 0, 0))
     if kind == "category" and form["role"] in ("input", "target"):
-        column, unseen = make.recode(built.column, spec.categories)
+        column, unseen = recode(built.column, spec.categories)
         rows = int(((column.values < 0) & (built.column.values >= 0)).sum())
         if unseen and form["role"] == "input":
             messages.append(
@@ -200,13 +203,13 @@ def _one(form: Mapping[str, Any], raw: Raw, found: Mapping[str, str], messages: 
     return replace(built, column=replace(built.column, spec=spec)) if kind in ("sequence", "number") else built
 
 
-def _block(form: Mapping[str, Any], raw: Raw, found: Mapping[str, str], spec: Spec) -> make.Built:
+def _block(form: Mapping[str, Any], raw: Raw, found: Mapping[str, str], spec: Spec) -> Built:
     values = np.full((len(raw), len(form["names"])), np.nan, dtype=np.float32)
     for i, name in enumerate(form["names"]):
         if name in found:
-            built = make.build(name, raw.columns[found[name]], Guess("number", ""), raw.position)
+            built = build(name, raw.columns[found[name]], Guess("number", ""), raw.position)
             values[:, i] = built.column.values
-    return make.Built(Dense(values, spec, tuple(form["names"])), make.Facts("number", "", len(raw), len(raw)))
+    return Built(Dense(values, spec, tuple(form["names"])), Facts("number", "", len(raw), len(raw)))
 
 
 def _missing(spec: Spec, n: int) -> Dense:

@@ -242,3 +242,20 @@ def test_wrong_names_and_empty_inputs_are_refused_in_words():
     with pytest.raises(InputError) as empty:
         fit_view(data, np.arange(5), ("x",), dense=True, seed=0)
     assert empty.value.code == "E-VIEW-EMPTY"
+
+
+def test_texts_that_repeat_are_worked_out_once():
+    from gnomon.data.features._cache import different, remembered
+    from gnomon.data.table import Dense, Spec
+
+    asked = []
+
+    def lengths(values):
+        asked.append(len(values))
+        return np.array([[0 if v is None else len(v)] for v in values], dtype=np.float32)
+
+    texts = np.array(["CC", None, "CCO", "CC"] * 25, dtype=object)
+    column = Dense(texts, Spec("molecule"))
+    told = remembered(column, "lengths", np.array([0, 1, 2, 99]), lengths)
+    assert told[:, 0].tolist() == [2, 0, 3, 2] and asked == [3]
+    assert different(Dense(np.array([f"C{i}" for i in range(50)], dtype=object), Spec("molecule"))) is None
