@@ -52,7 +52,8 @@ def checked_policy(policy: Policy, data: Data) -> Policy:
 
 def choose_policy(data: Data, groups: Mapping[str, object], *, wanted: str | None = None) -> Policy:
     """The honest policy for this structure; `wanted` is the scope the user asked for (`--for`)."""
-    for name in (named := data.named("split")):
+    named = data.named("split")
+    for name in sorted(named, key=lambda n: not any(target.lower() in n.lower() for target in data.targets)):  # its own first
         more = f"; {len(named) - 1} other columns do too: --split column:NAME" if len(named) > 1 else ""
         return Policy("column", name, f"the column '{name}' already names the parts{more}")
     if wanted != "same-groups":

@@ -163,6 +163,14 @@ def test_units_that_all_hold_the_same_inputs_are_still_kept_apart():
     assert all(not set(worker[f.train]) & set(worker[f.valid]) for f in parts.folds)
 
 
+def test_of_several_split_columns_the_one_named_for_the_target_counts():
+    """One table of many properties, each with parts of its own: split_y belongs to y."""
+    column = Dense(np.arange(40, dtype=np.int32) % 2, Spec("category", categories=("train", "test")))
+    data = table(40, split_other=(column, "split"), split_y=(column, "split"))
+    assert str(choose_policy(data, {})) == "column:split_y"
+    assert str(choose_policy(table(40, first=(column, "split"), second=(column, "split")), {})) == "column:first"
+
+
 def test_numbered_training_parts_are_the_folds():
     words = ("train0", "train1", "train2", "test")
     column = Dense(np.arange(40, dtype=np.int32) % 4, Spec("category", categories=words))

@@ -67,6 +67,20 @@ def texture(images: np.ndarray) -> np.ndarray:
     return np.concatenate(parts, axis=1).astype(np.float32)
 
 
+def texture_names(channels: int) -> tuple[str, ...]:
+    """What each column of `texture` is, in words."""
+    of = {1: ("",), 3: (" of red", " of green", " of blue")}.get(channels, tuple(f" of channel {c}" for c in range(channels)))
+    names = [f"share of intensity{c} {b / LEVELS:.2f} to {(b + 1) / LEVELS:.2f}" for c in of for b in range(LEVELS)]
+    names += [f"{q} % quantile of intensity{c}" for c in of for q in (1, 25, 50, 75, 99)]
+    names += [f"{what} of intensity{c}" for what in ("mean", "spread") for c in of]
+    if channels > 1:
+        names += [f"correlation{of[i]} with{of[j].removeprefix(' of')}" for i in range(channels) for j in range(i)]
+    for scale in ("", ", half size"):
+        names += [f"pixels with {b} brighter neighbours in a row{scale}" for b in range(9)]
+        names += [f"pixels of irregular surroundings{scale}"]
+    return tuple(names)
+
+
 def _binary_patterns(grey: np.ndarray) -> np.ndarray:
     """(n, 10): shares of pixels whose eight neighbours form a uniform pattern with 0 to 8 brighter ones, or none."""
     if min(grey.shape[1:]) < 3:

@@ -234,6 +234,16 @@ def test_shrinking_keeps_the_mean_and_patterns_sum_to_one():
     assert np.allclose(_images._binary_patterns(images[:, 0, ::-1]), patterns)  # turned over, the same texture
 
 
+@pytest.mark.parametrize("channels", [1, 3, 5])
+def test_textures_are_named_one_by_one(channels):
+    images = np.random.default_rng(1).random((3, channels, 20, 20)).astype(np.float32)
+    found, names = _images.texture(images), _images.texture_names(channels)
+    assert found.shape[1] == len(set(names))
+    first = names.index("mean of intensity" + {1: "", 3: " of red"}.get(channels, " of channel 0"))
+    np.testing.assert_allclose(found[:, first], images[:, 0].mean(axis=(1, 2)), rtol=1e-5)
+    assert names[-1] == "pixels of irregular surroundings, half size"
+
+
 def test_wrong_names_and_empty_inputs_are_refused_in_words():
     data = table(x=number(np.ones(5)))
     with pytest.raises(InputError, match="made of") as unknown:
