@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
 
 SIDE = 28  # pixels are averaged down to at most so many a side
@@ -67,9 +69,20 @@ def texture(images: np.ndarray) -> np.ndarray:
     return np.concatenate(parts, axis=1).astype(np.float32)
 
 
+def pixel_names(channels: int, height: int, width: int) -> tuple[str, ...]:
+    """What each column of `pixels` is: the middle of its area in pixels of the image, rows from the top."""
+    places = [[(a + b) // 2 for a, b in pairwise(_edges(length, min(length, SIDE)))] for length in (height, width)]
+    return tuple(f"brightness{c} at row {y}, column {x}" for c in _of(channels) for y in places[0] for x in places[1])
+
+
+def _of(channels: int) -> tuple[str, ...]:
+    return {1: ("",), 3: (" of red", " of green", " of blue")}.get(
+        channels, tuple(f" of channel {c}" for c in range(channels)))
+
+
 def texture_names(channels: int) -> tuple[str, ...]:
     """What each column of `texture` is, in words."""
-    of = {1: ("",), 3: (" of red", " of green", " of blue")}.get(channels, tuple(f" of channel {c}" for c in range(channels)))
+    of = _of(channels)
     names = [f"share of intensity{c} {b / LEVELS:.2f} to {(b + 1) / LEVELS:.2f}" for c in of for b in range(LEVELS)]
     names += [f"{q} % quantile of intensity{c}" for c in of for q in (1, 25, 50, 75, 99)]
     names += [f"{what} of intensity{c}" for what in ("mean", "spread") for c in of]

@@ -270,6 +270,8 @@ def _names(key: str, data: Data, columns: tuple[str, ...], settings: Mapping[str
         from gnomon.data.molecules import descriptor_names
 
         named = descriptor_names()
+    elif key == "pixels":
+        named = _images.pixel_names(*data.columns[columns[0]].spec.shape)
     elif key == "texture":
         named = _images.texture_names(data.columns[columns[0]].spec.shape[0])
     elif key == "properties":

@@ -234,6 +234,14 @@ def test_shrinking_keeps_the_mean_and_patterns_sum_to_one():
     assert np.allclose(_images._binary_patterns(images[:, 0, ::-1]), patterns)  # turned over, the same texture
 
 
+def test_pixels_are_named_by_their_place():
+    images = np.zeros((1, 3, 56, 40), np.float32)
+    images[0, 1, 20:22, 30] = 1  # green, rows 20 and 21: one area of two rows
+    found = _images.pixels(images)[0]
+    names = _images.pixel_names(3, 56, 40)
+    assert len(found) == len(set(names)) and names[found.argmax()].startswith("brightness of green at row 21, column ")
+
+
 @pytest.mark.parametrize("channels", [1, 3, 5])
 def test_textures_are_named_one_by_one(channels):
     images = np.random.default_rng(1).random((3, channels, 20, 20)).astype(np.float32)
