@@ -6,7 +6,7 @@ from functools import partial
 
 import numpy as np
 from _kit import DATA
-from _plantings import Plain, Planting, column_data, network
+from _planting import Plain, Planting, column_data, network
 
 from gnomon.analyses.attribute._question import ask
 from gnomon.card import load

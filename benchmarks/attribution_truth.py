@@ -3,8 +3,9 @@
     python benchmarks/attribution_truth.py [KIND ...]     # about 15 core-minutes; resumable; results/attribution_truth.json
     python benchmarks/attribution_truth.py --table        # the ranking as the package's table (attribute/_trusted.csv)
 
-Nine plantings a kind (benchmarks/_plantings.py: rules "one", "either", "both" in three strengths), each with a model of its
-own, of the kinds a study trains; 6 rows each (tables: 12) whose prediction flips without the cue. A technique's signed
+Nine plantings a kind (benchmarks/_planting.py: rules "one", "either", "both" in three strengths), each with a model of its
+own, of the kinds a study trains; 6 rows each (tables, sequences, texts: 12) whose prediction flips without the cue (under
+"both" without either of the two). A technique's signed
 scores of a row's pieces are compared with the truth: AUROC and AUPRC, mean over a planting's rows, then over plantings with
 a 95 % t interval. The technique best on the even plantings is scored on the odd ones; the goal is 0.95 a kind. Real masks
 (nuclei, vessels) are reported without a bar: nothing was planted there, and a model may rightly look elsewhere.
@@ -29,6 +30,7 @@ import _plantings as plant
 import numpy as np
 import torch
 from _kit import load, measured
+from _planted_texts import text
 from _real_masks import masks
 from sklearn.metrics import average_precision_score, roc_auc_score
 
@@ -47,11 +49,11 @@ OWN = ("tree_shap", "linear_attribution", "additive_terms")
 KINDS: dict[str, tuple[Callable[[int], plant.Planting], int]] = {
     "number": (lambda n: plant.table(n, ROWS, net=True), plant.PLANTINGS),
     "number forest": (lambda n: plant.table(n, ROWS, net=False), plant.PLANTINGS),
-    "sequence": (lambda n: plant.sequence(n, ROWS), plant.PLANTINGS),
+    "sequence": (lambda n: plant.sequence(n, 2 * ROWS), plant.PLANTINGS),
     "image": (lambda n: plant.image(n, ROWS), plant.PLANTINGS),
     "molecule forest": (lambda n: plant.molecule(n, ROWS, graph=False), plant.PLANTINGS),
     "molecule": (lambda n: plant.molecule(n, ROWS, graph=True), plant.PLANTINGS),
-    "text": (lambda n: plant.text(n, ROWS), plant.PLANTINGS),
+    "text": (lambda n: text(n, 2 * ROWS), plant.PLANTINGS),
     "nuclei": (partial(masks, "nuclei", rows=2 * ROWS), 2),
     "vessels": (partial(masks, "vessels", rows=2 * ROWS), 2),
 }

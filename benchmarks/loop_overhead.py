@@ -29,7 +29,8 @@ from torch import nn
 from gnomon.methods import _kit as kit
 from gnomon.methods._desk import Desk
 from gnomon.methods._log import Log
-from gnomon.methods._loop import Player, descend
+from gnomon.methods._loop import descend
+from gnomon.methods._players import Player
 
 RESULT = Path(__file__).parent / "results" / "loop_overhead.json"
 CASES = {"mlp": (1000, 15), "resnet18": (6, 7), "gin": (80, 11)}  # steps a round, rounds

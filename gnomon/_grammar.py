@@ -40,65 +40,79 @@ def parser() -> argparse.ArgumentParser:
     from gnomon import __version__
 
     top.add_argument("--version", action="version", version=f"gnomon {__version__}")
-    sub = top.add_subparsers(dest="verb", metavar="VERB", required=True)
+    verbs = top.add_subparsers(dest="verb", metavar="VERB", required=True)
+    _beginning(verbs)
+    _going_on(verbs)
+    _using(verbs)
+    verbs.add_parser("why", help="what a code means and what to do").add_argument("code", metavar="CODE")
+    one = verbs.add_parser("cards", help="the catalogue of techniques")
+    one.add_argument("query", nargs="?", default="")
+    one.add_argument("--json", action="store_true")
+    return top
+
+
+def _beginning(verbs: Any) -> None:
+    """Verbs that take data and have no study yet."""
     for verb, text in (("study", "the main job: look, split, plan, train, judge, explain, report"),
                        ("plan", "look, split and write plan.toml; train nothing")):
-        one = sub.add_parser(verb, help=text, description=text)
+        one = verbs.add_parser(verb, help=text, description=text)
         one.add_argument("paths", nargs="+", metavar="PATH")
         one.add_argument("--budget", default="10m", help="time to spend: 90s, 10m, 2h (default 10m)")
         one.add_argument("--out", metavar="DIR", help="the study folder (default ./NAME.study)")
         _study_words(one)
-    one = sub.add_parser("look", help="explore only", description="kinds, roles, findings; nothing is trained or written")
+    one = verbs.add_parser("look", help="explore only", description="kinds, roles, findings; nothing is trained or written")
     one.add_argument("paths", nargs="+", metavar="PATH")
     one.add_argument("--json", action="store_true", help="print data, findings and checks as JSON")
     _study_words(one)
+
+
+def _going_on(verbs: Any) -> None:
+    """Verbs that work on a study itself: carry it out, again, otherwise, elsewhere."""
     for verb, text in (("run", "carry out plan.toml; finished runs are reused"), ("examine", "validate and explain again"),
                        ("report", "render report.html again"), ("clean", "free disk")):
-        sub.add_parser(verb, help=text, description=text).add_argument("study", metavar="STUDY")
-    for verb in ("run", "examine"):
-        _trust_word(sub.choices[verb])
-    one = sub.add_parser("replay", help="run again elsewhere and judge: same, same within noise, different")
-    one.add_argument("study", metavar="STUDY")
-    _trust_word(one)
+        one = verbs.add_parser(verb, help=text, description=text)
+        one.add_argument("study", metavar="STUDY")
+        if verb in ("run", "examine"):
+            _trust_word(one)
+    one = _of_study(verbs, "replay", "run again elsewhere and judge: same, same within noise, different")
     one.add_argument("--threads", type=int, help="CPU threads to train with, instead of the plan's")
     one.add_argument("--instructions", choices=("default", "avx2", "avx512"), help="another instruction set")
     one.add_argument("--json", action="store_true")
-    one = sub.add_parser("ablate", help="train again without one part and compare; without PART: list the parts")
-    one.add_argument("study", metavar="STUDY")
-    _trust_word(one)
+    one = _of_study(verbs, "ablate", "train again without one part and compare; without PART: list the parts")
     one.add_argument("part", nargs="?", metavar="PART")
     one.add_argument("--candidate", metavar="HASH", help="another candidate than the recommended one")
-    one = sub.add_parser("relabel", help="suspect labels out to a file, the corrected file back in")
-    one.add_argument("study", metavar="STUDY")
-    _trust_word(one)
+    one = _of_study(verbs, "relabel", "suspect labels out to a file, the corrected file back in")
     one.add_argument("-o", "--out", metavar="OUT", help="the file to write (default: in the study folder)")
     one.add_argument("--rows", type=int, default=100, help="at most so many rows a target")
     one.add_argument("--take", metavar="FILE", help="the filled-in file")
     one.add_argument("--by", metavar="NAME", help="who corrected the labels (default: the user's name)")
-    one = sub.add_parser("predict", help="predict new data")
-    one.add_argument("study", metavar="STUDY")
-    _trust_word(one)
+
+
+def _using(verbs: Any) -> None:
+    """Verbs that use what a study found."""
+    one = _of_study(verbs, "predict", "predict new data")
     one.add_argument("paths", nargs="+", metavar="PATH")
     one.add_argument("-o", "--out", required=True, metavar="OUT", help=".csv, .tsv, .parquet, .xlsx or .jsonl")
     one.add_argument("--candidate", metavar="HASH", help="another candidate than the recommended one")
-    one = sub.add_parser("explain", help="attributions with their gates")
-    one.add_argument("study", metavar="STUDY")
-    _trust_word(one)
+    one = _of_study(verbs, "explain", "attributions with their gates")
     one.add_argument("paths", nargs="*", metavar="PATH")
     one.add_argument("--technique", nargs="+", default=[], metavar="NAME", help="only these: lime sampled_shapley occlusion ..")
     one.add_argument("--rows", nargs="+", type=int, default=[], metavar="N", help="rows of the input, from 0, listed singly")
     one.add_argument("--budget", default="60s", help="time to spend; the estimate is printed first (default 60s)")
     one.add_argument("--show-rows", dest="show_rows", action="store_true", help="free text may be drawn")
-    sub.add_parser("compare", help="paired comparison of studies").add_argument("studies", nargs="+", metavar="STUDY")
-    one = sub.add_parser("accept", help="move a finding off page 1, with a reason")
+    verbs.add_parser("compare", help="paired comparison of studies").add_argument("studies", nargs="+", metavar="STUDY")
+    one = verbs.add_parser("accept", help="move a finding off page 1, with a reason")
     one.add_argument("study", metavar="STUDY")
     one.add_argument("code", metavar="CODE")
     one.add_argument("--because", required=True)
-    sub.add_parser("why", help="what a code means and what to do").add_argument("code", metavar="CODE")
-    one = sub.add_parser("cards", help="the catalogue of techniques")
-    one.add_argument("query", nargs="?", default="")
-    one.add_argument("--json", action="store_true")
-    return top
+
+
+def _of_study(verbs: Any, verb: str, text: str) -> argparse.ArgumentParser:
+    """A verb on a finished study, whose own models may run where the user says so."""
+    one = verbs.add_parser(verb, help=text)
+    one.add_argument("study", metavar="STUDY")
+    _trust_word(one)
+    return one
 
 
 def _trust_word(one: argparse.ArgumentParser) -> None:

@@ -217,13 +217,13 @@ def main(argv: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         print("\nstopped; finished runs are kept: type the same command to go on", file=sys.stderr)
         return 130
+    except BrokenPipeError:
+        return 0
     except OSError as error:
         if error.errno != 28:
             raise
         print("\nE-DISK-FULL  no space left on the disk\n  do: free some space, then type the command again", file=sys.stderr)
         return 2
-    except BrokenPipeError:
-        return 0
     return 0
 
 

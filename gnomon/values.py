@@ -72,7 +72,8 @@ class Recipe:
         if self.family == "floor" and self.options:
             return " ".join(["floor", *(("latest value",) if "latest" in self.options else ()),
                              *((f"by {self.options['by']}",) if "by" in self.options else ())])
-        return f"{self.model} on {view}" if view and view != "standard" else self.model
+        name = f"{self.model} on {view}" if view and view != "standard" else self.model
+        return f"{name}, suspect labels left out" if self.method == "confident_learning" else name
 
 
 @dataclass(frozen=True)

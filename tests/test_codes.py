@@ -65,10 +65,12 @@ def test_a_deadline_in_the_past_ends_a_run_with_its_code(tmp_path):
 
 
 def test_a_step_that_never_fits_into_memory_ends_with_its_code():
+    from types import SimpleNamespace
+
     from gnomon.methods import _loop
 
     run = object.__new__(_loop._Run)
-    run.parts = _loop.MOST_PARTS
+    run.at = SimpleNamespace(parts=_loop.MOST_PARTS)
     with pytest.raises(TrainingError) as caught:
         run._halve(RuntimeError("out of memory"))
     assert caught.value.code == "E-MEMORY"

@@ -1,4 +1,4 @@
-"""Columns whose every value is a long thing of its own: sequences of tokens and pictures."""
+"""Columns whose every value is a whole of its own: texts and sequences as tokens, pictures as pixels."""
 
 from __future__ import annotations
 

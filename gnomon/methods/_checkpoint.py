@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 FORMAT = "1"
+CHECKPOINT = "checkpoint.safetensors"  # its name in the folder of a run
 
 
 def write_checkpoint(path: Path, state: Mapping[str, Any], stamp: str) -> None:

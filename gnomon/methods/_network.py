@@ -16,8 +16,8 @@ from gnomon.card import catalogue, load
 from gnomon.data.table import Data
 from gnomon.data.tensors import Tensoriser, tensoriser_from
 from gnomon.errors import InputError
+from gnomon.methods._checkpoint import CHECKPOINT
 from gnomon.methods._desk import Desk
-from gnomon.methods._loop import CHECKPOINT
 from gnomon.methods._trust import RUN_HERE, builder_of, file_hash
 from gnomon.tasks._task import Prediction
 

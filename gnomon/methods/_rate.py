@@ -17,7 +17,8 @@ import numpy as np
 
 from gnomon.methods import _kit as kit
 from gnomon.methods._desk import Desk
-from gnomon.methods._loop import Player, descend
+from gnomon.methods._loop import descend
+from gnomon.methods._players import Player
 
 if TYPE_CHECKING:
     from torch import nn

@@ -13,7 +13,8 @@ from gnomon.data.parts import Rows
 from gnomon.data.table import Data
 from gnomon.methods import _kit as kit
 from gnomon.methods._desk import Desk
-from gnomon.methods._loop import Player, descend
+from gnomon.methods._loop import descend
+from gnomon.methods._players import Player
 from gnomon.rng import stream
 
 if TYPE_CHECKING:

@@ -4,11 +4,46 @@ from __future__ import annotations
 
 from gnomon.reporting import words
 from gnomon.reporting._checklist_facts import Facts, Reply
-from gnomon.reporting._report import targets
+from gnomon.reporting._report import label_of, targets
 
 
 class Told(Facts):
     """All that both checklists ask."""
+
+    def provenance(self) -> Reply:
+        said, evidence, _ = self.samples()
+        return (said, evidence, "source, and earlier uses of these data") if evidence else \
+            self.yours("source, number of data points, earlier uses of these data")
+
+    def parts(self) -> Reply:
+        sizes = self.split().get("sizes") or {}
+        if not sizes:
+            return self.yours("how many rows each part has, and how they are spread")
+        told = ", ".join(f"{k} {words.number(v)}" for k, v in sizes.items() if v)
+        folds = self.split().get("folds") or 1
+        more = f", the first of {folds} folds" if folds > 1 else ""
+        return f"{told} rows{more}.", f"report.json split.sizes: {dict(sizes)}", "the spread of the outcome in each part"
+
+    def algorithm(self) -> Reply:
+        best = self.judged()
+        if not best:
+            return self.yours("the algorithm, and whether it is new")
+        r = best["recipe"]
+        own = ".py:" in r["model"]
+        known = "It is the user's own" if own else "It is a published technique, cited in the methods paragraph"
+        return (f"{label_of(best)}: model {r['model']}, method {r['method']}, options {r.get('options') or {}}, "
+                f"{r.get('steps') or 'no'} steps. {known}.", f"report.json candidates: recipe {r['hash']}",
+                "why no known one would do" if own else "")
+
+    def parameters(self) -> Reply:
+        said, evidence, _ = self.tuning()
+        return (said, evidence, "the number of parameters, and how it was chosen") if evidence else \
+            self.yours("the number of parameters, and how it was chosen")
+
+    def confidence(self) -> Reply:
+        said, evidence, yours = self.uncertainty()
+        test, source, _ = self.tests()
+        return (f"{said} {test}".strip(), evidence or source, "" if evidence and source else yours or "the test of superiority")
 
     def meta(self) -> Reply:
         best = self.judged()
@@ -67,4 +102,4 @@ class Told(Facts):
         if not best or best.get("seconds") is None:
             return self.yours("how long a prediction takes")
         return (f"All trainings of the delivered model took {words.duration(best['seconds'])}.",
-                f"report.json candidates {best['recipe']['hash']}: seconds {best['seconds']}", "")
+                f"report.json candidates {best['recipe']['hash']}: seconds {best['seconds']}", "how long one prediction takes")

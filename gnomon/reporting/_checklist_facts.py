@@ -11,6 +11,7 @@ from gnomon.reporting._report import by_hash, estimate, label_of, targets
 
 Report = Mapping[str, Any]
 Reply = tuple[str, str, str]  # answer, evidence (file: line), what is left to the person
+CLASSES = 20  # classes whose rows are counted in an answer
 
 
 @dataclass(frozen=True)
@@ -66,10 +67,11 @@ class Facts:
     def machine(self) -> Reply:
         v, cost = self.versions, self.report.get("cost") or {}
         if not v.get("python"):
-            return self.yours("the machine it ran on")
+            return self.yours("the machine, operating system and software it ran on")
         more = f", {words.duration(cost.get('seconds'))} of work, {words.number(cost.get('peak_mb'))} MB" if cost else ""
-        return (f"Python {v['python']} on {v.get('machine', '?')}{more}.",
-                f"versions.json python: {v['python']}, machine: {v.get('machine', '?')}", "")
+        used = ", ".join(f"{name} {version}" for name, version in (v.get("libraries") or {}).items() if version)
+        return (f"Python {v['python']} on {v.get('machine', '?')}{more}. {used}".strip(),
+                f"versions.json python: {v['python']}, machine: {v.get('machine', '?')}", "processor, memory, operating system")
 
     def readme(self) -> Reply:
         command = self.versions.get("command")
@@ -93,42 +95,41 @@ class Facts:
         return (f"Target: {', '.join(named)}; its spread is drawn in the report.{more}",
                 f"report.json task.targets: {', '.join(named)}", "what it measures and how it was annotated")
 
-    def sizes(self) -> Reply:
-        n, sizes, unit = self.data().get("rows"), self.split().get("sizes") or {}, self.split().get("unit")
+    def samples(self) -> Reply:
+        n, unit = self.data().get("rows"), self.split().get("unit")
         if n is None:
-            return self.yours("how many samples there are")
-        parts = ", ".join(f"{k} {words.number(v)}" for k, v in sizes.items() if v)
-        folds = self.split().get("folds") or 0
-        more = f"; {folds} folds" if folds > 1 else ""
-        return (f"{words.number(n)} rows ({parts}{more}); the independent unit is the {unit}.",
-                f"report.json data.rows: {n}, split.sizes: {dict(sizes)}", "")
+            return self.yours("how many samples there are, of each class and of how many individuals")
+        head = (self.report.get("verdict") or {}).get("headline") or {}
+        units = f"; {words.number(head['n_units'])} independent units (unit: {unit}) judged" if head.get("n_units") else ""
+        by_class = ", ".join(f"{k} {words.number(v)}" for t in targets(self.report)[:1]
+                             for k, v in list((t.get("classes") or {}).items())[:CLASSES])
+        return (f"{words.number(n)} rows{f' ({by_class})' if by_class else ''}{units}.", f"report.json data.rows: {n}",
+                "" if by_class or not self.classes() else "how many of each class")
+
+    def classes(self) -> bool:
+        """Whether the outcome is a class."""
+        return any(t.get("task") == "classify" for t in targets(self.report))
 
     def missing(self) -> Reply:
         found, ran = self.findings("LOOK-MISSING", "LOOK-MISSING-INFORMATIVE"), self.checks("LOOK-MISSING")
         if found:
-            return "; ".join(f["claim"] for f in found[:3]), f"findings.jsonl {found[0]['code']}: {found[0]['claim']}", "why"
+            return ("; ".join(f["claim"] for f in found[:3]), f"findings.jsonl {found[0]['code']}: {found[0]['claim']}",
+                    "why" + (", and the share in each class" if self.classes() else ""))
         if any(c.get("ran") for c in ran):
             return "No column was found to miss values.", "report.json checks LOOK-MISSING: ran", ""
-        return self.yours("how much is missing, by variable and part")
-
-    def representative(self) -> Reply:
-        found = self.findings("VALID-SHIFT")
-        if found:
-            return (found[0]["claim"], f"findings.jsonl VALID-SHIFT: {found[0]['claim']}",
-                    "whether the judged rows represent the population you claim for")
-        return self.yours("whether the judged rows represent the population you claim for")
+        return self.yours("how much is missing, by variable and class")
 
     # -- preparation, modelling -------------------------------------------------------------------------------------
 
     def excluded(self) -> Reply:
-        aside = [c for c in self.data().get("columns") or () if c.get("role") == "ignore"]
-        dropped = self.findings("LOOK-CORRUPT")
-        told = [f"{len(aside)} columns set aside" if aside else "", dropped[0]["claim"] if dropped else ""]
+        dropped, blank = self.findings("LOOK-CORRUPT"), self.split().get("unlabelled") or 0
+        told = [dropped[0]["claim"] if dropped else "",
+                f"{words.number(blank)} rows without a target neither train nor judge" if blank else ""]
         said = "; ".join(t for t in told if t)
         evidence = f"findings.jsonl LOOK-CORRUPT: {dropped[0]['claim']}" if dropped else \
-            f"report.json data.columns: {aside[0]['name']} ignored because {aside[0].get('because', '')}" if aside else ""
-        return (said, evidence, "rows and columns left out before the file was made") if evidence else \
-            self.yours("rows and columns left out before the file was made")
+            f"report.json split.unlabelled: {blank}"
+        return (f"{said}.", evidence, "samples left out before the file was made") if said else \
+            self.yours("samples left out before the file was made (gnomon dropped none)")
 
     def corrupt(self) -> Reply:
         found, ran = self.findings("LOOK-CORRUPT", "LOOK-OUTLIER"), self.checks("LOOK-OUTLIER", "LOOK-CORRUPT")
@@ -148,21 +149,29 @@ class Facts:
                 f"report.json candidates {best['recipe']['hash']}: method {best['recipe']['method']}, view {view}",
                 "what was done before the file was made")
 
-    def model(self) -> Reply:
-        best = self.judged()
-        if not best:
-            return self.yours("the model")
-        r = best["recipe"]
-        return (f"{label_of(best)}: model {r['model']}, method {r['method']}, options {r.get('options') or {}}, "
-                f"{r.get('steps') or 'no'} steps.", f"report.json candidates: recipe {r['hash']}", "")
+    def models(self) -> Reply:
+        kept = [c for c in self.report.get("candidates") or () if c.get("valid") and c.get("family") != "floor"]
+        if not kept:
+            return self.yours("every model that was trained: inputs, type, loss")
+        columns = self.data().get("columns") or ()
+        used, aside = ([c["name"] for c in columns if c.get("role") == role] for role in ("input", "ignore"))
+        loss = {"classify": "cross-entropy", "regress": "squared error"}.get((self.report.get("task") or {}).get("name"), "")
+        deep = f"; networks minimise the {loss}" if loss and any(c["family"] == "deep" for c in kept) else ""
+        more = f", {len(aside)} set aside" if aside else ""
+        return (f"{len(kept)} models: {', '.join(label_of(c) for c in kept)}; {len(used)} input columns{more}{deep}.",
+                f"report.json candidates: recipes {', '.join(c['recipe']['hash'] for c in kept)}",
+                "what a reader of your field must know of them")
 
     def evaluation(self) -> Reply:
         s = self.split()
         if not s.get("policy"):
             return self.yours("how the model was evaluated")
-        sealed = words.number((s.get("sizes") or {}).get("test") or 0)
-        return (f"Split by {s['policy']} ({s.get('because', '')}); {sealed} sealed rows, {s.get('folds') or 1} folds.",
-                f"report.json split.policy: {s['policy']}", "")
+        sizes = s.get("sizes") or {}
+        part = f"{s.get('folds') or 1} fold{'s' * ((s.get('folds') or 1) != 1)}"
+        each = f", the first of {words.number(sizes['train'])} training and {words.number(sizes['valid'])} validation rows" \
+            if sizes.get("train") else ""
+        return (f"Split by {s['policy']} ({s.get('because', '')}); {words.number(sizes.get('test') or 0)} sealed rows, "
+                f"{part}{each}.", f"report.json split.policy: {s['policy']}, split.sizes: {dict(sizes)}", "")
 
     def selection(self) -> Reply:
         kept = [c for c in self.report.get("candidates") or () if c.get("valid")]
@@ -177,7 +186,8 @@ class Facts:
         if not kept:
             return self.yours("how settings were chosen")
         shown = "; ".join(f"{label_of(c)} {(c['recipe'].get('options') or {})}" for c in kept[:8])
-        return f"Settings of each candidate: {shown}.", f"plan.toml [[candidate]]: {len(kept)} candidates", ""
+        return (f"Settings of each candidate: {shown}.", f"plan.toml [[candidate]]: {len(kept)} candidates",
+                "which other values were tried before this study")
 
     def baselines(self) -> Reply:
         kept = [c for c in self.report.get("candidates") or () if c.get("valid")]
@@ -185,7 +195,8 @@ class Facts:
         if not any(c.get("family") == "floor" for c in kept):
             return self.yours("the baselines")
         return (f"The floor (knowing nothing) and {', '.join(simple) or 'no simple model'}, on the same folds.",
-                f"report.json candidates: floor {kept[0]['valid']['value']:.4g}", "the field's own best published baseline")
+                f"report.json candidates: floor {kept[0]['valid']['value']:.4g}",
+                "the field's own best published method, and that it was tuned as well")
 
     # -- leakage, uncertainty, limits -------------------------------------------------------------------------------
 
@@ -235,8 +246,9 @@ class Facts:
         d = (self.report.get("verdict") or {}).get("difference") or {}
         if d.get("p") is None:
             return self.yours("the test, and why it fits")
-        return (f"Paired on the judged units by {d['test']}: difference {d['value']:.4g}, p = {d['p']:.3g}.",
-                f"report.json verdict.difference.test: {d['test']}", "")
+        assumes = f" It assumes: {self.split()['assumes']}." if self.split().get("assumes") else ""
+        return (f"Paired on the judged units by {d['test']}: difference {d['value']:.4g}, p = {d['p']:.3g}.{assumes}",
+                f"report.json verdict.difference.test: {d['test']}", "whether what it assumes holds")
 
     def external(self) -> Reply:
         if self.split().get("policy") == "external":

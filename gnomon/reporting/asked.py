@@ -13,7 +13,7 @@ from typing import Any
 from markupsafe import Markup, escape
 
 from gnomon.reporting import understand, words
-from gnomon.reporting.pictures import checked
+from gnomon.reporting.pictures import checked, more_words
 
 PLACE = "explained"
 UP, DOWN, INK, SOFT, PAPER = "#d55e00", "#0072b2", "#1c2024", "#5f676e", "#fcfbf8"
@@ -184,7 +184,7 @@ def _words(p: Mapping[str, Any]) -> tuple[str, float, float]:
         out.append(f'<text x="{x + 2.5:.1f}" y="{y:.1f}" font-size="13.5" font-family="{MONO}">{escape(word)}</text>')
         x += wide + 4
     if p.get("more"):
-        out.append(f'<text x="0" y="{y + 24:.1f}" font-size="12" fill="{SOFT}">and {p["more"]} more words</text>')
+        out.append(f'<text x="0" y="{y + 24:.1f}" font-size="12" fill="{SOFT}">and {more_words(p["more"])}</text>')
     return "".join(out), width, y + (32 if p.get("more") else 12)
 
 
@@ -197,7 +197,7 @@ def bars(row: Mapping[str, Any]) -> Markup:
         y, wide = 22 * k + 4, reach * abs(value) / most
         left = middle - wide if value < 0 else middle
         out.append(
-            f'<text x="0" y="{y + 12}" font-size="12.5" fill="currentColor">{escape(what[:38])}</text>'
+            f'<text x="0" y="{y + 12}" font-size="12.5" fill="currentColor">{escape(_cut(what))}</text>'
             f'<rect x="{left:.1f}" y="{y}" width="{max(wide, 0.5):.1f}" height="16" rx="1.5" '
             f'fill="{UP if value > 0 else DOWN}"/>'
             f'<text x="{middle + wide + 6 if value > 0 else middle - wide - 6:.1f}" y="{y + 12}" font-size="11.5" '
@@ -208,6 +208,11 @@ def bars(row: Mapping[str, Any]) -> Markup:
     out.append(f'<line x1="{middle}" x2="{middle}" y1="0" y2="{tall - 4}" stroke="currentColor" stroke-width="0.8"/>')
     return Markup(f'<svg class="bars" width="640" height="{tall}" viewBox="0 0 640 {tall}" role="img" '
                   f'aria-label="contributions of one row">{"".join(out)}</svg>')
+
+
+def _cut(name: str, most: int = 33) -> str:
+    """A name short enough to end before the longest bar to the left and its number."""
+    return name if len(name) <= most else name[:most - 1].rstrip() + "\u2026"
 
 
 def _pieces(row: Mapping[str, Any]) -> list[tuple[str, float]]:

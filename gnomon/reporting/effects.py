@@ -114,3 +114,25 @@ def effect_bars(curve: Mapping[str, Any]) -> dict[str, Any] | None:
         plot = figures.interval_row([mark], scale, grid, 24)
         lines.append({"name": str(name), "plot": plot, "value": t["value"], "limits": limits, "direction": ""})
     return {"lines": lines, "axis": figures.axis_row(scale, grid), "more": max(0, len(curve["at"]) - 12)}
+
+
+def term_bars(terms: Sequence[Mapping[str, Any]]) -> Markup:
+    """What sets a cluster of rows apart: each term's mean weight as a bar with its interval, that of the other rows as a
+    tick; the term's name above it. terms: {"what", "value", "low", "high", "others"}."""
+    rows = [(str(t.get("what")), *(None if t.get(k) is None else float(t[k]) for k in ("value", "low", "high", "others")))
+            for t in terms if t.get("value") is not None]
+    at = figures.Scale(*figures.padded([0.0, *(v for row in rows for v in row[1:])]))
+    out = []
+    for k, (what, value, low, high, others) in enumerate(rows):
+        y, left = 40 * k, min(at(value), at(0.0))
+        out.append(f'<text x="0" y="{y + 12}">{escape(what[:34])}</text>'
+                   f'<text class="soft" x="100%" y="{y + 12}" text-anchor="end">{words.number(value, 2)}</text>'
+                   f'<rect class="{"up" if value > 0 else "down"}" x="{left}%" y="{y + 19}" height="10" '
+                   f'width="{abs(at(value) - at(0.0)):.2f}%"/>')
+        out.append(f'<line class="zero" x1="{at(0.0)}%" x2="{at(0.0)}%" y1="{y + 15}" y2="{y + 33}"/>')
+        if low is not None and high is not None:
+            out.append(f'<line class="span" x1="{at(low)}%" x2="{at(high)}%" y1="{y + 24}" y2="{y + 24}"/>')
+        if others is not None:
+            out.append(f'<line class="others" x1="{at(others)}%" x2="{at(others)}%" y1="{y + 16}" y2="{y + 32}"/>')
+    return Markup(f'<svg class="terms" width="100%" height="{40 * max(len(rows), 1)}" role="img" '
+                  f'aria-label="what sets these rows apart">{"".join(out)}</svg>')

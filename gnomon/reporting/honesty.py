@@ -144,6 +144,7 @@ def curve_figure(curve: Mapping[str, Any] | None, metric: str) -> dict[str, Any]
         "forecast": words.number(curve.get("forecast")) if ahead else "",
         "gain": gain if ahead else "",
         "limits": limits,
+        "sure": ahead and (curve.get("gain_low") or 0) > 0,
         "level": f"{curve.get('level') or 0.9:.0%}",
         "classes": classes,
     }

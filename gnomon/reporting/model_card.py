@@ -51,7 +51,7 @@ def _details(told: Told, _: Mapping[str, Any]) -> list[str]:
         return ["no model was judged"]
     v = told.report.get("verdict") or {}
     kept = "recommended" if v.get("recommended") else "not recommended: kept for inspection only"
-    return [f"{label_of(best)}, {kept}; {told.model()[0]}", told.machine()[0], told.code()[0], told.output()[0],
+    return [f"{label_of(best)}, {kept}; {told.algorithm()[0]}", told.machine()[0], told.code()[0], told.output()[0],
             YOURS + "who made it, when, licence, whom to ask"]
 
 
@@ -78,7 +78,7 @@ def _evaluation(told: Told, _: Mapping[str, Any]) -> list[str]:
 
 
 def _training(told: Told, _: Mapping[str, Any]) -> list[str]:
-    return [told.sizes()[0], told.dataset()[0], told.outcome()[0], told.transforms()[0], YOURS + "where the rows come from"]
+    return [told.samples()[0], told.dataset()[0], told.outcome()[0], told.transforms()[0], YOURS + "where the rows come from"]
 
 
 def _analyses(told: Told, exhibits: Mapping[str, Any]) -> list[str]:

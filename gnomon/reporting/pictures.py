@@ -69,10 +69,15 @@ def drawn(picture: Mapping[str, Any] | None, alt: str = "") -> Markup:
     if picture["k"] == "s":
         return sequence(picture)
     if picture["k"] == "t":
-        more = Markup(" ... {} more words").format(picture["more"]) if picture["more"] else ""
+        more = Markup(" ... {}").format(more_words(picture["more"])) if picture["more"] else ""
         return Markup('<p class="freetext">{}{}</p>').format(letters(picture["words"], picture["w"], " "), more)
     rows = Markup("").join(Markup("<tr><th>{}</th><td>{}</td></tr>").format(a, b) for a, b in picture["cells"])
     return Markup('<table class="cells">{}</table>').format(rows)
+
+
+def more_words(count: int) -> str:
+    """What was cut off a text, in words."""
+    return f"{count} more word{'' if count == 1 else 's'}"
 
 
 def molecule(p: Mapping[str, Any], alt: str = "") -> Markup:

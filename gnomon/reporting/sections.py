@@ -54,6 +54,8 @@ def verdict(report: Mapping[str, Any], exhibits: Mapping[str, Any]) -> dict[str,
         "score": score,
         "gap": gap,
         "pilot": bool(v.get("pilot")),
+        "one_only": split.get("one_only") or "",
+        "blocked": v.get("blocked") or [],
         "kind": v.get("kind"),
         "where": where(score, openings, sealed),
         "scope": v.get("scope") or split.get("for") or "",
@@ -91,7 +93,7 @@ def accepted(f: Mapping[str, Any]) -> bool:
 def finding(f: Mapping[str, Any]) -> dict[str, Any]:
     """A finding with its evidence; rows are positions, never values; items (file names) stay in report.json."""
     grade = words.GRADES.get(f.get("grade", ""), ("", ""))
-    values = [(words.words(k), value_text(v)) for k, v in (f.get("values") or {}).items() if plain_enough(v)]
+    values = [(name, value_text(v)) for name, v in flat(f.get("values") or {}) if plain_enough(v)]
     return {
         **f,
         "grade_name": grade[0],
@@ -101,8 +103,30 @@ def finding(f: Mapping[str, Any]) -> dict[str, Any]:
         "rows_shown": list(f.get("rows") or ())[:ROWS_NAMED],
         "rows_total": f.get("rows_total") or 0,
         "columns": list(f.get("columns") or ())[:ROWS_NAMED],
-        "action": f.get("action") or {},
+        "action": action(f.get("action") or {}),
     }
+
+
+def flat(values: Mapping[str, Any]) -> list[tuple[str, Any]]:
+    """Values by name; numbers of single columns or classes ("alone": {"x": 0.9, "y": 0.8}) each on a line of its own."""
+    out: list[tuple[str, Any]] = []
+    for key, value in values.items():
+        name = words.words(key)
+        if not isinstance(value, Mapping):
+            out.append((name, value))
+            continue
+        each = {k: v for k, v in value.items() if isinstance(v, (int, float))}
+        out += [(name if len(each) == 1 else f"{name}, {k}", v) for k, v in each.items()]
+    return out
+
+
+def action(done: Mapping[str, Any]) -> dict[str, Any]:
+    """What was done, the metric of its effect by its usual name."""
+    effect = done.get("effect") or {}
+    if not effect.get("metric") or not effect.get("said"):
+        return dict(done)
+    said = effect["said"].replace(effect["metric"], words.metric_name(effect["metric"]), 1)
+    return {**done, "effect": {**effect, "said": said}}
 
 
 def plain_enough(value: Any) -> bool:

@@ -163,7 +163,8 @@ def together(e: Mapping[str, Any], drawings: Sequence[Mapping[str, Any]], pictur
             "score": limits_of(c.get("score") or {}),
             "others": limits_of(c.get("others") or {}) if c.get("others") else "",
             "leans_on": ", ".join(map(str, c.get("leans_on") or ())),
-            "drawn": drawn(checked(c["picture"]), "mean explanation") if c.get("picture") else None,
+            "drawn": drawn(checked(c["picture"]), "what sets the cluster apart") if c.get("picture") else None,
+            "bars": effects.term_bars(c["terms"]) if c.get("terms") else None,
             "typical": words.number(c.get("typical")),
         }
         for c in clusters.get("found") or ()
@@ -171,7 +172,8 @@ def together(e: Mapping[str, Any], drawings: Sequence[Mapping[str, Any]], pictur
     return {
         "regions": {"found": found, "of": words.number(regions.get("rows"))} if found else None,
         "clusters": {"found": groups_found, "of": words.number(clusters.get("rows")), "groups": clusters.get("groups"),
-                     "measured": str(clusters.get("measured") or "")} if clusters else None,
+                     "measured": str(clusters.get("measured") or ""), "classes": clusters.get("measured") == "accuracy",
+                     "bars": any(c["bars"] for c in groups_found)} if clusters else None,
     }
 
 

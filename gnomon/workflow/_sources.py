@@ -17,6 +17,7 @@ from gnomon.workflow.run import Bench
 from gnomon.workflow.verdict import Verdict, predict_rows
 
 MOST_ROWS = 3000  # of a side compared
+LEAST_NEW = 3  # test rows that are not in training too, below which nothing judges
 SMALLEST = "an area of 0.6 for telling the sources apart"
 
 
@@ -30,7 +31,7 @@ def without_copies(bench: Bench, verdict: Verdict, copies: np.ndarray | None) ->
     whole = verdict.tests[judged.recipe.hash]
     head = (f"{len(verdict.rows) - len(keep):,} of {len(verdict.rows):,} test rows stand in training too, or nearly; on all "
             f"{judged.recipe.label} scores {whole.metric} {whole.value:.3g}")
-    if len(keep) < 3:
+    if len(keep) < LEAST_NEW:
         return finding("VALID-TEST-COPIES", "block", f"{head}: nothing new is left to judge by.", rows=[])
     alone = interval(bench.task, stats.take(keep), bench.parts.units[verdict.rows][keep], unit=bench.parts.unit,
                      seed=bench.seed)

@@ -10,6 +10,7 @@ from typing import Any
 from gnomon.values import Advice, Finding
 from gnomon.workflow._gains import measured_gains, more_of
 from gnomon.workflow._members import Candidate
+from gnomon.workflow.look import KEPT
 from gnomon.workflow.plan import Plan
 from gnomon.workflow.run import Bench
 from gnomon.workflow.verdict import Verdict
@@ -46,6 +47,8 @@ RULES: Mapping[str, Rule] = {
     "VALID-SHIFT": _advice("collect", "add training rows like those predicted, or use domain adaptation", "new rows"),
     "VALID-UNDETERMINED": _advice("collect", "measure more units: the report says about how many would settle it",
                                   "new measurements"),
+    "VALID-FEW-GROUPS": _advice("collect", "collect more of the units that are held out (here few or one): more rows of the "
+                                "same ones do not help", "new measurements"),
     "VALID-NO-SIGNAL": _advice("collect", "measure other inputs, or more units: these do not tell the target",
                                "new measurements"),
     "VALID-SUBGROUP": _advice("collect", "add rows of the sub-group that does worse (column {column})", "new measurements"),
@@ -82,7 +85,7 @@ def advise(bench: Bench, findings: Sequence[Finding], verdict: Verdict, candidat
         rule = RULES.get(f.code)
         grave = f.grade in ("block", "warn") or (f.grade == "note" and f.code in ALSO_NOTES)
         passed = f.code == "WHY-WITHHELD" and any(g.code == "WHY-USES" for g in findings)  # another explanation holds
-        if rule is not None and grave and not passed and f.action is None and not any(f.code in s.because for s in steps):
+        if rule is not None and grave and not passed and not settled(f) and not any(f.code in s.because for s in steps):
             if f.code in MORE_DATA and "more data" in gains:
                 continue
             gain = gains.get("more seeds") if f.code == "VALID-SEEDS" else None
@@ -94,6 +97,11 @@ def advise(bench: Bench, findings: Sequence[Finding], verdict: Verdict, candidat
     for step in steps:
         seen.setdefault(step.do, step)
     return tuple(sorted(seen.values(), key=lambda s: (weight.get(s.do, WEIGHT["note"]), -_per_cost(s))))
+
+
+def settled(f: Finding) -> bool:
+    """Whether what was done leaves nothing for a person: a claim withheld, a column kept or a label doubted do."""
+    return f.action is not None and f.grade != "block" and f.code != "LOOK-LABEL" and f.action.done != KEPT
 
 
 def _measured(gains: Mapping[str, Any], tried: Mapping[str, Any], plan: Plan, codes: Sequence[str]) -> list[Advice]:

@@ -3,18 +3,29 @@
 from __future__ import annotations
 
 import shutil
+import time
 from collections.abc import Callable, Sequence
+from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from gnomon.errors import InputError
 from gnomon.values import plain
 from gnomon.workflow._folder import Folder, read_json, write_json
-from gnomon.workflow._plan_file import read_plan
 from gnomon.workflow.options import Options
 from gnomon.workflow.run import deliver
+
+
+class Subject(NamedTuple):
+    """What is explained: rows of which data, and the members of the recommended model that may be asked about them."""
+
+    data: Any
+    task: Any
+    units: np.ndarray
+    rows: np.ndarray
+    members: Sequence[dict[str, Any]]
 
 
 def explain_again(
@@ -22,15 +33,15 @@ def explain_again(
     techniques: Sequence[str] = (), named: Sequence[int] = (), say: Callable[[str], None] = lambda text: None,
     show_rows: bool = False, asked: str = "",
 ) -> dict[str, Any]:
-    """Explanations of the delivered model, on the study's sealed (else first fold's) rows, or on rows of `rows_of`.
+    """Explanations of the delivered model, on the study's sealed (else one fold's) rows, or on rows of `rows_of`.
 
     techniques: by name, only these; none: what suits the model. named: rows asked for, 0-based in the input as read.
     say: told the estimated time before anything is explained. What was found is kept in explanations.json, and with its
     pictures in explained/. show_rows: free text may be shown (and rows of a study made with --no-examples). asked: the
     command, for the page.
     """
-    import time
-    from dataclasses import asdict
+    from gnomon.analyses.attribute._asked import known, suited
+    from gnomon.workflow._answers import keep_answers
 
     first: list[str] = []
 
@@ -38,13 +49,28 @@ def explain_again(
         first.append(text)
         say(text)
 
+    techniques = known(techniques) if techniques else ()
+    subject = _subject(folder, source, options, rows_of)
+    learned = deliver(folder.path, subject.members)
+    started = time.monotonic()  # the budget is for explaining: reading the data has no choice
+    if named and not techniques:
+        techniques = suited(learned, subject.data)
     if techniques:
-        from gnomon.analyses.attribute._asked import known
+        told = _by_name(learned, subject, techniques, named, started + seconds, options.seed, speak)
+    else:
+        told = _by_what_suits(learned, subject, seconds, options.seed, speak)
+    of = "the study's rows" if rows_of is None else "new rows"
+    out = plain({"explanations": list(told.explanations), "findings": [asdict(f) for f in told.findings],
+                 "not_run": [c.why_not for c in told.checks if c.why_not]})
+    write_json(folder / "explanations.json", {"format": 1, "of": of, **out})
+    about = {"asked": asked, "estimate": first[0] if first else "", "seconds": round(time.monotonic() - started, 1), "of": of}
+    out["kept"] = keep_answers(folder, told, subject.data, about=about, named=named, examples=options.examples or show_rows,
+                               show_rows=options.show_rows or show_rows)
+    return out
 
-        techniques = known(techniques)
-    from gnomon.workflow.look import read_stage, whole_look
-    from gnomon.workflow.study import stated_in_plan
 
+def _subject(folder: Folder, source: Any, options: Options, rows_of: Any) -> Subject:
+    """The study's own rows that judged the model, or all rows of `rows_of`. Raises E-NO-MODEL where none is recommended."""
     made = read_json(folder / "delivered.json")
     if not made or not made["members"]:
         raise InputError(
@@ -52,65 +78,45 @@ def explain_again(
             f"{folder.path} recommends no model: there is nothing to explain",
             do=f"gnomon report {folder.path} says why",
         )
-    members, recipe = made["members"], made["members"][0]["recipe"]
-    written = read_plan(folder / "plan.toml")
     if rows_of is None:
-        roles = stated_in_plan(folder, written)
-        seen = whole_look(read_stage(source, options, roles, folder.path / "cache"), options, written)
-        data, task, units = seen.data, seen.task, seen.parts.units
-        rows = seen.parts.test if len(seen.parts.test) else seen.parts.folds[0].valid
-        members = members if len(seen.parts.test) else _of_first_fold(members)
-    else:
-        from gnomon.data.read.dispatch import read_like
-        from gnomon.methods._network import task_from
+        from gnomon.workflow._reread import reread
 
-        data, _ = read_like(read_json(folder / "data.json")["schema"], rows_of)
-        task, rows, units = task_from(made["task"]), np.arange(len(data)), np.arange(len(data))
-    learned = deliver(folder.path, members)
-    started = time.monotonic()  # the budget is for explaining: reading the data again has no choice
-    end = started + seconds
-    if named and not techniques:
-        from gnomon.analyses.attribute._asked import suited
+        read = reread(folder, source, options, made["task"])
+        members = made["members"] if read.fold is None else _of_fold(made["members"], read.fold)
+        return Subject(read.data, read.task, read.units, read.rows, members)
+    from gnomon.data.read.dispatch import read_like
+    from gnomon.methods._network import task_from
 
-        techniques = suited(learned, data)
-    if techniques:
-        told = _by_name(learned, task, data, rows, units, techniques, named, end, options.seed, recipe, speak)
-    else:
-        from gnomon.analyses.attribute._explain import explain
-
-        speak(f"explaining by what suits the model: at most {seconds:.0f} s (--budget)")
-        told = explain(learned, task, data, rows, units, seconds=seconds, seed=options.seed, recipe=recipe)
-    out = plain({"explanations": list(told.explanations), "findings": [asdict(f) for f in told.findings],
-                 "not_run": [c.why_not for c in told.checks if c.why_not]})
-    write_json(folder / "explanations.json", {"format": 1, "of": "the study's rows" if rows_of is None else "new rows", **out})
-    from gnomon.workflow._answers import keep_answers
-
-    about = {"asked": asked, "estimate": first[0] if first else "", "seconds": round(time.monotonic() - started, 1),
-             "of": "the study's rows" if rows_of is None else "new rows"}
-    out["kept"] = keep_answers(folder, told, data, about=about, named=named, examples=options.examples or show_rows,
-                               show_rows=options.show_rows or show_rows)
-    return out
+    data, _ = read_like(read_json(folder / "data.json")["schema"], rows_of)
+    return Subject(data, task_from(made["task"]), np.arange(len(data)), np.arange(len(data)), made["members"])
 
 
-def _of_first_fold(members: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
-    """The members as trained without the first fold's rows: only these may be asked about them."""
-    return [{**m, "folders": [f for f in m["folders"] if Path(f).name == "fold0"]} for m in members]
+def _of_fold(members: Sequence[dict[str, Any]], fold: int) -> list[dict[str, Any]]:
+    """The members as trained without this fold's rows: only these may be asked about them."""
+    return [{**m, "folders": [f for f in m["folders"] if Path(f).name == f"fold{fold}"]} for m in members]
 
 
-def _by_name(learned: Any, task: Any, data: Any, rows: np.ndarray, units: np.ndarray, techniques: Sequence[str],
-             named: Sequence[int], end: float, seed: int, recipe: str, say: Callable[[str], None]) -> Any:
+def _by_name(learned: Any, subject: Subject, techniques: Sequence[str], named: Sequence[int], end: float, seed: int,
+             say: Callable[[str], None]) -> Any:
     """The techniques asked for; the estimate is said first, and the budget bounds what is begun."""
-    import time
+    from gnomon.analyses.attribute._asked import asked, explain_asked, priced
 
-    from gnomon.analyses.attribute._asked import asked, estimates, explain_asked
-
-    question = asked(learned, task, data, rows, units, named=named, seed=seed, end=end)
-    costs = estimates(question, techniques)
+    whole = asked(learned, subject.task, subject.data, subject.rows, subject.units, named=named, seed=seed, end=end)
+    question, costs = priced(whole, techniques)
     each = ", ".join(f"{name} {cost:.0f} s" if cost >= 1 else f"{name} under 1 s" for name, cost in costs.items())
     left = end - time.monotonic()
     over = "; rows, then techniques, are cut to what is left" if sum(costs.values()) > left else ""
     say(f"estimate for {len(question.case.rows)} rows: {each}; {max(left, 0):.0f} s of the budget are left{over}")
-    return explain_asked(question, techniques, recipe=recipe)
+    return explain_asked(question, techniques, recipe=subject.members[0]["recipe"])
+
+
+def _by_what_suits(learned: Any, subject: Subject, seconds: float, seed: int, say: Callable[[str], None]) -> Any:
+    """The explanations that suit the model, as many as the budget allows."""
+    from gnomon.analyses.attribute._explain import explain
+
+    say(f"explaining by what suits the model: at most {seconds:.0f} s (--budget)")
+    return explain(learned, subject.task, subject.data, subject.rows, subject.units, seconds=seconds, seed=seed,
+                   recipe=subject.members[0]["recipe"])
 
 
 def accept_finding(folder: Folder, code: str, because: str) -> None:

@@ -11,10 +11,13 @@ from typing import Any
 
 import numpy as np
 
+from gnomon.analyses.validate._findings import SMALL_CELL
 from gnomon.analyses.validate.seeds import seeds as seed_spread
 from gnomon.methods._network import task_state
 from gnomon.rng import stream
 from gnomon.values import Advice, Check, Finding, plain
+from gnomon.workflow._clock import clock_for
+from gnomon.workflow._effects import action_lines, blocking, with_effects
 from gnomon.workflow._folder import FORMAT, write_json, write_text
 from gnomon.workflow._members import Candidate, judged
 from gnomon.workflow._watch import ending
@@ -52,13 +55,17 @@ def conclude(bench: Bench, seen: Seen, plan: Plan, runs: Sequence[Run], cuts: Ma
     voice.say("judging")
     started, due = time.perf_counter(), ending(ledger, plan.budget)
     candidates = judged(bench, runs)
-    verdict = judge(bench, candidates, ledger)
+    verdict = judge(bench, candidates, ledger, blocking(bench, seen))
     _say_verdict(bench, verdict, voice)
     ends = replace(bench, desk=replace(bench.desk, deadline=due))
     examined = examine(ends, seen, candidates, verdict, options)
+    acted = with_effects([*_still_news(seen.findings, examined), *examined.findings], ends, candidates, examined,
+                         clock_for(ends, options.budget))
+    for number, line in enumerate(action_lines(acted)):
+        voice.line("" if number else "DONE", line)
     voice.say("explaining")
     explained = _explained(bench, seen, verdict, plan)
-    findings = _ordered([*_still_news(seen.findings, examined), *examined.findings, *explained.findings])
+    findings = _ordered([*acted, *explained.findings])
     for text in [f.claim for f in explained.findings if f.code == "WHY-USES"][:1]:
         voice.line("USES", text)
     withheld = [f for f in explained.findings if f.code == "WHY-WITHHELD"]
@@ -69,7 +76,7 @@ def conclude(bench: Bench, seen: Seen, plan: Plan, runs: Sequence[Run], cuts: Ma
     for number, step in enumerate(advice[:3], 1):
         voice.line("NEXT" if number == 1 else "", f"{number} {step.do}")
     whole = Concluded(verdict, tuple(candidates), examined, explained.explanations, explained.pictures, findings,
-                      (*seen.checks, *examined.checks, *explained.checks), advice)
+                      (*_still_open(seen.checks, examined), *examined.checks, *explained.checks), advice)
     _say_once(ledger, time.perf_counter() - started)
     report = report_of(bench, seen, plan, cuts, whole, options, ledger)
     save(bench, seen, whole, report, options, voice)
@@ -144,14 +151,18 @@ def _refit(bench: Bench, run: Run) -> Callable[[int], Any]:
 
 def _still_news(findings: Sequence[Finding], examined: Examined) -> list[Finding]:
     """What looking found, less the shortcut cues that were since tried against the trained model."""
-    tried = bool((examined.trials or {}).get("shortcuts"))
-    return [f for f in findings if not (tried and f.code == "VALID-SHORTCUT")]
+    return [f for f in findings if not (examined.trials.get("shortcuts") and f.code == "VALID-SHORTCUT")]
+
+
+def _still_open(checks: Sequence[Check], examined: Examined) -> list[Check]:
+    """The checks of looking, less the search for cues where these were tried against the trained model."""
+    return [c for c in checks if not (examined.trials.get("shortcuts") and c.code == "VALID-SHORTCUT")]
 
 
 def _ordered(findings: Sequence[Finding]) -> tuple[Finding, ...]:
-    """Gravest first, each once."""
+    """Gravest first, each once; of like gravity those that an action settled without a loss (copies) last."""
     unique = {(f.code, f.claim): f for f in findings}
-    return tuple(sorted(unique.values(), key=lambda f: GRADES.index(f.grade)))
+    return tuple(sorted(unique.values(), key=lambda f: (GRADES.index(f.grade), f.code.endswith("-DUPLICATE"))))
 
 
 def report_of(bench: Bench, seen: Seen, plan: Plan, cuts: Mapping[str, str], done: Concluded, options: Options,
@@ -170,11 +181,12 @@ def report_of(bench: Bench, seen: Seen, plan: Plan, cuts: Mapping[str, str], don
                               "because": data.roles[n].because} for n in data.columns]},
         "task": {"name": bench.task.name, "targets": [
             {"column": t.target, "task": t.name, "metric": t.metric.name,
-             "higher_is_better": t.metric.higher_is_better, "unit": t.metric.unit} for t in tasks]},
+             "higher_is_better": t.metric.higher_is_better, "unit": t.metric.unit, "classes": _classes(bench, t)}
+            for t in tasks]},
         "split": {"policy": parts.policy, "because": parts.because, "for": parts.scope, "assumes": parts.assumes,
                   "sizes": {"train": len(parts.folds[0].train), "valid": len(parts.folds[0].valid),
                             "test": len(parts.test)}, "folds": len(parts.folds), "unit": parts.unit,
-                  "folds_by": parts.fold_policy, "unlabelled": len(parts.unlabelled),
+                  "folds_by": parts.fold_policy, "one_only": parts.one_only, "unlabelled": len(parts.unlabelled),
                   "optimism": done.examined.optimism},
         "checks": [asdict(c) for c in done.checks],
         "findings": with_accepted([asdict(f) for f in done.findings], bench.folder),
@@ -184,12 +196,21 @@ def report_of(bench: Bench, seen: Seen, plan: Plan, cuts: Mapping[str, str], don
                     "outcome": v.outcome, "claim": v.claim, "scope": parts.scope, "against": other.recipe.hash,
                     "floor": v.floor.recipe.hash,
                     "chosen_on_validation": v.chosen.recipe.hash, "headline": asdict(v.headline) if v.headline else None,
-                    "pilot": v.pilot, "difference": difference},
+                    "pilot": v.pilot, "blocked": list(v.blocked), "difference": difference},
         "explanations": list(done.explanations),
         "advice": [asdict(a) for a in done.advice],
         "cost": {"seconds": round(ledger.spent(), 1), "budget_seconds": plan.budget, "peak_mb": peak_mb()},
         "ledger": {"test_openings": 0 if cross else v.openings},
     })
+
+
+def _classes(bench: Bench, task: Any) -> dict[str, int]:
+    """Rows of each class of a classified target; classes of fewer than SMALL_CELL are not told (EVIDENCE 24)."""
+    if task.name != "classify":
+        return {}
+    truth = task.truth(bench.data, np.arange(len(bench.data)))
+    counts = np.bincount(truth[truth >= 0].astype(int), minlength=len(task.classes))
+    return {str(c): int(k) for c, k in zip(task.classes, counts, strict=True) if k >= SMALL_CELL}
 
 
 def seen_from_recommended(v: Verdict) -> tuple[Candidate, dict[str, Any]]:

@@ -9,11 +9,12 @@ from typing import Any
 
 import numpy as np
 
-from gnomon.analyses.explore._kit import Looked
+from gnomon.analyses.explore._kit import Grouping, Looked
 from gnomon.analyses.explore._look import look_inputs, look_target
 from gnomon.analyses.explore._names import SITE, has
+from gnomon.analyses.validate._findings import one_unit, unnamed_units
 from gnomon.data.parts import Parts
-from gnomon.data.policy import Policy, choose_policy, parse_policy
+from gnomon.data.policy import STRUCTURE, Policy, checked_policy, choose_policy, parse_policy
 from gnomon.data.read.beside import behind
 from gnomon.data.read.dispatch import read_data
 from gnomon.data.split import split_rows
@@ -26,6 +27,9 @@ from gnomon.workflow.options import SCOPES, Options
 from gnomon.workflow.outside import Outside, adjoin, outside_stage
 
 LOOK_SECONDS = 15.0
+TOGETHER = "keep copies together"  # a line of plan.toml's [actions]
+KEPT = "kept as an input: nothing shows that it would not be known at prediction"
+LINES = 5  # lines of plan.toml that an action names
 FEW_PLACES = 6  # sites below which no test over sites is made
 
 
@@ -81,17 +85,31 @@ def whole_look(data: Data, options: Options, plan: Mapping[str, Any] | None = No
         ask_task(data, np.arange(len(data)), metric=options.metric)
     labels = class_codes(data)
     policy = _policy(data, first, options, plan)
+    if policy.name == "cluster" and first.facts.get("variant_library"):
+        alone = Grouping(np.zeros(len(data), dtype=np.int64), "variants of one parent", "cluster")
+        first = replace(first, groups={**first.groups, "family": alone})
     data = _known_places(data, policy, options)
     ask_task(data, usable, metric=options.metric, positive=options.positive)  # refuse before spending time
-    parts = split_rows(data, policy, first.groups, labels, usable, seed=options.seed, repeats=_repeats(len(usable)),
-                       seal=outside.test is None)
+    tied = _copies_kept(first, plan)
+    parts = split_rows(data, policy, first.groups if tied else _without_copies(first.groups), labels, usable,
+                       seed=options.seed, repeats=_repeats(len(usable)), seal=outside.test is None)
     second = look_target(data, data.targets, parts.develop, groups=first.groups, seed=options.seed, seconds=LOOK_SECONDS)
     data, actions, acted = _exclude(data, {**first.exclude, **second.exclude}, plan)
+    actions |= {} if tied is None else {TOGETHER: tied}
     task = ask_task(data, parts.develop, metric=options.metric, positive=options.positive)
-    findings = _with_actions([*data.findings, *first.findings, *second.findings], acted, first, policy)
+    findings = (*_units_told(data, policy, parts, outside),
+                *_with_actions([*data.findings, *first.findings, *second.findings], acted, tied, policy))
     seen = Seen(data, parts, task, labels, findings, (*first.checks, *second.checks), first.groups,
                 {**first.facts, **second.facts}, policy, actions, data)
     return _with_outside(seen, outside, options) if outside else seen
+
+
+def _units_told(data: Data, policy: Policy, parts: Parts, outside: Outside) -> list[Finding]:
+    """What the column that names the units cannot settle: one value only, or rows without one."""
+    column = data.columns.get(policy.column) if policy.name in ("group", "cold") else None
+    unnamed = int(missing(column).sum()) if column is not None else 0
+    told = (one_unit(parts.one_only) if outside.test is None else None, unnamed_units(policy.column, unnamed, len(data)))
+    return [f for f in told if f is not None]
 
 
 def _with_outside(seen: Seen, outside: Outside, options: Options) -> Seen:
@@ -145,11 +163,11 @@ def _policy(data: Data, looked: Looked, options: Options, plan: Mapping[str, Any
     if options.scope is not None and options.scope not in SCOPES:
         raise InputError("E-SCOPE", f"--for {options.scope}: unknown", do=f"use one of {', '.join(SCOPES)}")
     if options.split:
-        return parse_policy(options.split, options.because)
+        return checked_policy(parse_policy(options.split, options.because), data)
     inferred = choose_policy(data, looked.groups, wanted=options.scope)
     written = (plan or {}).get("split", {}).get("policy")
     if written and written != str(inferred):
-        return parse_policy(str(written), "stated in plan.toml")
+        return checked_policy(parse_policy(str(written), "stated in plan.toml"), data)
     if options.group:
         return replace(inferred, name="group", column=options.group, because="stated by the user: --group", stated=True)
     if options.time and options.scope in (None, "later"):
@@ -173,17 +191,33 @@ def _exclude(data: Data, exclude: Mapping[str, str], plan: Mapping[str, Any] | N
     return data, actions, acted
 
 
-def _with_actions(findings: list[Finding], acted: Mapping[str, str], looked: Looked, policy: Policy) -> tuple[Finding, ...]:
-    """Findings with what was done about them."""
+def _copies_kept(looked: Looked, plan: Mapping[str, Any] | None) -> bool | None:
+    """Whether copies stay on one side of the split: yes, unless plan.toml says otherwise; None where there are none."""
+    if not any(g.kind == "duplicate" for g in looked.groups.values()):
+        return None
+    return bool((plan or {}).get("actions", {}).get(TOGETHER, True))
+
+
+def _without_copies(groups: Mapping[str, Grouping]) -> dict[str, Grouping]:
+    return {k: g for k, g in groups.items() if g.kind != "duplicate"}
+
+
+def _with_actions(findings: list[Finding], acted: Mapping[str, str], tied: bool | None, policy: Policy) -> tuple[Finding, ...]:
+    """Findings with what was done about them, and the line of plan.toml that undoes it."""
     out = []
     for f in findings:
         hit = [acted[c] for c in f.columns if c in acted]
-        if f.action is None and hit:
-            f = replace(f, action=Action("set aside: not used as an input", f'[actions] "{hit[0]}" = false'))
-        elif f.action is None and f.code in ("LOOK-DUPLICATE", "LOOK-NEAR-DUPLICATE") and any(
-                g.kind == "duplicate" for g in looked.groups.values()):
-            f = replace(f, action=Action("kept together: no copy is on both sides of the split"))
-        elif f.action is None and f.code == "LOOK-GROUP" and policy.name == "group":
-            f = replace(f, action=Action(f"split by {policy}", f'[split] policy = "{policy}"'))
+        if hit and (f.action is None or f.code == "LOOK-LEAK"):
+            f = replace(f, action=Action("set aside: not used as an input",
+                                         "; ".join(f'[actions] "{line}" = false' for line in hit[:LINES])))
+        elif f.code == "LOOK-LEAK" and f.columns and f.action is not None:
+            f = replace(f, action=Action(KEPT, "; ".join(f'[columns] "{c}" = "ignore"' for c in f.columns[:LINES])))
+        elif f.action is None and f.code in ("LOOK-DUPLICATE", "LOOK-NEAR-DUPLICATE") and tied is not None:
+            done = "kept together: no copy is on both sides of the split" if tied else \
+                "copies may be on both sides of the split: plan.toml says so"
+            f = replace(f, action=Action(done, f'[actions] "{TOGETHER}" = {str(not tied).lower()}'))
+        elif f.action is None and f.code == "LOOK-GROUP" and (policy.name == "group" or (
+                policy.name in STRUCTURE and policy.column in f.columns)):
+            f = replace(f, action=Action(f"split by {policy}", '[split] policy = "random"'))
         out.append(f)
     return tuple(out)

@@ -79,7 +79,8 @@ def again(folder: str | Path, changes: Mapping[str, Any] | None = None) -> tuple
         words[name] = [str((place.path / p).resolve()) for p in words.get(name) or ()]
     if str(words.get("split")).startswith(LISTED):
         words["split"] = LISTED + str((place.path / words["split"].removeprefix(LISTED)).resolve())
-    options = Options(**{k: tuple(v) if isinstance(v, list) else v for k, v in words.items()})
+    settings: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in words.items()}
+    options = Options(**settings)
     sources = [str((place.path / p).resolve()) for p in made.get("source", [])]
     if not sources:
         raise InputError(

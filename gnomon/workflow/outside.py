@@ -130,6 +130,7 @@ def _judged_by(test: Data | None, parts: Parts, sealed: np.ndarray) -> dict[str,
     return {
         "test": sealed, "policy": "external", "folds_by": parts.fold_policy, "estimator": "holdout",
         "test_hash": test.hash,  # type: ignore[union-attr]
+        "one_only": "",  # the other source judges
         "because": f"{name} was named as the test set (--test); folds within the training rows follow {parts.policy}: "
                    f"{parts.because}",
         "scope": f"the rows of {name}: data from another source than the training rows; a third source: not tested",

@@ -26,33 +26,13 @@ def run_stage(bench: Bench, plan: Plan, options: Options, ledger: Ledger, voice:
     runs, cuts, found = [], {}, []
     for i, recipe in enumerate(plan.candidates):
         voice.say(f"{recipe.label} ({i + 1} of {len(plan.candidates)})")
+        must = last_hope(plan, [r.recipe for r in runs], list(cuts))(recipe)
         try:
-            tiny = tiny_stage(bench, recipe) if recipe.family == "deep" else []
-            found += [f for f in tiny if f.grade != "fine"]
-            if stops(tiny):
-                cuts[recipe.hash] = stops(tiny)
-                continue
-            must = last_hope(plan, [r.recipe for r in runs], list(cuts))(recipe)
-            own = replace(bench, desk=replace(bench.desk, deadline=None)) if must else bench
-            run = execute(own, recipe, plan.seeds.get(recipe.hash, 1), enough=never if must else watch.enough, ledger=ledger)
-        except GnomonError as error:
-            if error.code.startswith(("E-PLAN", "E-DISK-FULL", "E-OUT-UNWRITABLE", "E-TRUST")):
-                raise
-            cuts[recipe.hash] = str(error)
-            continue
-        except MemoryError:
-            cuts[recipe.hash] = "out of memory"
-            continue
+            run, why = _train(bench, recipe, plan.seeds.get(recipe.hash, 1), watch, ledger, found, must=must)
         except Exception as error:
-            if is_disk_full(error):  # every later candidate would fail too: stop, so that the same command goes on from here
-                raise cannot_write(bench.folder / "runs" / recipe.hash, error) from None
-            if os.environ.get("GNOMON_DEBUG"):
-                raise
-            cuts[recipe.hash] = f"failed: {type(error).__name__}: {error}"
-            voice.say(f"{recipe.label} left out: {type(error).__name__}: {error}")
-            continue
+            run, why = None, _why_left_out(error, bench, recipe, voice)
         if run is None:
-            cuts[recipe.hash] = "the budget ended before it was trained"
+            cuts[recipe.hash] = why
             continue
         runs.append(run)
         found += norms_stage(bench, run) if recipe.family == "deep" else []
@@ -62,6 +42,37 @@ def run_stage(bench: Bench, plan: Plan, options: Options, ledger: Ledger, voice:
         raise TrainingError("E-NOTHING-TRAINED", f"no model could be trained: {reasons}",
                             do="see plan.toml for what was left out and why; a larger --budget may help")
     return runs, cuts, found
+
+
+def _train(bench: Bench, recipe: Recipe, seeds: int, watch: Watch, ledger: Ledger, found: list[Finding], *,
+           must: bool) -> tuple[Run | None, str]:
+    """The run of one candidate, or None and why there is none; what its trial on a few rows showed is added to `found`.
+
+    must: it is trained even past the deadline.
+    """
+    tiny = tiny_stage(bench, recipe) if recipe.family == "deep" else []
+    found += [f for f in tiny if f.grade != "fine"]
+    if stops(tiny):
+        return None, stops(tiny)
+    own = replace(bench, desk=replace(bench.desk, deadline=None)) if must else bench
+    run = execute(own, recipe, seeds, enough=never if must else watch.enough, ledger=ledger)
+    return run, "" if run is not None else "the budget ended before it was trained"
+
+
+def _why_left_out(error: Exception, bench: Bench, recipe: Recipe, voice: Voice) -> str:
+    """Why a candidate that failed is left out; an error that every later one would meet too is raised instead."""
+    if isinstance(error, GnomonError):
+        if error.code.startswith(("E-PLAN", "E-DISK-FULL", "E-OUT-UNWRITABLE", "E-TRUST")):
+            raise error
+        return str(error)
+    if isinstance(error, MemoryError):
+        return "out of memory"
+    if is_disk_full(error):  # stop here, so that the same command goes on from here
+        raise cannot_write(bench.folder / "runs" / recipe.hash, error) from None
+    if os.environ.get("GNOMON_DEBUG"):
+        raise error
+    voice.say(f"{recipe.label} left out: {type(error).__name__}: {error}")
+    return f"failed: {type(error).__name__}: {error}"
 
 
 def _say_run(bench: Bench, run: Run, recipe: Recipe, voice: Voice) -> None:

@@ -48,6 +48,7 @@ class Verdict:
     openings: int = 0
     pilot: bool = False
     needed: int | None = None
+    blocked: tuple[str, ...] = ()  # codes of the findings that stand against any claim
 
     @property
     def kind(self) -> str:
@@ -66,8 +67,11 @@ def fixed_on_validation(bench: Bench, candidates: Sequence[Candidate]) -> tuple[
     return chosen, (simple[0] if simple and simple[0] is not chosen else floor), floor
 
 
-def judge(bench: Bench, candidates: Sequence[Candidate], ledger: Ledger) -> Verdict:
-    """Fix the two, open the sealed part once (or use the out-of-fold rows), compare, and say what follows."""
+def judge(bench: Bench, candidates: Sequence[Candidate], ledger: Ledger, blocked: Sequence[str] = ()) -> Verdict:
+    """Fix the two, open the sealed part once (or use the out-of-fold rows), compare, and say what follows.
+
+    blocked: codes of findings while which stand no model is said to be superior.
+    """
     chosen, against, floor = fixed_on_validation(bench, candidates)
     simple = [c.score for c in candidates if c.family == "simple"]
     best_simple = (max if bench.task.metric.higher_is_better else min)(simple) if simple else chosen.score
@@ -86,7 +90,7 @@ def judge(bench: Bench, candidates: Sequence[Candidate], ledger: Ledger) -> Verd
     truth = bench.task.truth(bench.data, rows)
     stats = {h: bench.task.measure(p, truth) for h, p in predictions.items()}
     return _weighed(bench, candidates, (chosen, against, floor), stats, predictions[chosen.recipe.hash], rows, apart,
-                    openings, sealed)
+                    openings, sealed, tuple(blocked))
 
 
 def sealed_key(bench: Bench) -> tuple[str, str]:
@@ -96,7 +100,7 @@ def sealed_key(bench: Bench) -> tuple[str, str]:
 
 def _weighed(bench: Bench, candidates: Sequence[Candidate], three: tuple[Candidate, Candidate, Candidate],
              stats: Mapping[str, Stats], prediction: Prediction, rows: np.ndarray, apart: float, openings: int,
-             sealed: bool) -> Verdict:
+             sealed: bool, blocked: tuple[str, ...]) -> Verdict:
     chosen, against, _ = three
     units = bench.parts.units[rows]
     ours, theirs, lowest = (stats[c.recipe.hash] for c in three)
@@ -106,21 +110,22 @@ def _weighed(bench: Bench, candidates: Sequence[Candidate], three: tuple[Candida
     found = compare(bench.task, ours, theirs, units, margin=apart, seed=bench.seed)
     what = outcome(found)
     pilot = len(np.unique(units)) < PILOT_BELOW or _few_events(bench, rows)
+    held = pilot or bool(blocked)  # no claim of superiority
     if not signal.signal or chosen.family == "floor":
         what, best = "no-signal", None
     elif against.family == "floor":
         best = chosen
-        what = "undetermined" if pilot and what == "better" else what
-    elif what == "better" and not pilot:
+        what = "undetermined" if held and what == "better" else what
+    elif what == "better" and not held:
         best = chosen
     else:
         what, best = ("undetermined" if what == "better" else what), against
     kind = "holdout" if sealed else bench.parts.estimator
     tests = {h: interval(bench.task, s, units, estimator=kind, unit=bench.parts.unit, seed=bench.seed)
              for h, s in stats.items()}
-    needed = units_needed(found, len(np.unique(units))) if what == "undetermined" else None
+    needed = units_needed(found, len(np.unique(units))) if what == outcome(found) == "undetermined" else None
     verdict = Verdict(best, against, what, "", found, signal, rows, stats, prediction, chosen, three[2], tests,
-                      _headline(bench, candidates, best or chosen, tests, sealed), openings, pilot, needed)
+                      _headline(bench, candidates, best or chosen, tests, sealed), openings, pilot, needed, blocked)
     from dataclasses import replace
 
     return replace(verdict, claim=claim_of(bench, verdict))
@@ -173,13 +178,16 @@ def _learned(run: Run) -> list[Any]:
 def claim_of(bench: Bench, v: Verdict) -> str:
     """One sentence, no more than the evidence allows."""
     name, other, metric = v.chosen.recipe.label, v.against.recipe.label, bench.task.metric.name
-    where = f"{len(np.unique(bench.parts.units[v.rows]))} {_plural(bench.parts.unit)}"
+    count = len(np.unique(bench.parts.units[v.rows]))
+    where = f"{count:,} {'distinct ' if bench.parts.unit == 'row' and count < len(v.rows) else ''}{_plural(bench.parts.unit)}"
     if v.outcome == "no-signal":
         beyond = f" beyond {floor_label(v.floor.recipe.options)}" if v.floor.recipe.options else ""
         return f"No signal detectable{beyond} on {where}. {v.signal.smallest_effect}"
     d = v.difference
     gap = f"{d.value:.3g}" + (f" [{d.low:.3g}, {d.high:.3g}]" if d.low is not None else "")
-    pilot = "Pilot (few units, no claim of superiority): " if v.pilot else ""
+    pilot = f"Within one {bench.parts.one_only} (nothing is claimed for another): " if bench.parts.one_only else \
+        f"No claim of superiority ({', '.join(v.blocked)}): " if v.blocked else \
+        "Pilot (few units, no claim of superiority): " if v.pilot else ""
     simple = v.recommended.recipe.label if v.recommended else other
     if v.outcome == "better":
         return (f"{pilot}{name} is recommended: it beats {_floor_words(v.against)} on {where}, "
@@ -188,14 +196,15 @@ def claim_of(bench: Bench, v: Verdict) -> str:
         return (f"{pilot}{simple} is recommended, as the simpler: {name} scores {gap} {metric} better on {where}, "
                 f"which is less than the {d.margin:.3g} that would matter.")
     more = f"; about {v.needed:,} {_plural(bench.parts.unit)} would settle it" if v.needed else ""
+    small = "" if d.low is not None and d.low > 0 else f", n too small to be sure{more}"  # a pilot may see it and not claim it
     if v.against.family == "floor":
-        return (f"{pilot}{name} is recommended: it scores better than {_floor_words(v.against)} by {gap} {metric} on {where}, "
-                f"n too small to be sure{more}.")
+        return (f"{pilot}{name} is recommended: it scores better than {_floor_words(v.against)} by {gap} {metric} on "
+                f"{where}{small}.")
     if d.value <= 0:
         return (f"{pilot}{simple} is recommended: {name}, chosen on validation, scores no better on {where} "
                 f"({metric} worse by {-d.value:.3g}).")
-    return (f"{pilot}{simple} is recommended, as the simpler: {name} scores better by {gap} {metric} on {where}, "
-            f"n too small to tell{more}.")
+    return (f"{pilot}{simple} is recommended, as the simpler: {name} scores better by {gap} {metric} on {where}"
+            f"{small.replace('be sure', 'tell')}.")
 
 
 def _plural(unit: str) -> str:

@@ -31,7 +31,29 @@ def pages(shared_data, tmp_path_factory) -> dict[str, Path]:
             "esol": write_page(esol(base / "esol.study", shared_data, rows=300)),
             "fashion": write_page(fashion(base / "fashion.study", shared_data, rows=500)),
             "concrete": write_page(concrete(base / "concrete.study", shared_data)),
+            "asked": asked(base),
         }
+
+
+def asked(base: Path) -> Path:
+    """A study of texts whose class two different words give away, and what `gnomon explain --technique` answered."""
+    import numpy as np
+    import pandas as pd
+
+    from gnomon import api
+
+    dice = np.random.default_rng(0)
+    ways = dice.permutation(np.repeat(["tumour", "necrosis", "sample"], [120, 80, 200]))
+    plain = dice.choice(["the", "cell", "was", "seen", "in", "two", "of", "mice"], (400, 8))
+    pd.DataFrame({"note": [" ".join([*row[:4], way, *row[4:]]) for row, way in zip(plain, ways, strict=True)],
+                  "ill": np.where(ways == "sample", "no", "yes")}).to_csv(base / "notes.csv", index=False)
+    study = base / "notes.study"
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("GNOMON_STATE", str(base / "state"))
+        api.study(base / "notes.csv", target="ill", out=study, budget="60s", only=("logistic",), kinds={"note": "text"})
+    told = api.explain(study, techniques=("occlusion", "lime"), rows=(3, 5), show_rows=True)
+    assert {e["technique"] for e in told["explanations"]} == {"occlusion", "lime"}
+    return study / "report.html"
 
 
 @pytest.fixture(scope="module")
@@ -60,7 +82,7 @@ def card(chrome: Chrome) -> str:
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("width", [1280, 390, 360])
-@pytest.mark.parametrize("name", ["esol", "fashion", "concrete"])
+@pytest.mark.parametrize("name", ["esol", "fashion", "concrete", "asked"])
 def test_nothing_is_cut_off_nothing_fails_nothing_is_fetched(chrome, pages, name, width, scheme):
     chrome.requests()
     chrome.open(pages[name], width=width, scheme=scheme)
@@ -206,3 +228,20 @@ def test_an_image_that_is_a_script_runs_nothing(chrome, pages, tmp_path):
     time.sleep(0.2)
     assert chrome.js("return document.title") != "owned" and "&lt;script&gt;" in card(chrome)
     assert chrome.logs() == []
+
+
+def test_an_explanation_that_was_asked_for_is_on_the_page_and_opens(chrome, pages):
+    chrome.open(pages["asked"], width=390)
+    chrome.js("document.querySelector(\"nav a[href='#asked']\").click()")
+    assert chrome.js("return location.hash") == "#asked"
+    names = chrome.js("return [...document.querySelectorAll('#asked h3')].map(h => h.textContent.split(' ')[0])")
+    assert sorted(n.strip().lower() for n in names) == ["lime", "occlusion"]
+    assert "gnomon explain notes.study --technique occlusion lime --rows 3 5" in chrome.js(
+        "return document.querySelector('#asked').textContent")
+    fold = ("const d = document.querySelector('#asked details.fold');"
+            "return [d.open, d.querySelector('summary').textContent]")
+    was, title = chrome.js(fold)
+    assert title.startswith("Decided in")
+    chrome.point(*at(chrome, "#asked details.fold summary"), press=True)
+    assert chrome.js(fold)[0] != was
+    assert chrome.js("return document.documentElement.scrollWidth <= innerWidth")

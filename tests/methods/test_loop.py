@@ -14,10 +14,11 @@ from gnomon.errors import TrainingError
 from gnomon.methods import _device as device
 from gnomon.methods import _kit as kit
 from gnomon.methods import _loop as loop
-from gnomon.methods._checkpoint import read_checkpoint, write_checkpoint
+from gnomon.methods._checkpoint import CHECKPOINT, read_checkpoint, write_checkpoint
 from gnomon.methods._desk import Desk
 from gnomon.methods._log import Log, read_log
-from gnomon.methods._loop import CHECKPOINT, Player, descend
+from gnomon.methods._loop import descend
+from gnomon.methods._players import Player
 
 
 class Draws:

@@ -66,3 +66,25 @@ def test_groups_are_drawn_or_say_there_is_no_picture():
         {"smiles": "CO", "count": 7, "value": -1.0, "low": -1.2, "high": -0.8, "picture": {"k": "m", "d": "<script>"}}]}), {})
     group = told[0]["groups"]["found"][0]
     assert "script" not in group["drawn"] and not group["up"] and group["adds"].startswith("−1.0")
+
+
+def test_bars_of_a_cluster_are_as_long_as_its_weights_with_the_others_beside():
+    drawing = str(effects.term_bars([{"what": "[NH2]", "value": 2.0, "low": 1.5, "high": 2.5, "others": 0.5},
+                                     {"what": "<b>", "value": -1.0, "low": None, "high": None, "others": 0.0}]))
+    found = re.findall(r'<rect class="(\w+)" x="([\d.]+)%".*? width="([\d.]+)%"', drawing)
+    rects = {name: (float(x), float(wide)) for name, x, wide in found}
+    assert rects["up"][1] == pytest.approx(2 * rects["down"][1], rel=0.01)
+    assert sum(rects["down"]) == pytest.approx(rects["up"][0], abs=0.02)  # both stand on the same zero
+    assert "&lt;b&gt;" in drawing and "[NH2]" in drawing
+    assert drawing.count('class="span"') == 1 and drawing.count('class="others"') == 2
+
+
+def test_clusters_of_words_and_of_atoms_are_told_with_their_bars():
+    term = {"what": "tumour", "value": 2.0, "low": 1.5, "high": 2.5, "others": 0.1}
+    told = {"rows": 90, "groups": 2, "measured": "accuracy", "found": [
+        {"group": "yes", "size": 30, "share": 0.4, "chance": 0.01, "typical": 7, "leans_on": ["tumour"], "terms": [term],
+         "score": {"value": 0.9, "low": 0.8, "high": 1.0}, "others": {"value": 1.0, "low": None, "high": None}}]}
+    found, = understand.explanations(report(clusters=told), {})
+    cluster, = found["clusters"]["found"]
+    assert "tumour" in cluster["bars"] and found["clusters"]["bars"] and found["clusters"]["classes"]
+    assert cluster["share"] == "40%" and cluster["leans_on"] == "tumour"

@@ -7,7 +7,6 @@ import pandas as pd
 import pytest
 
 import gnomon
-from gnomon.errors import InputError
 
 QUICK = {"only": ("ridge", "logistic"), "budget": "10m", "jobs": 1}  # so much that a busy machine cuts nothing
 
@@ -47,14 +46,23 @@ def test_twenty_rows_are_a_pilot(told):
     assert report["ledger"]["test_openings"] == 0
 
 
-def test_one_group_only_cannot_be_held_out(told):
-    """Asked for, it is refused in words: no row can judge another patient. Merely there, the column is a constant."""
-    frame = table(80, 1).assign(patient="P1")
-    with pytest.raises(InputError) as refused:
-        told(frame, group="patient")
-    assert refused.value.code == "E-SPLIT-ONE-UNIT"
-    report, _ = told(frame)
-    assert report["split"]["unit"] == "row"
+@pytest.mark.parametrize("words", [pytest.param({"group": "patient"}, marks=pytest.mark.slow), {"split": "group:patient"},
+                                   pytest.param({"split": "cluster:patient"}, marks=pytest.mark.slow)])
+def test_one_group_only_blocks_the_claim_for_another(told, words, tmp_path):
+    """No row can judge another patient: rows of the one judge each other, and nothing is claimed beyond it."""
+    report, _ = told(table(80, 1).assign(patient="P1"), **words)
+    split, one = report["split"], next(f for f in report["findings"] if f["code"] == "VALID-FEW-GROUPS")
+    assert split["one_only"] == "patient" and split["unit"] == "row" and "another patient: not tested" in split["for"]
+    assert one["grade"] == "block" and one["columns"] == ["patient"]
+    assert not claims_superiority(report) and "nothing is claimed for another" in report["verdict"]["claim"]
+    assert any("VALID-FEW-GROUPS" in a["because"] for a in report["advice"])
+    plan = (tmp_path / "t.study/plan.toml").read_text()
+    assert 'policy = "group:patient"' in plan  # what was asked for: the same command again finds the same
+
+
+def test_one_group_that_nobody_named_is_a_constant(told):
+    report, codes = told(table(80, 1).assign(patient="P1"))
+    assert report["split"]["unit"] == "row" and not report["split"]["one_only"] and "VALID-FEW-GROUPS" not in codes
     assert {c["name"]: c["role"] for c in report["data"]["columns"]}["patient"] != "input"
 
 
@@ -72,6 +80,8 @@ def test_missing_group_values_are_groups_of_their_own(told):
     report, _ = told(frame, group="patient")
     estimate = next(c["valid"] for c in report["candidates"] if c["family"] == "simple")
     assert estimate["n_rows"] == 90 and 30 <= estimate["n_units"] <= 30 + 18
+    unnamed = next(f for f in report["findings"] if f["code"] == "LOOK-GROUP" and f["values"].get("unnamed"))
+    assert unnamed["grade"] == "warn" and unnamed["values"]["unnamed"] == 18
 
 
 def test_rows_that_are_all_alike_leave_nothing_to_learn_from(told):
@@ -84,9 +94,16 @@ def test_rows_that_are_all_alike_leave_nothing_to_learn_from(told):
 
 
 @pytest.mark.slow
-def test_all_rows_in_one_cluster_by_name(told):
-    report, _ = told(table(80, 5).assign(cluster="only"), split="cluster:cluster", because="asked for")
-    assert report["verdict"]["outcome"] in ("better", "equivalent", "undetermined", "no-signal")
+def test_variants_of_one_parent_are_one_cluster(told):
+    """Sequences that differ at three places of sixty: no family is left to judge another by."""
+    rng = np.random.default_rng(5)
+    letters = np.array(list("ACDEFGHIKLMNPQRSTVWY"))
+    sequences = np.tile(rng.choice(letters, 60), (90, 1))
+    sequences[:, [9, 30, 44]] = rng.choice(letters[:6], (90, 3))
+    worth = (sequences[:, 9] == "A") * 2.0 + (sequences[:, 30] == "C") + 0.3 * rng.normal(size=90)
+    frame = pd.DataFrame({"sequence": ["".join(s) for s in sequences], "y": worth})
+    report, codes = told(frame, split="cluster:sequence", because="asked for")
+    assert report["split"]["one_only"] == "cluster" and "VALID-FEW-GROUPS" in codes and not claims_superiority(report)
 
 
 def test_ties_in_the_target_are_scored(told):

@@ -85,7 +85,8 @@ def test_of_a_finished_study(verb, words, code, named, place, capsys, monkeypatc
     (["--split", "rows:none.json"], "E-SPLIT-FILE", "none.json"),
     (["--split", "rows:twice.json"], "E-SPLIT-FILE", "two parts"),
     (["--split", "rows:nothing.json"], "E-SPLIT-EMPTY", "no training row"),
-    (["--split", "group:site"], "E-SPLIT-ONE-UNIT", "one unit"),
+    (["--split", "scaffold:water"], "E-SPLIT-COLUMN", "molecules"),
+    (["--split", "cluster:plate"], "E-SPLIT-COLUMN", "absent"),
     (["--split", "time:site"], "E-SPLIT-TIME", "site"),
     (["--target", "kind", "--positive", "maybe"], "E-POSITIVE-ABSENT", "maybe"),
     (["--target", "when"], "E-TARGET-KIND", "when"),
@@ -113,6 +114,13 @@ def test_no_target_and_no_guess_is_said(tmp_path, capsys):
     (tmp_path / "in.csv").write_text("alpha,beta,gamma\n" + rows + "\n")
     told = refused(capsys, "study", tmp_path / "in.csv", "--budget", "20s", "--out", tmp_path / "o.study")
     assert "E-TARGET-NONE" in told and "--target" in told
+
+
+def test_a_date_and_the_target_alone_leave_nothing_to_predict_from(tmp_path, capsys):
+    days = "\n".join(f"1981-{1 + i // 28:02d}-{1 + i % 28:02d},{(i * 7919) % 97 / 7:.2f}" for i in range(200))
+    (tmp_path / "in.csv").write_text("Date,Temp\n" + days + "\n")
+    told = refused(capsys, "study", tmp_path / "in.csv", "--target", "Temp", "--budget", "20s", "--out", tmp_path / "o.study")
+    assert "E-INPUTS-NONE" in told and "'Date' is time" in told
 
 
 def test_sequence_before_any_header(tmp_path, capsys):

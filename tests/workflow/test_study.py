@@ -226,7 +226,8 @@ def test_explain_by_name_asks_the_fold_s_own_models_and_keeps_what_it_found(fini
     asked = []
     monkeypatch.setattr(after, "deliver", lambda folder, members: asked.append(members) or real(folder, members))
     told = gnomon.explain(place, techniques=["tree-shap", "occlusion"], rows=[3, 5], seconds=30)
-    assert {Path(f).name for m in asked[0] for f in m["folders"]} == {"fold0"}
+    folds = {Path(f).name for m in asked[0] for f in m["folders"]}
+    assert len(folds) == 1 and folds.pop().startswith("fold"), "only models that did not see the rows may be asked"
     assert {e["technique"] for e in told["explanations"]} == {"tree_shap", "occlusion"}
     assert (place / "explanations.json").exists()
     with pytest.raises(InputError, match="E-TECHNIQUE"):

@@ -159,10 +159,13 @@ def test_gains_are_null_unless_measured():
 def test_the_classes_missed_most_are_asked_about_where_they_have_rows_enough():
     truth = np.repeat([0, 1, 2], [100, 40, 10])
     told = np.where(np.arange(150) % 4 == 0, 0, truth)
-    task = SimpleNamespace(name="classify", out=SimpleNamespace(categories=("a", "b", "c")))
+    task = SimpleNamespace(name="classify", out=SimpleNamespace(categories=("a", "b", "c")),
+                           metric=SimpleNamespace(name="roc_auc"))
     bench = SimpleNamespace(task=task, parts=SimpleNamespace(units=np.arange(150)))
     best = SimpleNamespace(stats={"truth": truth, "value": told}, members=((1.0, SimpleNamespace(rows=np.arange(150))),))
     assert missed(bench, best) == ["b", "a"]  # c is missed too, but 10 rows cannot tell
+    task.metric.name = "accuracy"
+    assert missed(bench, best) == []  # its forecasts did not come true
 
 
 def test_seed_gain_is_the_law_of_averaging():

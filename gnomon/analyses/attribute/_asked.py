@@ -23,8 +23,9 @@ from gnomon.analyses.attribute._explain import (
     judged,
 )
 from gnomon.analyses.attribute._ground import Ground
-from gnomon.analyses.attribute._pictures import pictures_of
+from gnomon.analyses.attribute._pictures import patches_of, pictures_of
 from gnomon.analyses.attribute._question import ask
+from gnomon.analyses.attribute._statements import Held, statements
 from gnomon.analyses.attribute._techniques import TECHNIQUES, seconds_for
 from gnomon.analyses.attribute.agreement import agreement
 from gnomon.data.table import Data
@@ -33,17 +34,25 @@ from gnomon.rng import stream
 from gnomon.values import Check, Finding, plain
 
 SCALAR = ("number", "category", "date")
+ROOM = 0.5  # of the time left that techniques may take for more than EXPLAINED rows of text, images, molecules, sequences
 LISTED = 12  # pieces of one row that are listed
 
 
 @dataclass(frozen=True)
 class Asked:
-    """The rows and the case of a question put by name. named: places in case.rows of the rows asked for by number."""
+    """The rows and the case of a question put by name. units: of the case's rows. named: places in case.rows of the rows
+    asked for by number. held: everything held out, on which statements over many rows are checked."""
 
     case: Case
     units: np.ndarray
     note: str
     named: np.ndarray
+    held: Held
+
+    def only(self, count: int) -> Asked:
+        """The same about the first rows: those named, then others by lot."""
+        kept = np.arange(max(min(count, len(self.case.rows)), len(self.named)))
+        return replace(self, case=self.case.only(kept), units=self.units[kept])
 
 
 def known(names: Sequence[str]) -> tuple[str, ...]:
@@ -62,9 +71,9 @@ def known(names: Sequence[str]) -> tuple[str, ...]:
 
 def asked(learned: Any, task: Any, data: Data, rows: np.ndarray, units: np.ndarray, *, named: Sequence[int] = (), seed: int = 0,
           fit_again: Callable[[int], Any] | None = None, end: float) -> Asked:
-    """Which rows are explained: those named (0-based positions in the input as read) and, so that the gates can be judged,
-    held-out ones beside them."""
-    learned, note = strongest(learned)
+    """Which rows are explained: those named (0-based positions in the input as read) and, so that the gates can be judged
+    and something said of many, at most 200 held-out ones beside them, by lot."""
+    whole, (learned, note) = learned, strongest(learned)
     place = {int(p): i for i, p in enumerate(data.position)}
     absent = [r for r in named if r not in place]
     if absent:
@@ -72,18 +81,31 @@ def asked(learned: Any, task: Any, data: Data, rows: np.ndarray, units: np.ndarr
                          do=f"give rows from {int(data.position.min())} to {int(data.position.max())}")
     wanted = np.array([place[r] for r in dict.fromkeys(named)], dtype=np.int64)
     rows = np.asarray(rows)
-    most = EXPLAINED if any(data.kind(c) not in SCALAR for c in data.inputs) else SCALAR_ROWS
-    held = np.sort(stream(seed, "explained").permutation(rows)[:max(0, most - len(wanted))])
-    chosen = np.concatenate([wanted, np.setdiff1d(held, wanted)]).astype(np.int64)
+    others = stream(seed, "explained").permutation(rows[~np.isin(rows, wanted)])
+    structured = any(data.kind(c) not in SCALAR for c in data.inputs)
+    most = min(SCALAR_ROWS, max(EXPLAINED, len(rows) // 2)) if structured else SCALAR_ROWS  # cues are removed from the rest
+    chosen = np.concatenate([wanted, others[:max(0, most - len(wanted))]]).astype(np.int64)
     reference = rows[np.sort(stream(seed, "reference").permutation(len(rows))[:REFERENCE])]
     question = ask(task, learned.predict(data, chosen), part=_fullest(task, data, rows))
     case = Case(learned, task, data, chosen, reference, question, seed, fit_again, end)
-    return Asked(case, np.asarray(units)[chosen], note, np.arange(len(wanted)))
+    held = Held(whole, task, data, rows, np.asarray(units), reference, seed, end)
+    return Asked(case, np.asarray(units)[chosen], note, np.arange(len(wanted)), held)
 
 
 def estimates(question: Asked, names: Sequence[str]) -> dict[str, float]:
     """Technique -> seconds for all its rows, gates included: each measured by a small call; what does not apply costs 0."""
     return {name: seconds_for(question.case, name) for name in names}
+
+
+def priced(question: Asked, names: Sequence[str]) -> tuple[Asked, dict[str, float]]:
+    """The question about as many rows as take at most half of the time left (all, or about 48), and its estimates. The
+    gates' randomised copies, which may have to be fitted, are made before, once for all techniques."""
+    question.case.randomised()
+    costs = estimates(question, names)
+    if sum(costs.values()) > ROOM * (question.case.end - time.monotonic()) and len(question.case.rows) > EXPLAINED:
+        question = question.only(EXPLAINED)
+        costs = estimates(question, names)
+    return question, costs
 
 
 def explain_asked(question: Asked, names: Sequence[str], *, recipe: str = "", most_examples: int = 24) -> Explained:
@@ -106,9 +128,13 @@ def explain_asked(question: Asked, names: Sequence[str], *, recipe: str = "", mo
         entry = _entry(attempt, gates, recipe)
         findings += [f for f in ([_uses(attempt)] if passed else [_withheld(attempt, gates)]) if f is not None]
         if passed:
+            entry.update(statements(attempt, question.held))
             entry["by_row"] = [_row(attempt, i, int(case.data.position[attempt.rows[i]]))
                                for i in question.named if i < len(attempt.scores)]
-            pictures += [{**p, "recipe": recipe} for p in pictures_of(attempt, case.data, case.task, most_examples)]
+            typical = [c["typical"] for c in (entry.get("clusters") or {}).get("found") or ()]
+            first = [int(case.data.position[attempt.rows[i]]) for i in question.named if i < len(attempt.rows)] + typical
+            pictures += [{**p, "recipe": recipe} for p in (*pictures_of(attempt, case.data, case.task, most_examples, first),
+                                                           *patches_of(entry, attempt))]
         entries.append(plain(entry))
     return Explained(tuple(entries), tuple(findings), tuple(pictures), tuple(checks))
 

@@ -166,7 +166,7 @@ def by_occlusion(case: Case, *, technique: str) -> Attempt | str | None:
     most = max(len(p) for p in ground.pieces)
     if most < 2 or most > MOST_PIECES:
         return None
-    fewer = case.affordable(technique, lambda few: occlusion(few.ground()), 1 + len(case.seeds))
+    fewer = case.affordable(technique, lambda few: occlusion(few.ground()), 1 + case.copies)
     if isinstance(fewer, str):
         return fewer
     if len(fewer.rows) < len(case.rows):

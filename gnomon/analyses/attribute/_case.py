@@ -19,7 +19,7 @@ REFITTED = 1  # copies where each must be fitted anew on text, images, molecules
 RANDOMISED = 3  # randomised copies that are explained; with few pieces a row, more (their correlations are coarse)
 RANDOMISED_SCALAR = 5
 ENOUGH, RELABELLED = 50, 400  # held-out rows from which on labels are dealt out anew among them; at most so many
-TRIED = 2  # rows that a technique is timed on before it is begun
+TRIED, QUICK = (1, 2, 8, 32), 0.1  # rows that a technique is timed on before it is begun; seconds after which on no more
 
 
 def strongest(learned: Any) -> tuple[Any, str]:
@@ -65,6 +65,7 @@ class Case:
     fit_again: Callable[[int], Any] | None
     end: float  # by the monotonic clock
     timed: dict[str, float] = field(default_factory=dict, compare=False, repr=False)  # what was measured, by name
+    made: dict[str, Any] = field(default_factory=dict, compare=False, repr=False)  # copies, made once for all techniques
 
     @property
     def is_fitted(self) -> bool:
@@ -80,35 +81,54 @@ class Case:
 
     def randomised(self) -> tuple[list[Any], str]:
         """Copies with nothing learned, and what was randomised: "weights" of networks, else "labels"."""
+        if "copies" not in self.made:
+            self.made["copies"] = self._randomised()
+        return self.made["copies"]
+
+    def _randomised(self) -> tuple[list[Any], str]:
         seeds = self.seeds
         if self.is_network:
             return [replace(self.learned, module=shaken(self.learned.module, s)) for s in seeds], "weights"
-        if self.is_fitted and (len(self.reference) >= ENOUGH or self.fit_again is None):
+        if self._relabels:
             rows = self.reference[:: -(-len(self.reference) // RELABELLED)]
-            few = seeds if len(seeds) > RANDOMISED else seeds[:REFITTED]
-            return [relabelled(self.learned, self.task, self.data, rows, s) for s in few], "labels"
+            return [relabelled(self.learned, self.task, self.data, rows, s) for s in seeds[:self.copies]], "labels"
         if self.fit_again is not None:
             again = [strongest(self.fit_again(s))[0] for s in seeds[:RANDOMISED]]
             return [a for a in again if _kind_of(a) == _kind_of(self.learned)], "labels"
         return [], "labels"
 
     @property
+    def _relabels(self) -> bool:
+        """Whether estimators are fitted anew on held-out rows with their labels dealt out anew."""
+        return not self.is_network and self.is_fitted and (len(self.reference) >= ENOUGH or self.fit_again is None)
+
+    @property
+    def copies(self) -> int:
+        """How many randomised copies are explained, at most."""
+        if self._relabels and len(self.seeds) <= RANDOMISED:
+            return REFITTED
+        return len(self.seeds) if self.is_network or self._relabels else RANDOMISED if self.fit_again is not None else 0
+
+    @property
     def seeds(self) -> list[int]:
-        """One a randomised copy."""
+        """One a randomised copy, at most."""
         structured = any(self.data.kind(c) not in SCALAR for c in self.data.inputs)
         return [self.seed + 1 + k for k in range(RANDOMISED if structured else RANDOMISED_SCALAR)]
 
     def seconds_a_row(self, technique: str, once: Callable[[Case], Any]) -> float:
-        """What one row takes: `once(case)`, the technique itself, timed on one row and on TRIED (not by a law); the quicker
-        of the two counts, for a first call may load something."""
+        """What one row takes: `once(case)`, the technique itself, timed on one row, on two, and on more as long as that is
+        quickly done, for many rows at once cost less each; the quickest counts, for a first call may load something."""
         if technique not in self.timed:
-            took = []
-            for count in (1, min(TRIED, len(self.rows))):
-                few = self.only(np.arange(count))
+            rates, took = [], 0.0
+            for count in TRIED:
+                if count > 2 and (took > QUICK or count > len(self.rows)):
+                    break
+                few = self.only(np.arange(min(count, len(self.rows))))
                 start = time.perf_counter()
                 once(few)
-                took.append((time.perf_counter() - start) / count)
-            self.timed[technique] = min(took)
+                took = time.perf_counter() - start
+                rates.append(took / len(few.rows))
+            self.timed[technique] = min(rates)
         return self.timed[technique]
 
     def gate_a_row(self) -> float:
@@ -122,19 +142,19 @@ class Case:
         return self.seconds_a_row("deletion against random", once)
 
     def affordable(self, technique: str, once: Callable[[Case], Any], times: float) -> Case | str:
-        """The same about as many rows (all, 24 or 12) as there is time for; or why the technique is not begun.
+        """The same about as many rows (all, 96, 48, 24 or 12) as there is time for; or why the technique is not begun.
         times: how often a row is explained in all, for the gates' randomised copies too."""
         if self.end == float("inf"):
             return self
         if time.monotonic() > self.end:
             return f"{technique.replace('_', ' ')}: no time was left"
         needed = self.seconds_a_row(technique, once) * times + self.gate_a_row()
-        for count in (len(self.rows), 24, 12):
+        for count in (len(self.rows), 96, 48, 24, 12):
             if count <= len(self.rows) and time.monotonic() + count * needed <= self.end:
                 return self if count == len(self.rows) else self.only(np.arange(count))
         fewest = min(12, len(self.rows))
         return (f"{technique.replace('_', ' ')} would take about {fewest * needed:.0f} s for {fewest} rows (measured on "
-                f"{TRIED}), more than was left")
+                "a few), more than was left")
 
     def only(self, kept: np.ndarray) -> Case:
         """The same about fewer rows (places in `rows`)."""

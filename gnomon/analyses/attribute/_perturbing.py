@@ -48,7 +48,7 @@ def by_pieces(case: Case, *, technique: str) -> Attempt | str | None:
         return f"{technique.replace('_', ' ')} needs rows of at least two pieces; these have {most}"
     if most > MOST_PIECES:
         return f"{technique.replace('_', ' ')} would take a row of {most} pieces apart; at most {MOST_PIECES} are taken"
-    fewer = case.affordable(technique, lambda few: scores_of(few.ground()), 1 + len(case.seeds))
+    fewer = case.affordable(technique, lambda few: scores_of(few.ground()), 1 + case.copies)
     if isinstance(fewer, str):
         return fewer
     ground = fewer.ground() if len(fewer.rows) < len(case.rows) else ground
@@ -64,7 +64,7 @@ def by_redrawing(case: Case, *, technique: str) -> Attempt | str | None:
     ground = case.ground()
     if _most(ground) < 2:
         return None
-    fewer = case.affordable(technique, lambda few: _redrawn(few, few.ground()), 1 + len(case.seeds))
+    fewer = case.affordable(technique, lambda few: _redrawn(few, few.ground()), 1 + case.copies)
     if isinstance(fewer, str):
         return fewer
     return _attempt(fewer, fewer.ground(), technique, lambda g: _redrawn(fewer, g))

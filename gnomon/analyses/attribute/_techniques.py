@@ -45,7 +45,7 @@ def through_network(case: Case, *, technique: str) -> Attempt | str | None:
         return f"{technique.replace('_', ' ')} goes back through a network, and the model explained is none"
     try:
         fewer = case.affordable(technique, lambda few: attributed(few, few.learned, few.ground(), technique),
-                                1 + len(case.seeds) + len(CASCADE))
+                                1 + case.copies + len(CASCADE))
         if isinstance(fewer, str):
             return fewer
         ground = fewer.ground()
@@ -124,7 +124,7 @@ TECHNIQUES: dict[str, Callable[[Case], Attempt | str | None]] = {
 
 def seconds_for(case: Case, name: str) -> float:
     """What a technique takes for all rows of a case, gates included: measured on two of them; 0 where it does not apply."""
-    copies = 1 + len(case.seeds)
+    copies = 1 + case.copies
     structured = any(case.data.kind(c) not in SCALAR for c in case.data.inputs)
     if name in WAYS:
         once, times = (lambda few: attributed(few, few.learned, few.ground(), name)), copies + len(CASCADE)

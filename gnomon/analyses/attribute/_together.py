@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
-from gnomon.analyses.attribute._ground import Ground
 from gnomon.analyses.attribute._intervals import mean_over_units
 from gnomon.analyses.attribute._pictures import weights_of
+from gnomon.analyses.attribute._terms import Terms, drawn_kind, terms_of
 from gnomon.analyses.attribute.explanation_clusters import Cluster, explanation_clusters
 from gnomon.analyses.attribute.typical_regions import Regions, typical_regions
 from gnomon.data.draw import image_picture
-from gnomon.data.features._sequences import is_mutations
 from gnomon.data.table import Data
 
 CELLS = 8  # of an image's side
-NAMED = 3  # things that a cluster is told of by
+NAMED, TOLD = 3, 5  # things that a cluster is told of by; that set it apart
 DRAWN = 128  # px
 
 
@@ -70,48 +70,17 @@ def mean_picture(pixels: np.ndarray, weights: np.ndarray) -> dict[str, Any]:
 
 
 def clusters_of(attempt: Any, held: Any, units: np.ndarray) -> dict[str, Any]:
-    """{"clusters": ...} where rows' attributions speak of the same things: columns, patches, letter pairs."""
-    made = _features(attempt, held.data)
-    if made is None:
+    """{"clusters": ...} where rows' attributions speak of the same things (_terms.py)."""
+    terms = terms_of(attempt, held.data)
+    if terms is None:
         return {}
-    features, names = made
     labels, signs = predicted(attempt)
-    features = features * signs[:, None]
-    found = explanation_clusters(features, groups=labels, seed=held.seed)
+    terms = replace(terms, features=terms.features * signs[:, None])
+    found = explanation_clusters(terms.features, groups=labels, seed=held.seed)
     right, what = _right(attempt, held)
-    entries = [_cluster_entry(c, found, features, names, right, units, held.data, attempt) for c in found]
     several = {c.group for c in found if c.share < 1}
-    shown = [e for e, c in zip(entries, found, strict=True) if c.group in several]
-    return {"clusters": {"rows": len(features), "groups": len({c.group for c in found}), "measured": what, "found": shown}}
-
-
-def _features(attempt: Any, data: Data) -> tuple[np.ndarray, list[str]] | None:
-    ground = attempt.ground
-    if not isinstance(ground, Ground) or not len(ground.pieces):
-        return None
-    columns = list(dict.fromkeys(p.column for row in ground.pieces for p in row if p.span))
-    if not columns and len(ground.pieces[0]) > 1:
-        return np.stack(attempt.scores), [p.label for p in ground.pieces[0]]
-    if len(columns) != 1:
-        return None
-    column, kind = columns[0], data.kind(columns[0])
-    if kind == "image":
-        return np.stack([[s for s, p in zip(row, pieces, strict=True) if p.column == column]
-                         for row, pieces in zip(attempt.scores, ground.pieces, strict=True)]), []
-    values = list(data.columns[column].take(attempt.rows))
-    if kind == "sequence" and not is_mutations(np.array(values, dtype=object)):
-        return _pairs([v or "" for v in values], [weights_of(attempt, i, column) for i in range(len(values))])
-    return None
-
-
-def _pairs(texts: list[str], weights: list[np.ndarray]) -> tuple[np.ndarray, list[str]]:
-    """(n, pairs) the summed weight of every two neighbouring letters."""
-    names = sorted({t[i:i + 2].upper() for t in texts for i in range(len(t) - 1)})
-    place, out = {n: k for k, n in enumerate(names)}, np.zeros((len(texts), len(names)))
-    for row, (text, weight) in enumerate(zip(texts, weights, strict=True)):
-        at = [place[text[i:i + 2].upper()] for i in range(len(text) - 1)]
-        np.add.at(out[row], at, (weight[:len(at)] + weight[1:len(at) + 1]) / 2)
-    return out, names
+    shown = [_cluster_entry(c, found, terms, right, units, held.data, attempt) for c in found if c.group in several]
+    return {"clusters": {"rows": len(labels), "groups": len({c.group for c in found}), "measured": what, "found": shown}}
 
 
 def _right(attempt: Any, held: Any) -> tuple[np.ndarray, str]:
@@ -126,19 +95,30 @@ def _right(attempt: Any, held: Any) -> tuple[np.ndarray, str]:
     return np.where(truth >= 0, (value == truth).astype(float), np.nan), "accuracy"
 
 
-def _cluster_entry(cluster: Cluster, found: tuple[Cluster, ...], features: np.ndarray, names: list[str], right: np.ndarray,
-                   units: np.ndarray, data: Data, attempt: Any) -> dict[str, Any]:
+def _cluster_entry(cluster: Cluster, found: tuple[Cluster, ...], terms: Terms, right: np.ndarray, units: np.ndarray,
+                   data: Data, attempt: Any) -> dict[str, Any]:
     rows = list(cluster.rows)
     rest = [r for c in found if c.group == cluster.group and c is not cluster for r in c.rows]
-    mean = features[rows].mean(axis=0)
-    leans = [names[k] for k in np.argsort(-np.abs(mean), kind="stable")[:NAMED] if names]
     scores = {name: dict(zip(("value", "low", "high"), mean_over_units(right[some], units[some]), strict=True))
               for name, some in (("score", rows), ("others", rest)) if some}
     entry = {"group": cluster.group, "size": len(rows), "share": cluster.share, "chance": cluster.chance, **scores,
-             "leans_on": leans, "typical": int(data.position[attempt.rows[cluster.typical]])}
-    if not names:
-        column = next(p.column for p in attempt.ground.pieces[0] if p.span)
-        pixels = data.columns[column].take(attempt.rows[rows])
+             "typical": int(data.position[attempt.rows[cluster.typical]])}
+    if terms.kind == "image":
+        pixels = data.columns[terms.column].take(attempt.rows[rows])
         side = -(-pixels.shape[-2] // -(-pixels.shape[-2] // CELLS))
-        entry["picture"] = mean_picture(pixels, mean.reshape(side, -1))
-    return entry
+        return {**entry, "leans_on": [], "picture": mean_picture(pixels, terms.features[rows].mean(axis=0).reshape(side, -1))}
+    return {**entry, **_leanings(terms, rows, rest, units, list(data.columns[terms.column].take(attempt.rows))
+                                 if terms.kind == "molecule" else [])}
+
+
+def _leanings(terms: Terms, rows: list[int], rest: list[int], units: np.ndarray, smiles: list[str | None]) -> dict[str, Any]:
+    """What a cluster leans on, and the terms that set it apart from the rest of its group, with their mean weights in both;
+    of molecules what it leans on most is drawn."""
+    mean = terms.features[rows].mean(axis=0)
+    apart = np.argsort(-np.abs(mean - terms.features[rest].mean(axis=0)), kind="stable")[:TOLD]
+    told = [{"what": terms.names[k], **dict(zip(("value", "low", "high"),
+                                                mean_over_units(terms.features[rows, k], units[rows]), strict=True)),
+             "others": float(terms.features[rest, k].mean())} for k in apart]
+    most = np.argsort(-np.abs(mean), kind="stable")[:NAMED]
+    drawn = drawn_kind(terms.names[most[0]], [smiles[r] for r in rows], up=mean[most[0]] > 0) if smiles else None
+    return {"leans_on": [terms.names[k] for k in most], "terms": told, **({"picture": drawn} if drawn else {})}

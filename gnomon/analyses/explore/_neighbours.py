@@ -11,6 +11,7 @@ NEIGHBOURS = 10
 CLOSE = 0.5  # a copy is nearer than half of the distance to the tenth neighbour
 SHIFT = 1  # pixels of a thumbnail that copies of an image may be moved by
 DISTINCT = 0.9  # share of distinct ratios of distances below which rows lie on a grid
+SPACINGS = 60  # next to a gap that it is set against: families of copies may be many
 FEWEST = 3  # dimensions below which closeness proves nothing
 
 
@@ -81,38 +82,43 @@ def dimension(distance: np.ndarray) -> float:
     return float(body / 2 if tail < body / 4 else min(body, tail))
 
 
-def too_close(distance: np.ndarray, index: np.ndarray, *, share: float = 1e-3
+def too_close(distance: np.ndarray, index: np.ndarray, *, share: float = 1e-3, comparable: bool = False
               ) -> tuple[np.ndarray, np.ndarray, float, float]:
     """Pairs (left, right) closer than chance, with the dimension and the ratio of distances that was the limit.
 
     distance, index (m, k): the nearest other rows of each row, nearest first. In d dimensions the nearest of k lies
-    within t times the distance of the k-th with probability 1 - (1 - t^d)^(k-1). Rows where that is below what `share`
-    of false discoveries allows are reported; so are those whose ratio is set apart from all others' by a gap, for
-    -log t has an exponential tail whatever d is. Both only within CLOSE of the k-th distance: in many dimensions less
-    would be no copy. Every neighbour of a reported row within the largest ratio reported is tied to it.
+    within t times the distance of the k-th with probability 1 - (1 - t^d)^(k-1), and -log of the nearest distance has an
+    exponential tail whatever d is. Where distances are `comparable` from place to place, rows nearer than a gap in the
+    nearest distances are reported. Where none are, those whose ratio t is below what `share` of false discoveries allows
+    or set apart from all others' by a gap. Only within CLOSE of the k-th distance: in many dimensions less would be no
+    copy. Every neighbour of a reported row within the largest distance or ratio reported is tied to it.
     """
-    d = dimension(distance)
     none = np.zeros(0, dtype=np.int64)
-    if d < FEWEST or distance.shape[1] < 5:
-        return none, none, d, 0.0
+    reach = _below_gap(distance[:, 0], index, share) if comparable and distance.shape[1] >= 5 else -1.0
     ratios = np.minimum(distance / np.maximum(distance[:, -1:], 1e-12), 1.0)
     ratio = ratios[:, 0]
-    p = 1 - (1 - ratio**d) ** (distance.shape[1] - 1)
+    hit = (distance[:, 0] <= reach) & (ratio < CLOSE)
+    d = dimension(distance[~hit])  # copies make any cloud look flat
+    if d < FEWEST or distance.shape[1] < 5:
+        return none, none, d, 0.0
     limit = min(CLOSE, (share / len(distance) / NEIGHBOURS) ** (1 / d))
-    hit = (discoveries(p, share) | (ratio <= _gap_ratio(ratio, index, share))) & (ratio < CLOSE)
+    near = (distance <= reach) & (ratios < CLOSE)
     if not hit.any():
-        return none, none, d, limit
-    row, place = np.nonzero(hit[:, None] & (ratios <= ratio[hit].max()))
+        p = 1 - (1 - ratio**d) ** (distance.shape[1] - 1)
+        hit = (discoveries(p, share) | (ratio <= _below_gap(ratio, index, share))) & (ratio < CLOSE)
+        near = ratios <= ratio[hit].max(initial=-1.0)
+    row, place = np.nonzero(near & hit[:, None])
     return row, index[row, place], d, limit
 
 
-def _gap_ratio(ratio: np.ndarray, index: np.ndarray, level: float) -> float:
-    """The largest ratio below a gap in the ratios; -1 when there is none. Rows nearest to each other count once. On a grid
-    of few levels ratios repeat, and its steps are gaps by design."""
-    rows = np.arange(len(ratio))
+def _below_gap(near: np.ndarray, index: np.ndarray, level: float) -> float:
+    """The largest ratio or distance below a gap among them; -1 when there is none. Rows nearest to each other count once.
+    On a grid of few levels they repeat, and its steps are gaps by design."""
+    rows = np.arange(len(near))
     mutual = (index[index[:, 0], 0] == rows) & (rows > index[:, 0])
-    once = np.sort(ratio[~mutual])
+    once = np.sort(near[~mutual])
     if len(np.unique(np.round(once, 6))) < DISTINCT * len(once):
         return -1.0
-    count = set_apart(-np.log(np.maximum(once, 1e-9)), most=len(once) // 5, level=level)
+    window = min(SPACINGS, len(once) // 3)
+    count = set_apart(-np.log(np.maximum(once, 1e-9)), most=len(once) // 5, level=level, window=window)
     return float(once[count - 1]) if count else -1.0

@@ -73,15 +73,15 @@ def strength(levels: np.ndarray, aim: Aim) -> tuple[float, float]:
 
 def tells(levels: np.ndarray, aim: Aim) -> tuple[float, float]:
     """As `strength`, where one class against all others, or the upper half of a number, may be what the column tells: the
-    largest strength, and twice the smallest p with the classes counted (Bonferroni)."""
+    largest strength, and the smallest p times the number of tests (Bonferroni)."""
     overall = strength(levels, aim)
     if len(aim.classes) == 2:
         return overall
     known = levels >= 0
     sides = [aim.values == c for c in np.unique(aim.values)] if aim.classes else [aim.values > np.median(aim.values)]
     parts = [association(levels[known], side[known]) for side in sides]
-    size, p = max(parts, key=lambda part: part[0])
-    return max(size, overall[0]), min(1.0, 2 * min(overall[1], p * len(sides)))
+    size, p = max(part[0] for part in parts), min(part[1] for part in parts)
+    return max(size, overall[0]), min(1.0, min(overall[1], p) * (len(sides) + 1))
 
 
 def _batches(data: Data, aim: Aim) -> dict[str, np.ndarray]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from gnomon.analyses.explore._kit import (
+    FDR,
     Looked,
     discoveries,
     found,
@@ -29,6 +30,8 @@ CARD = Card(
     survey=("P1", "P7"),
     cost="seconds",
 )
+PER_COLUMN, TOGETHER = 5, 100  # rows a column from which, and columns up to which, all are tested together
+WITHIN = 0.05  # share of false names among columns once all of them together move with time
 LARGE, SMALL = 0.3, 0.15  # largest gap between two distribution functions: warned of, noted
 
 
@@ -87,7 +90,35 @@ def _moved(data: Data, rows: np.ndarray, sides: np.ndarray, axis: str, time: np.
     for name, values in columns.items():
         gaps[name], chances[name] = _gap(values, sides, time)
     stand = discoveries(np.array(list(chances.values())))
+    if time is not None and together(matrix[:, [s != axis for s in sources]], time) < FDR:
+        stand |= discoveries(np.array(list(chances.values())), WITHIN)
     return {name: gaps[name] for name, keep in zip(gaps, stand, strict=True) if keep}
+
+
+def together(matrix: np.ndarray, time: np.ndarray) -> float:
+    """p-value that no column moves steadily with time: the F test of the regression of time on the ranks of all columns,
+    rows counted as independent as the least independent column's are.
+
+    One column that drifts among correlated ones hardly moves its own rank, but moves against what the others lead one to
+    expect. The test opens the columns' own tests at a wider level: no name is given by chance more often than it rejects.
+    """
+    from scipy.stats import f, rankdata
+
+    known = np.flatnonzero(~np.isnan(time))
+    table = matrix[known[np.argsort(time[known], kind="stable")]]
+    table = table[:, (np.isnan(table).mean(axis=0) <= 0.5) & (np.nanmax(table, axis=0, initial=-np.inf)
+                                                            > np.nanmin(table, axis=0, initial=np.inf))]
+    d = table.shape[1]
+    if not 2 <= d <= TOGETHER or len(table) < PER_COLUMN * d:
+        return 1.0
+    table = np.where(np.isnan(table), np.nanmedian(table, axis=0), table)
+    ranks = rankdata(table, axis=0)
+    ranks -= ranks.mean(axis=0)
+    aim = np.arange(len(table)) - (len(table) - 1) / 2
+    left = aim - ranks @ np.linalg.lstsq(ranks, aim, rcond=1e-8)[0]
+    count = len(table) * min(_independent(column) for column in table.T)
+    told = 1 - float((left**2).sum() / (aim**2).sum())
+    return float(f.sf(told / max(1 - told, 1e-12) * max(count - d - 1, 0) / d, d, max(count - d - 1, 1)))
 
 
 def _gap(values: np.ndarray, sides: np.ndarray, time: np.ndarray | None) -> tuple[float, float]:

@@ -6,10 +6,10 @@ import re
 
 import numpy as np
 
-from gnomon.analyses.explore._kit import Grouping, Looked, found, ran, relabel
+from gnomon.analyses.explore._kit import Grouping, Looked, found, many, ran, relabel
 from gnomon.analyses.explore._names import GROUP, IDENTIFIER, WITHIN, has, prefix, token_table
 from gnomon.card import Card
-from gnomon.data.table import Data, codes
+from gnomon.data.table import Data, codes, missing
 from gnomon.values import Finding
 
 CARD = Card(
@@ -158,6 +158,8 @@ def _counter(parts: np.ndarray, place: int) -> bool:
 
 def _finding(data: Data, name: str, grouping: Grouping) -> Finding:
     where = f"the column '{name}'" if name in data.columns else "the file names"
-    claim = f"{len(data):,} rows come from {grouping.count:,} units named in {where}; a unit is kept in one part"
+    unnamed = int(missing(data.columns[name]).sum()) if name in data.columns else 0
+    rows, units = many(len(data) - unnamed, "row"), many(grouping.count - unnamed, "unit")
+    claim = f"{rows} come from {units} named in {where}; a unit is kept in one part"
     return found(data, "LOOK-GROUP", "note", claim, columns=(name,) if name in data.columns else (),
                  values={"units": grouping.count, "rows": len(data)}, source=grouping.because)

@@ -8,7 +8,7 @@ import numpy as np
 
 from gnomon.analyses.explore._expected import residuals
 from gnomon.analyses.explore._kit import Looked, found, ran, sample, sampled_note
-from gnomon.analyses.explore._tails import reach, set_apart
+from gnomon.analyses.explore._tails import expected_beyond, set_apart
 from gnomon.analyses.explore.missing_values import missing_code
 from gnomon.card import Card
 from gnomon.data.table import Data
@@ -30,8 +30,8 @@ FACTORS = {10.0: "a factor 10", 100.0: "a factor 100", 1000.0: "a factor 1,000",
            4.184: "calories and joules", 18.016: "glucose in mmol/l and mg/dl", 88.42: "creatinine in mg/dl and umol/l",
            38.67: "cholesterol in mmol/l and mg/dl", 28.35: "ounces and grams"}
 MOST_CONVERTED = 4  # columns found by the other columns' expectation
-VALUES, EXPECTED = 0.5, 0.1  # gap in spreads of a cluster: of the values (populations differ too), over expectation
-CHANCE = 1e-3  # chance of a gap as wide
+VALUES, EXPECTED = 0.2, 0.1  # gap in spreads of a cluster: of the values (populations differ too), over expectation
+CHANCE = 1e-3  # chance of a gap as wide, and of half a cluster beyond its centre were it the other's tail
 FEW = 10  # rows in the smaller unit from which the error of its median is allowed for: fewer would fit any factor
 
 
@@ -76,9 +76,9 @@ def two_scales(values: np.ndarray, *, least: float = VALUES) -> TwoScales | None
 
     In log scale the clusters must be parted by a gap that the spacings next to it do not explain and that is `least` of a
     cluster's own spread, be alike in spread, and their centres a known factor apart (within 12 %, or two and a half
-    standard errors of the medians where FEW rows or more make them); for temperatures C -> 1.8 C + 32. The centre of
-    the smaller cluster must lie where the larger one's own tail, extrapolated, expects fewer than 0.01 values: the far end
-    of one heavy tail is no second unit.
+    standard errors of the medians where FEW rows or more make them); for temperatures C -> 1.8 C + 32. Half of the smaller
+    cluster lies beyond its centre: more than the larger one's own tail, extrapolated, leaves there (Poisson), for the far
+    end of one heavy tail is no second unit.
     """
     known = values[~np.isnan(values)]
     code = missing_code(known)
@@ -100,9 +100,12 @@ def two_scales(values: np.ndarray, *, least: float = VALUES) -> TwoScales | None
 
 def _conversion(large: np.ndarray, small: np.ndarray, sign: int, least: float) -> str | None:
     """The conversion that parts two sorted clusters of logarithms (times `sign`), if it is a known one."""
+    from scipy.stats import poisson
+
     spreads = [max(float(np.subtract(*np.percentile(part, [90, 10]))), 1e-3) for part in (large, small)]
     away, apart = large - np.median(large), float(np.median(small) - np.median(large))
-    if small[0] - large[-1] < least * max(spreads) or apart <= reach(away[away > 0], 0.01, power=False):
+    tail = expected_beyond(away[away > 0], apart)
+    if small[0] - large[-1] < least * max(spreads) or poisson.sf((len(small) + 1) // 2 - 1, tail) > CHANCE:
         return None
     low, high = (large, small) if sign > 0 else (-small, -large)
     if np.median(high) > 3.2 and _same_family(1.8 * np.exp(low) + 32, np.exp(high)) and np.exp(np.median(low)) < 60:

@@ -70,7 +70,7 @@ def _by_distance(data: Data, special: str, rows: np.ndarray, seed: int) -> Looke
     if len(first) < 30 or view[0].size < 3:
         return Looked(checks=(not_run(CODE, few if view[0].size < 3 else "fewer than 30 distinct rows"),))
     distance, index = shifted_nearest(view[first]) if special else nearest(view[first])
-    left, right, d, limit = too_close(distance, index)
+    left, right, d, limit = too_close(distance, index, comparable=not special)
     if d < FEWEST:
         return Looked(checks=(not_run(CODE, few),))
     smallest = f"a copy within {limit:.1%} of the distance to the tenth neighbour{sampled_note(len(rows), len(data))}"

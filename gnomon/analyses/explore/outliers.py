@@ -6,7 +6,7 @@ import numpy as np
 
 from gnomon.analyses.explore._expected import residuals
 from gnomon.analyses.explore._kit import Looked, found, join, many, ran, sample, sampled_note
-from gnomon.analyses.explore._tails import evened, limits, set_apart
+from gnomon.analyses.explore._tails import evened, limits, set_apart, straightened
 from gnomon.analyses.explore._views import thumbnails
 from gnomon.analyses.explore.missing_values import missing_code
 from gnomon.card import Card
@@ -18,20 +18,21 @@ CARD = Card(
          "from it by a gap, or unlike what the other columns lead one to expect.",
     use_when="Always: a slipped decimal point or a broken sensor bends means, scales and squared losses.",
     avoid_when="The rare values are the phenomenon; nothing is ever dropped for being listed.",
-    paper="Hill 1975, Annals of Statistics 3(5):1163-1174; Renyi 1953 (spacings), Acta Math. Hung. 4:191-231",
+    paper="Hosking & Wallis 1987 (generalised Pareto), Technometrics 29:339; Renyi 1953 (spacings), Acta Math. Hung. 4:191",
     survey=("P1",),
     cost="seconds",
 )
 FEW, SHARE = 3, 0.02  # values, or share of a column, that may lie apart together
 FURTHER = 1.5  # times as far from the median as every other value: less is not far outside
+GAPS, SURE = 5, 50  # gaps count five times as often as single values are expected; for a warning, 50 times rarer
 
 
 def outliers(data: Data, *, seed: int = 0, seconds: float = 15.0) -> Looked:
     """Number columns with values beyond their extrapolated tail, apart from it by a gap, or unlike what the other columns
     lead one to expect; images without content; odd lengths. The furthest rows come first.
 
-    `warn` when beyond twice the reach of the tail (or a gap 30 times rarer), else `note`. Over all columns fewer than
-    0.03 values are expected.
+    `warn` when beyond twice the reach of the tail (or a gap SURE times rarer), else `note`. Over all columns fewer than
+    0.01 values and 0.05 gaps are expected by chance, gaps that are warned of 0.001 times.
     """
     rows = sample(np.arange(len(data)), int(70000 * seconds), seed, "outliers")
     scalars = _scalars(data, rows)
@@ -40,15 +41,14 @@ def outliers(data: Data, *, seed: int = 0, seconds: float = 15.0) -> Looked:
     flags, far = {}, np.zeros(len(rows))
     for name, values in scalars.items():
         plain, sure = beyond(values, 0.01 / len(scalars))
-        away = _spreads(evened(values)[0])
         if name in left:
-            unlike = apart(left[name], 0.01 / len(scalars))
+            unlike = apart(left[name], 0.01 / len(scalars), careful=True)
             plain, sure = plain | unlike[0], sure | unlike[1]
-            away = np.fmax(away, _spreads(left[name]))
         if plain.any():
             hits["warn" if sure.any() and plain.mean() <= 0.02 else "note"].append(name)
             flags[name] = plain
-            far = np.fmax(far, np.where(plain, away, 0.0))
+            out = np.fmax(_surprise(evened(values)[0]), _surprise(left[name]) if name in left else 0.0)
+            far = np.fmax(far, np.where(plain, out, 0.0))
     findings = []
     for grade, columns in hits.items():
         if columns:
@@ -64,12 +64,15 @@ def outliers(data: Data, *, seed: int = 0, seconds: float = 15.0) -> Looked:
     return Looked(tuple(findings), (ran("LOOK-OUTLIER", smallest + sampled_note(len(rows), len(data))),))
 
 
-def _spreads(values: np.ndarray) -> np.ndarray:
-    """Distance from the median in half the range of the middle 80 %."""
-    if np.isnan(values).all():
-        return np.zeros(len(values))
-    low, middle, high = np.nanpercentile(values, [10, 50, 90])
-    return np.abs(values - middle) / max((high - low) / 2, 1e-12)
+def _surprise(values: np.ndarray) -> np.ndarray:
+    """How far out each value lies on the scale on which its side's tail is exponential: comparable over columns; NaN as 0."""
+    out = np.zeros(len(values))
+    away = values - np.nanmedian(values) if not np.isnan(values).all() else np.zeros(len(values))
+    for side in (-away, away):
+        rows = np.flatnonzero(side > 0)
+        rows = rows[np.argsort(-side[rows], kind="stable")]
+        out[rows] = straightened(side[rows], most=max(FEW, int(SHARE * len(values))))
+    return out
 
 
 def beyond(values: np.ndarray, expected: float) -> tuple[np.ndarray, np.ndarray]:
@@ -97,20 +100,28 @@ def beyond(values: np.ndarray, expected: float) -> tuple[np.ndarray, np.ndarray]
     return plain | gap, sure | wide
 
 
-def apart(values: np.ndarray, expected: float, *, logged: bool = False) -> tuple[np.ndarray, np.ndarray]:
-    """(values beyond a gap that a power-law tail would leave by chance less than `expected` times, the same 30 times
-    rarer), bool each: several slipped values together are seen where each alone could be the end of a heavy tail."""
+def apart(values: np.ndarray, expected: float, *, logged: bool = False, careful: bool = False
+          ) -> tuple[np.ndarray, np.ndarray]:
+    """(values beyond a gap that their tail, straightened, would leave by chance less than GAPS * `expected` times; the same
+    SURE times rarer), bool each: several slipped values together are seen where each alone could be the end of a tail.
+
+    careful: a tail of any power is allowed for, whatever the body looks like: residuals also hold what their fit misses.
+    """
     away = values - np.nanmedian(values)
     most = max(FEW, int(SHARE * len(values)))
     hits = [np.zeros(len(values), dtype=bool) for _ in range(2)]
     for side in (-away, away):
         far = np.sort(side[side > 0])[::-1]
-        for hit, rarer in zip(hits, (1, 30), strict=True):
-            count = set_apart(far if logged else np.log(far), most=most, level=expected / 2 / rarer)
-            if count and far[count - 1] < FURTHER * far[count]:  # sure of a gap, but it is one between neighbours: repeated
-                count = 0  # design values leave such
-            with np.errstate(invalid="ignore"):
-                hit |= side >= far[count - 1] if count else False
+        # in logarithms any power law is exponential
+        straight = far if logged else np.log(far) if careful else straightened(far, most=most)
+        for hit, level in zip(hits, (GAPS * expected / 2, GAPS * expected / 2 / SURE), strict=True):
+            count = set_apart(straight, most=most, level=level)
+            if count:
+                end, next_one = far[count - 1], far[count]
+                if end < (next_one + np.log(FURTHER) if logged else next_one * FURTHER):
+                    continue  # sure of a gap, but it is one between neighbours: repeated design values leave such
+                with np.errstate(invalid="ignore"):
+                    hit |= side >= end
     return hits[0], hits[1]
 
 

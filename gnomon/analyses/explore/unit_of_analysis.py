@@ -27,7 +27,7 @@ def unit_of_analysis(data: Data, *, seed: int = 0, seconds: float = 15.0) -> Loo
         return Looked(checks=(not_run("LOOK-UNIT-OF-ANALYSIS", why),))
     name, grouping = next(iter(found_groups.items()))
     check = ran("LOOK-UNIT-OF-ANALYSIS", f"{MANY} rows a unit")
-    if len(data) < MANY * grouping.count:
+    if grouping.count == 1 or len(data) < MANY * grouping.count:
         return Looked(checks=(check,), facts={"units": grouping.count})
     each = len(data) / grouping.count
     claim = f"Rows are finer than the independent unit '{name}': {grouping.count:,} units of {each:.1f} rows on average"

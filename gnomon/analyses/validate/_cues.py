@@ -1,13 +1,14 @@
-"""What a model should not need: file facts, borders, brightness, length, composition, atom counts, batch, row order."""
+"""What a model should not need, as features of their own: file facts, borders, brightness, length, composition, atom
+counts, batch, row order. Single quantities, one number a row, are those that looking tries (explore/_cues)."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
+from gnomon.analyses.explore._cues import cues as quantities
 from gnomon.analyses.explore._names import BATCH, METADATA, has, token_table
 from gnomon.data.table import Data, strings
 
@@ -16,6 +17,7 @@ SIDE, RING, CORNER = 36, 12, 8  # images are shrunk to 36 a side; borders are a 
 LEVELS = 8  # bins of an intensity histogram
 MOST_VALUES = 20  # values of a category that get a column of their own
 SORTED = 0.95  # rank correlation with the target from which rows count as sorted by it
+SHOWN = ("length", "size", "number of parts", "brightness", "contrast")  # quantities a reader can picture
 SHORT = 12  # letters up to which the composition of a sequence says nearly all
 
 
@@ -252,14 +254,6 @@ OF_KIND: dict[str, Callable[[Data, str, np.ndarray], list[Cue]]] = {
 
 
 def shown_features(data: Data, rows: np.ndarray) -> dict[str, np.ndarray]:
-    """Plain facts about rows of rich kinds, by name, for naming slices: length, heavy atoms, brightness."""
-    out: dict[str, np.ndarray] = {}
-    for name in data.inputs:
-        kind: Any = data.kind(name)
-        if kind == "image":
-            table = next(c.matrix for c in _images(data, name, rows) if c.key == "intensity")
-            out |= {f"brightness of {name}": table[:, 0].astype(float), f"contrast of {name}": table[:, 1].astype(float)}
-        elif kind in OF_KIND:
-            first = OF_KIND[kind](data, name, rows)[0]
-            out[f"{first.what.removeprefix('the ').split(' and of')[0]} ({name})"] = first.matrix[:, 0].astype(float)
-    return out
+    """Plain quantities of rows of rich kinds, by name, for naming slices: the cues that looking tries, less places."""
+    return {f"{cue} of {name}": values for name in data.inputs if data.kind(name) in OF_KIND
+            for cue, values in quantities(data, name, rows).items() if cue in SHOWN}

@@ -70,6 +70,24 @@ def few_groups(task: Any, stats: Stats, units: np.ndarray, unit: str) -> Finding
                    values={"groups": g, "scores": scores, "rows": sizes}, source="Cameron, Gelbach & Miller 2008")
 
 
+def one_unit(unit: str) -> Finding | None:
+    """VALID-FEW-GROUPS: the data hold one `unit` only, so its rows judge each other ("" = more than one)."""
+    if not unit:
+        return None
+    return finding("VALID-FEW-GROUPS", "block", f"Every row is of one {unit}: the score is for other rows of it, and nothing "
+                   f"here tells how well a model does on another {unit}.", columns=(unit,), values={"groups": 1})
+
+
+def unnamed_units(unit: str, unnamed: int, rows: int) -> Finding | None:
+    """LOOK-GROUP: `unnamed` of so many rows say nothing in the column by which rows are kept together."""
+    if not unnamed:
+        return None
+    return finding("LOOK-GROUP", "warn",
+                   f"{unnamed:,} of {rows:,} rows name no '{unit}': each counts as one of its own. If they share one, among "
+                   "them or with others, the score flatters and its interval is too short.", columns=(unit,),
+                   values={"unnamed": unnamed, "share": unnamed / rows})
+
+
 def seeds_unstable(scores: np.ndarray, estimate: Estimate) -> Finding | None:
     """VALID-SEEDS: training again with another seed moves the score by more than half its sampling interval."""
     scores = np.asarray(scores, dtype=float)

@@ -17,7 +17,8 @@ CARD = Card(
     name="Data-size curve of a class",
     gist="The same recipe trained on four nested samples of one class beside all of the others; a power law looks ahead.",
     use_when="Deciding which class to collect more of: the gain of twice its units in the headline score, with its range.",
-    avoid_when="Fewer than 30 units of the class, or a class whose share will be different where the model is used.",
+    avoid_when="A score of decisions (accuracy, F1): a class is hardly predicted, then suddenly is, and ranges come out too "
+               "short. Fewer than 30 units of the class, or a class whose share will be different where the model is used.",
     paper="Hestness et al. 2017, arXiv:1712.00409; Chen, Johansson & Sontag 2018, arXiv:1805.12002",
     survey=("W10", "P9"),
     tasks=("classify",),
@@ -36,6 +37,9 @@ def class_size_curve(task: Any, learn: Learn, folds: Sequence[Fold], truth: np.n
     truth, units (n,) of all rows; sizes, ahead: units of the class. The curve and its range are those of the data-size
     curve, so is what it says nothing about: rows of another kind than those there are. None with fewer than 30 such units
     in a training part, or where `enough()` said to stop before two repeats were whole.
+
+    Measured on 124 forecasts of 29 data sets (benchmarks/forecasts.py --classes): ranges of 90 % held 73 of 76 outcomes in
+    AUC, but only 30 of 48 in accuracy and macro-F1, whose gains were mostly larger than told.
     """
     place = list(task.out.categories).index(label)
     plans = [plan_of(folds[r % len(folds)], truth >= 0, units, stream(seed, "class curve", label, r), truth == place)

@@ -13,7 +13,7 @@ from gnomon.data.read import names as told
 from gnomon.data.read._raw import Raw, is_strings, strings, take
 from gnomon.data.table import Dense
 from gnomon.errors import InputError
-from gnomon.values import finding
+from gnomon.values import Finding, finding
 
 COVERED = 0.9  # a key joins two tables when so many rows find their partner
 
@@ -46,7 +46,6 @@ def stack(raws: Sequence[Raw], paths: Sequence[Path]) -> Raw:
         return raws[0]
     names = list(dict.fromkeys(n.strip() for r in raws for n in r.columns))
     columns = {n: _end_to_end([_named(r, n) for r in raws], [len(r) for r in raws]) for n in names}
-    lacking = {n: [p.name for r, p in zip(raws, paths, strict=True) if _named(r, n) is None] for n in names}
     starts = np.cumsum([0, *[len(r) for r in raws]])
     position = (
         np.arange(starts[-1])
@@ -54,22 +53,6 @@ def stack(raws: Sequence[Raw], paths: Sequence[Path]) -> Raw:
         else np.concatenate([r.position + s for r, s in zip(raws, starts, strict=False)])
     )
     bad = {i + int(s): why for r, s in zip(raws, starts, strict=False) for i, why in r.bad.items()}
-    both = [
-        replace(f, rows=tuple(p + int(s) for p in f.rows))
-        for r, s in zip(raws, starts, strict=False)
-        for f in r.findings
-    ]
-    both += [
-        finding(
-            "LOOK-KIND",
-            "note",
-            f"'{n}' is not in {', '.join(files[:3])}; it counts as missing there",
-            columns=(n,),
-            source="reading",
-        )
-        for n, files in lacking.items()
-        if files
-    ]
     items = tuple(i for r in raws for i in r.items) if all(r.items for r in raws) else ()
     kinds = {k: v for r in reversed(raws) for k, v in r.kinds.items()}
     roles = {k: v for r in reversed(raws) for k, v in r.roles.items()}
@@ -80,11 +63,35 @@ def stack(raws: Sequence[Raw], paths: Sequence[Path]) -> Raw:
         kinds,
         roles,
         items,
-        tuple(both),
+        _found_in(raws, paths, names, starts),
         "; ".join(r.sampled for r in raws if r.sampled),
         bad,
     )
     return _file_column(raw, paths, np.repeat(np.arange(len(raws)), [len(r) for r in raws]))
+
+
+def _found_in(
+    raws: Sequence[Raw], paths: Sequence[Path], names: Sequence[str], starts: np.ndarray
+) -> tuple[Finding, ...]:
+    """What was found in each file, its rows counted over all files; and which columns a file lacks."""
+    moved = [
+        replace(f, rows=tuple(p + int(s) for p in f.rows))
+        for r, s in zip(raws, starts, strict=False)
+        for f in r.findings
+    ]
+    lacking = {n: [p.name for r, p in zip(raws, paths, strict=True) if _named(r, n) is None] for n in names}
+    notes = [
+        finding(
+            "LOOK-KIND",
+            "note",
+            f"'{n}' is not in {', '.join(files[:3])}; it counts as missing there",
+            columns=(n,),
+            source="reading",
+        )
+        for n, files in lacking.items()
+        if files
+    ]
+    return (*moved, *notes)
 
 
 def _named(raw: Raw, name: str) -> Any:

@@ -114,42 +114,44 @@ def _lines(path: Path) -> list[str]:
 
 def read_sdf(path: Path) -> Raw:
     """An SDF file, gzip or not: each molecule as canonical SMILES, its properties as columns (3-D positions go)."""
+    smiles, fields = _records(path)
+    bad = {i: "cannot be read as a molecule" for i, s in enumerate(smiles) if s is None}
+    names = list(dict.fromkeys(k for f in fields for k in f))
+    own = "molecule" if "molecule" not in names else "molecule (SDF)"
+    kinds = {own: ("molecule", "an SDF file")}
+    raw = Raw({own: strings(smiles)}, np.arange(len(smiles)), (str(path),), kinds=kinds, bad=bad)
+    for name in names:
+        raw = raw.add(name, strings([f.get(name) for f in fields]), *_kind_and_role(name))
+    return raw
+
+
+def _records(path: Path) -> tuple[list[str | None], list[dict[str, str]]]:
+    """Every molecule's SMILES (None where it cannot be read) and its title and properties."""
     available(True)
     from rdkit import Chem
 
     smiles: list[str | None] = []
     fields: list[dict[str, str]] = []
-    bad: dict[int, str] = {}
     with _quiet(), open_bytes(path) as file:
-        for i, molecule in enumerate(Chem.ForwardSDMolSupplier(file)):
+        for molecule in Chem.ForwardSDMolSupplier(file):
             if molecule is None or molecule.GetNumAtoms() == 0:
-                bad[i] = "cannot be read as a molecule"
                 smiles.append(None)
                 fields.append({})
                 continue
             smiles.append(Chem.MolToSmiles(molecule))
-            title = (
-                {"title": molecule.GetProp("_Name")} if molecule.HasProp("_Name") and molecule.GetProp("_Name") else {}
-            )
-            fields.append({**title, **{k: str(v) for k, v in molecule.GetPropsAsDict(False, False).items()}})
+            title = molecule.GetProp("_Name") if molecule.HasProp("_Name") else ""
+            properties = {k: str(v) for k, v in molecule.GetPropsAsDict(False, False).items()}
+            fields.append({**({"title": title} if title else {}), **properties})
     if not smiles:
         raise InputError(
             "E-FILE-EMPTY", f"{path} holds no molecule", do="give an SDF file with '$$$$' between molecules"
         )
-    names = list(dict.fromkeys(k for f in fields for k in f))
-    own = "molecule" if "molecule" not in names else "molecule (SDF)"
-    raw = Raw(
-        {own: strings(smiles)}, np.arange(len(smiles)), (str(path),), kinds={own: ("molecule", "an SDF file")}, bad=bad
-    )
-    for name in names:
-        values = [f.get(name) for f in fields]
-        copy = name.lower() in ("smiles", "inchi", "inchikey", "canonical_smiles")
-        role = (
-            ("ignore", "the molecule itself is read from the structure")
-            if copy
-            else ("identifier", "the molecule's title")
-            if name == "title"
-            else None
-        )
-        raw = raw.add(name, strings(values), ("text", "a second way to write the molecule") if copy else None, role)
-    return raw
+    return smiles, fields
+
+
+def _kind_and_role(name: str) -> tuple[tuple[str, str] | None, tuple[str, str] | None]:
+    """What an SDF property is known to be by its name."""
+    if name.lower() in ("smiles", "inchi", "inchikey", "canonical_smiles"):
+        kind = ("text", "a second way to write the molecule")
+        return kind, ("ignore", "the molecule itself is read from the structure")
+    return None, ("identifier", "the molecule's title") if name == "title" else None

@@ -18,9 +18,10 @@ from gnomon.methods import _kit as kit
 from gnomon.methods._desk import Desk
 from gnomon.methods._device import seed_dice
 from gnomon.methods._log import Log
-from gnomon.methods._loop import Player, descend
+from gnomon.methods._loop import descend
 from gnomon.methods._network import Network, describe_builder, task_state
 from gnomon.methods._noise import classes_only, confident_joint, noise_rate, out_of_fold
+from gnomon.methods._players import Player
 from gnomon.methods.labelled.supervised import CLIP, Made, _rate, _threads, prepare
 from gnomon.rng import key
 

@@ -16,13 +16,14 @@ from gnomon.data.table import Data
 from gnomon.data.tensors import Tensoriser, fit_tensors
 from gnomon.errors import InputError, TrainingError
 from gnomon.methods import _kit as kit
-from gnomon.methods._checkpoint import read_checkpoint
+from gnomon.methods._checkpoint import CHECKPOINT, read_checkpoint
 from gnomon.methods._desk import Desk
 from gnomon.methods._device import seed_dice
 from gnomon.methods._kit import batch_rows
 from gnomon.methods._log import Log
-from gnomon.methods._loop import CHECKPOINT, Player, descend
+from gnomon.methods._loop import descend
 from gnomon.methods._network import Network, describe_builder, precision_pays, task_state
+from gnomon.methods._players import Player
 from gnomon.methods._probe import ROWS, layer_readings
 from gnomon.rng import key
 

@@ -27,7 +27,7 @@ def benchmark(monkeypatch):
     import attribution_truth
 
     yield attribution_truth
-    for name in ("attribution_truth", "_plantings", "_real_masks", "_kit"):
+    for name in ("attribution_truth", "_planting", "_plantings", "_planted_texts", "_real_masks", "_kit"):
         sys.modules.pop(name, None)
 
 

@@ -1,0 +1,150 @@
+"""What was done about a finding, with the score it led to and the one without it: a number on each action.
+
+A column set aside as a leak, or kept in spite of a warning, is put back or taken out and the best simple model trained
+again on the same folds. Rows kept together (copies, groups) were compared with a random split already: the optimism gap.
+Suspect labels were left out by a candidate whose twin kept them. All scores are of validation rows.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from gnomon.analyses.validate.compare import compare
+from gnomon.data.table import Data
+from gnomon.tasks._task import Stats
+from gnomon.values import Action, Finding
+from gnomon.workflow._clock import Clock, merged
+from gnomon.workflow._members import Candidate
+from gnomon.workflow._more_data import fold_seconds
+from gnomon.workflow._sources import LEAST_NEW
+from gnomon.workflow.run import Bench, fit
+
+SPLIT_CODES = ("LOOK-DUPLICATE", "LOOK-NEAR-DUPLICATE", "LOOK-REPLICATE", "LOOK-GROUP")
+CLEANED = "confident_learning"
+
+
+def blocking(bench: Bench, seen: Any) -> tuple[str, ...]:
+    """Codes of what was found before judging and stands against any claim of superiority."""
+    codes = [f.code for f in seen.findings if f.grade == "block"]
+    if seen.copies is not None and len(bench.parts.test) and len(np.setdiff1d(bench.parts.test, seen.copies)) < LEAST_NEW:
+        codes.append("VALID-TEST-COPIES")
+    return tuple(dict.fromkeys(codes))
+
+
+def with_effects(findings: Sequence[Finding], bench: Bench, candidates: Sequence[Candidate], examined: Any, clock: Clock
+                 ) -> list[Finding]:
+    """The findings, those that were acted upon with the effect of the action, or why it was not measured."""
+    gap = examined.optimism
+    why = next((c.why_not for c in examined.checks if c.code == "VALID-OPTIMISM" and not c.ran), "no gap could be told")
+    out = []
+    for f in findings:
+        if f.grade == "block" and f.action is None:
+            f = replace(f, action=Action("no claim of superiority is made while this stands"))
+        elif f.code == "LOOK-LEAK" and f.action is not None and f.columns:
+            f = replace(f, action=replace(f.action, effect=_of_columns(f, bench, candidates, clock)))
+        elif f.code == "LOOK-LABEL":
+            f = _of_labels(f, bench, candidates)
+        elif f.code in SPLIT_CODES and f.action is not None:
+            effect = _of_split(gap, bench.task.metric.name) if gap else unmeasured(why)
+            f = replace(f, action=replace(f.action, effect=effect))
+        out.append(f)
+    return out
+
+
+def unmeasured(why: str) -> dict[str, Any]:
+    """An effect that says why there is no number."""
+    return {"said": f"not measured: {why}"}
+
+
+def _of_split(gap: Mapping[str, Any], metric: str) -> dict[str, Any]:
+    """The optimism gap, as an effect: what the rows dealt at random would have promised."""
+    return told({"metric": metric, "as_done": gap["honest"], "undone": gap["random"], "difference": gap["gap"],
+                 "low": gap["low"], "high": gap["high"], "level": gap["level"], "model": gap["model"]})
+
+
+def _of_columns(f: Finding, bench: Bench, candidates: Sequence[Candidate], clock: Clock) -> dict[str, Any]:
+    """The best simple model that fits in the time left, with the finding's columns and without them."""
+    names = [n for n in f.columns if n in bench.data.columns and bench.data.roles[n].role in ("input", "ignore")]
+    sign = 1 if bench.task.metric.higher_is_better else -1
+    folds = merged(bench.parts.folds)
+    simple = [c for c in candidates if c.family == "simple" and c.recipe.method != CLEANED and np.isfinite(c.score)]
+    if not names or not simple or bench.task.name == "several":
+        return unmeasured("no simple model of a single target to try it with")
+    able = [c for c in simple if 2 * len(folds) * fold_seconds(c) < clock.left]
+    if not able:
+        least = min(2 * len(folds) * fold_seconds(c) for c in simple)
+        return unmeasured(f"it needs about {least:.0f} s, {max(clock.left, 0):.0f} s are left for it: --budget")
+    best = max(able, key=lambda c: sign * c.score)
+    flipped = turned(bench.data, names)
+    rows = np.concatenate([fold.valid for fold in folds])
+    try:
+        done, undone = (_stats(bench, best, data, folds) for data in (bench.data, flipped))
+    except Exception as error:  # no input is left, say: the action stays, its effect is not known
+        return unmeasured(f"{type(error).__name__}: {error}")
+    return _effect(bench, done, undone, rows, best.recipe.label)
+
+
+def turned(data: Data, names: Sequence[str]) -> Data:
+    """The data with these columns put back among the inputs, or taken out of them where they are in."""
+    for name in names:
+        role = "ignore" if data.roles[name].role == "input" else "input"
+        data = data.with_role(name, role, "to measure what that does", stated=True)
+    return data
+
+
+def _stats(bench: Bench, candidate: Candidate, data: Data, folds: Sequence[Any]) -> Stats:
+    """Statistics of the recipe's predictions for each fold's validation rows, trained on these inputs."""
+    from gnomon.workflow._predictions import scatter
+
+    here = replace(bench, data=data, mended=None)
+    learned = [(fold.valid, fit(here, candidate.recipe, fold.train, 0, f"effect {k}", None, data=data))
+               for k, fold in enumerate(folds)]
+    rows = np.concatenate([fold.valid for fold in folds])
+    told = scatter(len(data), [(valid, one.predict(data, valid)) for valid, one in learned]).take(rows)
+    return bench.task.measure(told, bench.task.truth(data, rows))
+
+
+def _of_labels(f: Finding, bench: Bench, candidates: Sequence[Candidate]) -> Finding:
+    """LOOK-LABEL with what its candidate without suspect labels scores, against its twin with all of them."""
+    cleaned = next((c for c in candidates if c.recipe.method == CLEANED), None)
+    if cleaned is None:
+        return f
+    view = cleaned.recipe.options.get("view", "standard")
+    twin = next((c for c in candidates if c.recipe.model == cleaned.recipe.model and c.recipe.method != CLEANED
+                 and c.recipe.options.get("view", "standard") == view), None)
+    done = Action(f"a candidate left suspect training labels out ({cleaned.recipe.label}), beside the same model with all",
+                  '[[candidate]] method = "confident_learning": delete this candidate')
+    if twin is None:
+        return replace(f, action=done)
+    rows = cleaned.members[0][1].rows
+    return replace(f, action=replace(done, effect=_effect(bench, cleaned.stats, twin.stats, rows, cleaned.recipe.model)))
+
+
+def _effect(bench: Bench, done: Stats, undone: Stats, rows: np.ndarray, model: str) -> dict[str, Any]:
+    """difference: how much better the score would be without the action, paired over units."""
+    d = compare(bench.task, undone, done, bench.parts.units[rows], margin=None, seed=bench.seed)
+    return told({"metric": bench.task.metric.name, "as_done": bench.task.score(done), "undone": bench.task.score(undone),
+                 "difference": d.value, "low": d.low, "high": d.high, "level": d.level, "model": model})
+
+
+def told(effect: Mapping[str, Any]) -> dict[str, Any]:
+    """The effect with the sentence that says it."""
+    e, gap = effect, abs(effect["difference"])
+    if e["low"] is None or e["low"] <= 0 <= e["high"]:
+        than = "which cannot be told apart"
+    else:
+        ends = sorted((abs(e["low"]), abs(e["high"])))
+        than = f"{'better' if e['difference'] > 0 else 'worse'} by {gap:.2g} [{ends[0]:.2g}, {ends[1]:.2g}]"
+    return {**e, "said": f"{e['metric']} {e['as_done']:.3g} as done, {e['undone']:.3g} if undone, {than} "
+                         f"({e['model']}, validation rows)"}
+
+
+def action_lines(findings: Sequence[Finding], most: int = 3) -> list[str]:
+    """What the terminal says of actions whose effect was measured: the finding's columns, what was done, what it did."""
+    return [f"{f.code} {', '.join(f.columns[:3])}".strip() + f": {f.action.done}; {f.action.effect['said']}"
+            + (f". To undo: {f.action.plan_line} in plan.toml" if f.action.plan_line else "")
+            for f in findings if f.action is not None and "difference" in (f.action.effect or ())][:most]
