@@ -72,7 +72,9 @@ def explain_again(
 def _subject(folder: Folder, source: Any, options: Options, rows_of: Any) -> Subject:
     """The study's own rows that judged the model, or all rows of `rows_of`. Raises E-NO-MODEL where none is recommended."""
     made = read_json(folder / "delivered.json")
-    if not made or not made["members"]:
+    if made is None:
+        raise InputError("E-STUDY-UNFINISHED", f"{folder.path} has no finished model yet", do=f"gnomon run {folder.path}")
+    if not made["members"]:
         raise InputError(
             "E-NO-MODEL",
             f"{folder.path} recommends no model: there is nothing to explain",

@@ -120,6 +120,14 @@ def test_targets():
     assert seen("grade", RNG.choice(["low", "high"], N), target="grade") == ("category", "target")
 
 
+def test_the_only_value_beside_molecules_or_sequences_is_the_target():
+    smiles = ["C" * (1 + i % 9) + "O" + "N" * (i // 9) for i in range(N)]
+    data = read_data(pd.DataFrame({"CHEMBLID": [f"CHEMBL{i}" for i in range(N)], "exp": NOISE, "smiles": smiles}))
+    assert data.targets == ("exp",) and "only value beside the molecules" in data.roles["exp"].because
+    assert read_data(pd.DataFrame({"exp": NOISE, "ph": NOISE[::-1], "smiles": smiles})).targets == ()  # which of two?
+    assert read_data(pd.DataFrame({"exp": NOISE, "ph": NOISE[::-1]})).targets == ()
+
+
 TEXTS = ["the cell divides twice in a day", "no growth was seen at all", "we count them by hand"]
 
 

@@ -373,7 +373,7 @@ REAL = {
     "protein_gb1/gb1.csv.gz": "sequence=sequence input; target=number target; set_sampled=category split",
     "protein_dms/pab1.csv.gz": "variant=text input; split=category split",
     "peptides_antimicrobial/peptides.csv": "sequence=sequence input",
-    "reactions_buchwald/first_300_of_test1.xlsx": "Ligand=molecule input; Base=molecule input; Output=number input",
+    "reactions_buchwald/first_300_of_test1.xlsx": "Ligand=molecule input; Base=molecule input; Output=number target",
     "materials_matbench/expt_is_metal.csv": "formula=text input; target=category target",
     "timeseries_beijing_pm25/beijing_pm25.csv.gz": "No=number identifier; year-month-day-hour=date time",
     "images_covid_hannover": "image=image input; patient_id=category group; image_id=text identifier",

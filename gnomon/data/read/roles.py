@@ -178,11 +178,19 @@ def _returning_id(parts: list[str], fact: Facts, share: float) -> tuple[str, str
 
 
 def _obvious_target(out: dict[str, tuple[str, str, bool]], facts: Mapping[str, Facts]) -> None:
-    """With no target stated: a column whose whole name is target, label, class, y or the like; the last such."""
+    """With no target stated: a column whose whole name is target, label, class, y or the like, the last such; else the only
+    number or category beside molecules, sequences, images or texts."""
     free = [n for n in out if not out[n][2] and out[n][0] in ("input", "group") and facts[n].known > 0]
     named = [n for n in free if " ".join(words(n)) in TARGETS]
     if named:
         out[named[-1]] = ("target", f"no target was stated; '{named[-1]}' says it is one", False)
+        return
+    free = [n for n in free if out[n][0] == "input" and not n.startswith("file:")]  # what file names tell is no measurement
+    rich = {facts[n].kind for n in free} - {"number", "category", "date"}
+    plain = [n for n in free if facts[n].kind in ("number", "category") and facts[n].distinct > 1]
+    if rich and len(plain) == 1 and len(free) == len([n for n in free if facts[n].kind in rich]) + 1:
+        what = " and ".join(f"{kind}s" for kind in sorted(rich))
+        out[plain[0]] = ("target", f"no target was stated; '{plain[0]}' is the only value beside the {what}", False)
 
 
 def _one_time(out: dict[str, tuple[str, str, bool]], facts: Mapping[str, Facts]) -> None:
