@@ -139,7 +139,7 @@ def test_rows_of_the_only_unit_judge_each_other_and_say_so(seal):
 
 
 def test_copies_of_one_row_are_refused():
-    with pytest.raises(InputError, match="E-SPLIT-ONE-UNIT.*copy of every other"):
+    with pytest.raises(InputError, match=r"E-SPLIT-ONE-UNIT.*copy of every other"):
         split_rows(table(30), Policy("random"), {"duplicates": Tie(np.zeros(30, dtype=int), "duplicate")}, None, np.arange(30))
 
 
