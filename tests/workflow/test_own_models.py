@@ -60,7 +60,7 @@ def place(tmp_path_factory):
     pd.read_csv(bundled("concrete.csv")).sample(300, random_state=2).to_csv(folder / "mix.csv", index=False)
     (folder / "mine.py").write_text(OWN)
     names = tuple(f"mine.py:{n}" for n in ("squares", "neighbours", "lines"))
-    result = gnomon.study(folder / "mix.csv", target="strength_MPa", out=folder / "mix.study", budget="40s",
+    result = gnomon.study(folder / "mix.csv", target="strength_MPa", out=folder / "mix.study", budget="2m",
                           trust_code=folder / "mine.py", only=names)
     assert {c["label"] for c in result.report["candidates"]} >= {"floor", *names}
     return folder
