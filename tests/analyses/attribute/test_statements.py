@@ -71,7 +71,7 @@ def test_a_motif_is_found_and_its_removal_measured_on_other_rows():
     rows = np.arange(200)
     told = explain(Reader(word), classify("y", ("no", "yes")), data, rows, rows, seconds=60,
                    fit_again=lambda seed: Reader("".join(stream(seed, "word").permutation(list(word)))))
-    entry = next(e for e in told.explanations if e["technique"] == "occlusion")
+    entry = next(e for e in told.explanations if "motifs" in e)  # whichever technique is trusted most on sequences
     assert not entry["withheld"]
     best = entry["motifs"]["found"][0]
     assert word in best["consensus"].upper() and best["rows"] >= 15 and best["low"] > 0
