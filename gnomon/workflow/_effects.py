@@ -49,8 +49,7 @@ def with_effects(findings: Sequence[Finding], bench: Bench, candidates: Sequence
         elif f.code == "LOOK-LABEL":
             f = _of_labels(f, bench, candidates)
         elif f.code in SPLIT_CODES and f.action is not None:
-            effect = _of_split(gap, bench.task.metric.name) if gap else unmeasured(why)
-            f = replace(f, action=replace(f.action, effect=effect))
+            f = replace(f, action=replace(f.action, effect=_of_split(f.code, bench, gap) if gap else unmeasured(why)))
         out.append(f)
     return out
 
@@ -60,10 +59,19 @@ def unmeasured(why: str) -> dict[str, Any]:
     return {"said": f"not measured: {why}"}
 
 
-def _of_split(gap: Mapping[str, Any], metric: str) -> dict[str, Any]:
-    """The optimism gap, as an effect: what the rows dealt at random would have promised."""
-    return told({"metric": metric, "as_done": gap["honest"], "undone": gap["random"], "difference": gap["gap"],
-                 "low": gap["low"], "high": gap["high"], "level": gap["level"], "model": gap["model"]})
+def _of_split(code: str, bench: Bench, gap: Mapping[str, Any]) -> dict[str, Any]:
+    """The optimism gap, as an effect: what rows dealt at random would have promised, and no model would have kept. Where the
+    split keeps more apart than copies, the gap is of all that together and belongs to LOOK-GROUP."""
+    if code != "LOOK-GROUP" and bench.parts.policy.split(":")[0] not in ("random", "stratified"):
+        return unmeasured("not told apart from the rest of the split, whose optimism gap is under the split")
+    effect = told({"metric": bench.task.metric.name, "as_done": gap["honest"], "undone": gap["random"],
+                   "difference": gap["gap"], "low": gap["low"], "high": gap["high"], "level": gap["level"],
+                   "model": gap["model"]})
+    sure = gap["low"] is not None and gap["low"] > 0
+    worth = f"{gap['gap']:.2g} [{gap['low']:.2g}, {gap['high']:.2g}] of flattery, not of skill" if sure else \
+        "which cannot be told apart"
+    return {**effect, "said": f"{effect['metric']} {gap['honest']:.3g} as split, {gap['random']:.3g} with rows dealt at random, "
+                              f"{worth} ({gap['model']}, out of fold)"}
 
 
 def _of_columns(f: Finding, bench: Bench, candidates: Sequence[Candidate], clock: Clock) -> dict[str, Any]:

@@ -13,7 +13,7 @@ import pytest
 
 import gnomon
 from gnomon.values import Action, finding
-from gnomon.workflow._effects import action_lines, blocking, told
+from gnomon.workflow._effects import _of_split, action_lines, blocking, told, unmeasured
 from gnomon.workflow.advise import settled
 
 QUICK = {"budget": "20m", "jobs": 1, "examples": False}  # so much that a busy machine cuts nothing
@@ -64,10 +64,12 @@ def test_groups_and_copies_are_told_with_what_a_random_split_would_promise(repor
     assert report["split"]["policy"] == "group:patient"
     undo = {"LOOK-GROUP": '[split] policy = "random"', "LOOK-DUPLICATE": '[actions] "keep copies together" = false'}
     for code, line in undo.items():
-        action = of(report, code)["action"]
-        assert action["plan_line"] == line
-        assert action["effect"]["undone"] == report["split"]["optimism"]["random"]
-        assert action["effect"]["difference"] == report["split"]["optimism"]["gap"]
+        assert of(report, code)["action"]["plan_line"] == line
+    effect = of(report, "LOOK-GROUP")["action"]["effect"]
+    assert effect["undone"] == report["split"]["optimism"]["random"]
+    assert effect["difference"] == report["split"]["optimism"]["gap"] and "flattery" in effect["said"]
+    assert of(report, "LOOK-DUPLICATE")["action"]["effect"] == unmeasured(
+        "not told apart from the rest of the split, whose optimism gap is under the split")
 
 
 ASIDE, TIED, GROUPS = '"set aside reading" = true', '"keep copies together" = true', 'policy = "group:patient"'
@@ -111,6 +113,18 @@ def test_suspect_labels_are_left_out_by_a_candidate_beside_its_twin(tmp_path, mo
     assert f["action"]["effect"]["as_done"] == pytest.approx(scores["logistic, suspect labels left out"])
     assert f["action"]["effect"]["undone"] == pytest.approx(scores["logistic"])
     assert any("LOOK-LABEL" in a["because"] for a in report["advice"])  # a person still has to look
+
+
+def test_a_random_split_flatters_it_does_not_improve():
+    """The gap is never told as something the model would gain; copies own it only where nothing else is kept apart."""
+    gap = {"honest": 1.2, "random": 0.8, "gap": 0.4, "low": 0.1, "high": 0.7, "level": 0.95, "model": "a small forest"}
+    bench = SimpleNamespace(task=SimpleNamespace(metric=SimpleNamespace(name="rmse")), parts=SimpleNamespace(policy="scaffold:s"))
+    said = _of_split("LOOK-GROUP", bench, gap)["said"]
+    assert "0.4 [0.1, 0.7] of flattery, not of skill" in said and "better" not in said
+    assert "difference" not in _of_split("LOOK-DUPLICATE", bench, gap)
+    bench.parts.policy = "random"
+    assert _of_split("LOOK-DUPLICATE", bench, gap)["difference"] == 0.4
+    assert "cannot be told apart" in _of_split("LOOK-DUPLICATE", bench, {**gap, "low": -0.1})["said"]
 
 
 def test_what_is_said_of_an_effect():
