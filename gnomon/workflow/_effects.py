@@ -70,8 +70,8 @@ def _of_split(code: str, bench: Bench, gap: Mapping[str, Any]) -> dict[str, Any]
     sure = gap["low"] is not None and gap["low"] > 0
     worth = f"{gap['gap']:.2g} [{gap['low']:.2g}, {gap['high']:.2g}] of flattery, not of skill" if sure else \
         "which cannot be told apart"
-    return {**effect, "said": f"{effect['metric']} {gap['honest']:.3g} as split, {gap['random']:.3g} with rows dealt at random, "
-                              f"{worth} ({gap['model']}, out of fold)"}
+    scores = f"{effect['metric']} {gap['honest']:.3g} as split, {gap['random']:.3g} with rows dealt at random"
+    return {**effect, "said": f"{scores}, {worth} ({gap['model']}, out of fold)"}
 
 
 def _of_columns(f: Finding, bench: Bench, candidates: Sequence[Candidate], clock: Clock) -> dict[str, Any]:

@@ -118,7 +118,8 @@ def test_suspect_labels_are_left_out_by_a_candidate_beside_its_twin(tmp_path, mo
 def test_a_random_split_flatters_it_does_not_improve():
     """The gap is never told as something the model would gain; copies own it only where nothing else is kept apart."""
     gap = {"honest": 1.2, "random": 0.8, "gap": 0.4, "low": 0.1, "high": 0.7, "level": 0.95, "model": "a small forest"}
-    bench = SimpleNamespace(task=SimpleNamespace(metric=SimpleNamespace(name="rmse")), parts=SimpleNamespace(policy="scaffold:s"))
+    bench = SimpleNamespace(task=SimpleNamespace(metric=SimpleNamespace(name="rmse")),
+                            parts=SimpleNamespace(policy="scaffold:s"))
     said = _of_split("LOOK-GROUP", bench, gap)["said"]
     assert "0.4 [0.1, 0.7] of flattery, not of skill" in said and "better" not in said
     assert "difference" not in _of_split("LOOK-DUPLICATE", bench, gap)
