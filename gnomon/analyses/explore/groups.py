@@ -107,7 +107,8 @@ def from_files(data: Data) -> Grouping | None:
     if table is None:
         return None
     rows, parts = table
-    scores = [(_unit_score(parts, place), -place) for place in range(parts.shape[1])]
+    first = int(_numbered_folders(data.items))
+    scores = [(_unit_score(parts, place), -place) for place in range(first, parts.shape[1])] or [(0, 0)]
     best, place = max(scores)
     if best == 0:
         return None
@@ -116,6 +117,12 @@ def from_files(data: Data) -> Grouping | None:
     all_codes[rows] = values
     because = "files whose names share a part (as in P012_slice3) come from one unit"
     return Grouping(relabel(all_codes), because, "group")
+
+
+def _numbered_folders(items: tuple[str, ...]) -> bool:
+    """Whether the files lie in folders 0, 1, 2 ... and no name comes twice: classes; slices of patients start again in each."""
+    split = [item.split("/") for item in items]
+    return all(len(s) == 2 and s[0].isdigit() for s in split) and len({s[1] for s in split}) == len(split)
 
 
 def _parted(item: str) -> str:

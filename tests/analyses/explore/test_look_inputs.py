@@ -342,3 +342,12 @@ def test_the_map_is_pca(clean):
 
 def test_column_helper_keeps_missing():
     assert column(["a", None, "b"]).values.tolist() == [0, -1, 1]
+
+
+def test_numbered_class_folders_are_no_units():
+    """Folders 0, 1, 2 ... whose file names never come twice hold classes; slices start again in each patient's folder."""
+    from gnomon.analyses.explore.groups import _numbered_folders
+
+    assert _numbered_folders(tuple(f"{i % 8}/{i}.png" for i in range(240)))
+    assert not _numbered_folders(tuple(f"{i % 8}/{i // 8}.png" for i in range(240)))
+    assert not _numbered_folders(tuple(f"train/{i % 8}/{i}.png" for i in range(240)))
