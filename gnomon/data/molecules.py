@@ -71,14 +71,12 @@ class MoleculeGraphs:
 
         from gnomon.data.kinds import Graphs
 
-        rows = np.asarray(rows)
-        node_rows, node_offsets = gather(np.arange(len(self.nodes)), self.node_offsets, rows)
-        edge_rows, edge_offsets = gather(np.arange(self.edges.shape[1]), self.edge_offsets, rows)
-        shift = np.repeat(node_offsets[:-1], np.diff(edge_offsets))
-        owner = np.repeat(np.arange(len(rows)), np.diff(node_offsets))
-        parts = (self.nodes[node_rows], self.edges[:, edge_rows] + shift, self.edge_features[edge_rows], owner)
+        some = self.take(np.asarray(rows))
+        shift = np.repeat(some.node_offsets[:-1], np.diff(some.edge_offsets))
+        owner = np.repeat(np.arange(len(some)), np.diff(some.node_offsets))
+        parts = (some.nodes, some.edges + shift, some.edge_features, owner)
         nodes, edges, features, owner_ = (torch.from_numpy(np.ascontiguousarray(p)).to(device) for p in parts)
-        return Graphs(nodes, edges, features, owner_, len(rows))
+        return Graphs(nodes, edges, features, owner_, len(some))
 
 
 def molecule_graphs(smiles: Sequence[str | None]) -> MoleculeGraphs:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
@@ -53,7 +54,8 @@ def checked_policy(policy: Policy, data: Data) -> Policy:
 def choose_policy(data: Data, groups: Mapping[str, object], *, wanted: str | None = None) -> Policy:
     """The honest policy for this structure; `wanted` is the scope the user asked for (`--for`)."""
     named = data.named("split")
-    for name in sorted(named, key=lambda n: not any(target.lower() in n.lower() for target in data.targets)):  # its own first
+    own = re.compile("|".join(rf"(?:^|[\W_]){re.escape(t)}(?:$|[\W_])" for t in data.targets) or "(?!)", re.I)
+    for name in sorted(named, key=lambda n: own.search(n) is None):  # the target's own first
         more = f"; {len(named) - 1} other columns do too: --split column:NAME" if len(named) > 1 else ""
         return Policy("column", name, f"the column '{name}' already names the parts{more}")
     if wanted != "same-groups":

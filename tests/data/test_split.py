@@ -166,7 +166,7 @@ def test_units_that_all_hold_the_same_inputs_are_still_kept_apart():
 def test_of_several_split_columns_the_one_named_for_the_target_counts():
     """One table of many properties, each with parts of its own: split_y belongs to y."""
     column = Dense(np.arange(40, dtype=np.int32) % 2, Spec("category", categories=("train", "test")))
-    data = table(40, split_other=(column, "split"), split_y=(column, "split"))
+    data = table(40, split_of_any=(column, "split"), split_y=(column, "split"))
     assert str(choose_policy(data, {})) == "column:split_y"
     assert str(choose_policy(table(40, first=(column, "split"), second=(column, "split")), {})) == "column:first"
 

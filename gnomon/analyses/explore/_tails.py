@@ -84,7 +84,13 @@ def straightened(far: np.ndarray, *, most: int) -> np.ndarray:
 
 
 def set_apart(u: np.ndarray, *, most: int, level: float, window: int = WINDOW) -> int:
-    """How many of the largest of u (n,) lie beyond a gap that the spacings next to it do not explain; 0 if none.
+    """How many of the largest of u (n,) lie beyond a gap that the spacings next to it do not explain; 0 if none."""
+    count, chance = widest_gap(u, most=most, window=window)
+    return count if chance < level else 0
+
+
+def widest_gap(u: np.ndarray, *, most: int, window: int = WINDOW) -> tuple[int, float]:
+    """(how many of the largest of u (n,) lie beyond the gap that surprises most, its chance among all that were tried).
 
     With u_(1) >= u_(2) >= ... the spacings e_j = j (u_(j) - u_(j+1)) of an exponential tail are independent draws of one mean
     (Renyi 1953), and locally so for any law whose hazard changes slowly. If the k largest are no part of the tail, its own
@@ -95,7 +101,7 @@ def set_apart(u: np.ndarray, *, most: int, level: float, window: int = WINDOW) -
     order = np.sort(u)[::-1]
     most = min(most, len(order) - window - 1)
     if most < 1:
-        return 0
+        return 0, 1.0
     least = 1e-9 * (1e-300 + abs(order[0]) + abs(order[-1]))
     order = order[:most + window + 1]
     gap = order[:-1] - order[1:]
@@ -110,4 +116,4 @@ def set_apart(u: np.ndarray, *, most: int, level: float, window: int = WINDOW) -
     weight = np.arange(1, window + 1) / (k[likely, None] + np.arange(1, window + 1))
     chance = -np.log1p(t[likely, None] * weight).sum(axis=1)
     best = int(chance.argmin())
-    return int(likely[best]) + 1 if chance[best] < np.log(level / most) else 0
+    return int(likely[best]) + 1, float(np.exp(chance[best]) * most)

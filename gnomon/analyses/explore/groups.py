@@ -9,6 +9,7 @@ import numpy as np
 from gnomon.analyses.explore._kit import Grouping, Looked, found, many, ran, relabel
 from gnomon.analyses.explore._names import GROUP, IDENTIFIER, WITHIN, has, prefix, token_table
 from gnomon.card import Card
+from gnomon.data.read._folder_names import class_level
 from gnomon.data.table import Data, codes, missing
 from gnomon.values import Finding
 
@@ -103,12 +104,11 @@ def from_files(data: Data) -> Grouping | None:
     """The unit in file names: the part that repeats over files and is no slice, frame or class folder."""
     if len(data.items) < 10:
         return None
-    table = token_table(tuple(_parted(item) for item in data.items))
+    table = token_table(tuple(_parted(item) for item in _without_classes(data)))
     if table is None:
         return None
     rows, parts = table
-    first = int(_numbered_folders(data.items))
-    scores = [(_unit_score(parts, place), -place) for place in range(first, parts.shape[1])] or [(0, 0)]
+    scores = [(_unit_score(parts, place), -place) for place in range(parts.shape[1])]
     best, place = max(scores)
     if best == 0:
         return None
@@ -119,10 +119,15 @@ def from_files(data: Data) -> Grouping | None:
     return Grouping(relabel(all_codes), because, "group")
 
 
-def _numbered_folders(items: tuple[str, ...]) -> bool:
-    """Whether the files lie in folders 0, 1, 2 ... and no name comes twice: classes; slices of patients start again in each."""
-    split = [item.split("/") for item in items]
-    return all(len(s) == 2 and s[0].isdigit() for s in split) and len({s[1] for s in split}) == len(split)
+def _without_classes(data: Data) -> tuple[str, ...]:
+    """The files' paths without the folder that reading took for the class, as it does where no table says otherwise."""
+    level = class_level(data.items)
+    of_files = [n for n in data.columns if n.startswith("file:") or (
+        data.kind(n) in ("image", "text") and data.roles[n].role == "input")]
+    if level is None or len(of_files) < len(data.columns):
+        return data.items
+    parts = [item.split("/") for item in data.items]
+    return tuple("/".join(p[:level] + p[level + 1:]) for p in parts)
 
 
 def _parted(item: str) -> str:

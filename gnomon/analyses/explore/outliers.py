@@ -6,7 +6,7 @@ import numpy as np
 
 from gnomon.analyses.explore._expected import residuals
 from gnomon.analyses.explore._kit import Looked, found, join, many, ran, sample, sampled_note
-from gnomon.analyses.explore._tails import evened, limits, set_apart, straightened
+from gnomon.analyses.explore._tails import evened, limits, straightened, widest_gap
 from gnomon.analyses.explore._views import thumbnails
 from gnomon.analyses.explore.missing_values import missing_code
 from gnomon.card import Card
@@ -114,14 +114,13 @@ def apart(values: np.ndarray, expected: float, *, logged: bool = False, careful:
         far = np.sort(side[side > 0])[::-1]
         # in logarithms any power law is exponential
         straight = far if logged else np.log(far) if careful else straightened(far, most=most)
+        count, chance = widest_gap(straight, most=most)
+        if not count or far[count - 1] < (far[count] + np.log(FURTHER) if logged else far[count] * FURTHER):
+            continue  # however sure the gap, one between neighbours is none: repeated design values leave such
         for hit, level in zip(hits, (GAPS * expected / 2, GAPS * expected / 2 / SURE), strict=True):
-            count = set_apart(straight, most=most, level=level)
-            if count:
-                end, next_one = far[count - 1], far[count]
-                if end < (next_one + np.log(FURTHER) if logged else next_one * FURTHER):
-                    continue  # sure of a gap, but it is one between neighbours: repeated design values leave such
+            if chance < level:
                 with np.errstate(invalid="ignore"):
-                    hit |= side >= end
+                    hit |= side >= far[count - 1]
     return hits[0], hits[1]
 
 

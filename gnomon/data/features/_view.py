@@ -127,9 +127,10 @@ def seconds_of(data: Data, rows: np.ndarray, feature: str, column: str) -> float
     work(data.columns[column].take(some[:1]), settings)  # libraries are loaded, untimed
     started = time.perf_counter()
     work(data.columns[column].take(some), settings)
+    each = (time.perf_counter() - started) / len(some)
     once = different(data.columns[column])
     count = len(data.columns[column]) if once is None else len(once[0])
-    everything = (time.perf_counter() - started) * count / len(some)
+    everything = each * count
     return everything / workers(count) if feature == "descriptors" else everything
 
 

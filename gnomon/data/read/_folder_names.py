@@ -9,6 +9,20 @@ from gnomon.data.read import names as told
 from gnomon.data.read._raw import Raw, strings
 
 
+def class_level(names: Sequence[str]) -> int | None:
+    """Which folder, from the outermost, names the class: the first that differs and holds no parts and no patients."""
+    left = [i for i, level in _levels(names) if not all(PART.match(v) for v in level)]
+    subject = next((i for i, level in _levels(names) if i in left and all(told.SUBJECT.match(v) for v in level)), None)
+    return next((i for i in left if i != subject), None)
+
+
+def _levels(names: Sequence[str]) -> list[tuple[int, set[str]]]:
+    """(place, names) of the folders above all files that differ."""
+    above = [name.split("/")[:-1] for name in names]
+    levels = [(i, {a[i] for a in above}) for i in range(min((len(a) for a in above), default=0))]
+    return [(i, level) for i, level in levels if len(level) > 1]
+
+
 def told_by_folders(raw: Raw, names: Sequence[str]) -> Raw:
     """Folders above the files: train/test -> split, one level of few names -> class, a further level -> group."""
     above = [name.split("/")[:-1] for name in names]

@@ -344,10 +344,12 @@ def test_column_helper_keeps_missing():
     assert column(["a", None, "b"]).values.tolist() == [0, -1, 1]
 
 
-def test_numbered_class_folders_are_no_units():
-    """Folders 0, 1, 2 ... whose file names never come twice hold classes; slices start again in each patient's folder."""
-    from gnomon.analyses.explore.groups import _numbered_folders
-
-    assert _numbered_folders(tuple(f"{i % 8}/{i}.png" for i in range(240)))
-    assert not _numbered_folders(tuple(f"{i % 8}/{i // 8}.png" for i in range(240)))
-    assert not _numbered_folders(tuple(f"train/{i % 8}/{i}.png" for i in range(240)))
+@pytest.mark.parametrize("above", ["", "train/"])
+def test_numbered_class_folders_are_no_units_and_numbered_folders_beside_a_table_may_be(above):
+    """What reading took for the class is none; with a table that names the files it took nothing, and patients may be."""
+    pixels = np.zeros((240, 1, 4, 4), dtype=np.uint8)
+    items = tuple(f"{above}{i % 8}/{i}.png" for i in range(240))
+    alone = make({"image": pixels}, items=items)
+    assert from_files(alone) is None
+    beside = make({"image": pixels, "age": np.arange(240.0)}, items=items)
+    assert from_files(beside).count == 8
