@@ -1,7 +1,7 @@
 """Planted rules whose true cue is known, each with a model that learned it, in the pieces that a study explains.
 
 A planting is a rule and its own trained model (_planting.py). Three rules in three strengths make the nine plantings of a
-kind; the even ones choose a technique, the odd ones score it.
+kind, of networks on molecules eighteen groups of atoms; the even ones choose a technique, the odd ones score it.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ from gnomon.data.table import Data, Dense, Role, Spec
 from gnomon.rng import stream
 from gnomon.tasks.classify import classify
 
-__all__ = ["PLANTINGS", "Plain", "Planting", "column_data", "image", "molecule", "network", "sequence", "table"]
+__all__ = ["GROUPS", "PLANTINGS", "Plain", "Planting", "column_data", "image", "molecule", "network", "sequence", "table"]
 BUNDLED = bundled.__path__[0]
 SIDE, TEXTURES = 8, {"A": lambda r, c: (r // 2 + c // 2) % 2, "B": lambda r, c: r // 2 % 2, "C": lambda r, c: (r + c) // 3 % 2}
 
@@ -100,11 +100,12 @@ def _text(letters: np.ndarray) -> np.ndarray:
 
 
 GROUPS = ("[OX2H]", "[Cl,Br,F,I]", "C(=O)O", "[NX3;H2,H1;!$(NC=O)]", "[#6][OX2][#6]", "C(=O)N", "[N+](=O)[O-]",
-          "[OX2H]&c1ccccc1", "[Cl,Br,F,I]&c1ccccc1")
+          "[OX2H]&c1ccccc1", "[Cl,Br,F,I]&c1ccccc1", "C=C", "[#16]", "[#6]C(=O)[#6]", "[nX2]", "c1ccc2ccccc2c1", "[CX4H0]",
+          "C1CCCCC1", "[#6][OX2][#6]&c1ccccc1", "C(=O)N&c1ccccc1")
 
 
 def molecule(number: int, rows: int, *, graph: bool) -> Planting:
-    """Bundled esol, class = holds a functional group (the last two: a group and a benzene ring); truth: its atoms."""
+    """Bundled esol, class = holds a group of atoms (four of the plantings: a group and a benzene ring); truth: its atoms."""
     import pandas as pd
     from rdkit import Chem
 

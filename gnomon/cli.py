@@ -133,8 +133,9 @@ def do_explain(args: argparse.Namespace) -> None:
     told = api.explain(args.study, _one_or_many(args.paths) if args.paths else None, techniques=args.technique,
                        rows=args.rows, seconds=seconds_of(args.budget), show_rows=args.show_rows, voice=told_first)
     for entry in told["explanations"]:
-        failed = " and ".join(g["name"] for g in entry["gates"] if not g["passed"])
-        state = f"withheld: failed {failed}" if entry["withheld"] else "passed its gates" if entry["gates"] else ""
+        missed = [f"{'failed' if g['low'] is not None else 'could not judge'} {g['name']}" for g in entry["gates"]
+                  if not g["passed"]]
+        state = f"withheld: {', '.join(missed)}" if entry["withheld"] else "passed its gates" if entry["gates"] else ""
         print(f"{entry['technique']}  {state}")
         for gate in entry["gates"] if args.technique else []:
             print(f"  {gate['name']}: {gate['says']}")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 FINDINGS: Mapping[str, tuple[str, str]] = {
-    "LOOK-DUPLICATE": ("The same input stands in several rows.", "Copies are kept on one side of the split; remove them if they are mistakes."),
+    "LOOK-DUPLICATE": ("The same input stands in several rows.", "Copies are kept on one side of the split, and only where a split that was given parts them does a single one matter; remove them if they are mistakes."),
     "LOOK-NEAR-DUPLICATE": ("Inputs almost the same stand in several rows.", "They are kept on one side of the split; say --group COLUMN if a column names what they share."),
     "LOOK-REPLICATE": ("The same specimen was measured several times.", "Replicates are kept together; their spread is the best error any model can reach."),
     "LOOK-CONFLICT": ("Equal inputs have different targets, beyond the spread of repeated measurements.", "Check those rows at their source."),
@@ -64,7 +64,7 @@ FINDINGS: Mapping[str, tuple[str, str]] = {
     "DEBUG-SHIFT": ("To the network validation rows look unlike the training rows.", "Add rows like those to be predicted, or regularise more."),
     "WHY-USES": ("What the model's predictions depend on, by an explanation that passed its gates.", "It describes the model, not nature: no cause is claimed."),
     "WHY-HIDDEN": ("A network's last hidden layer tells a column that it was neither given nor asked for, better than before training.", "If it should not matter, see whether the score holds where it differs: --split group:COLUMN."),
-    "WHY-WITHHELD": ("An explanation failed a gate: it looks the same for a random model, or is no better than random deletion.", "Do not interpret this model yet."),
+    "WHY-WITHHELD": ("An explanation failed a gate: it looks the same for a random model, or is no better than random deletion. Or too few units could judge it: then nothing failed.", "Do not interpret this model yet."),
 }
 ERRORS: Mapping[str, tuple[str, str]] = {
     "E-ACTIVATIONS": ("Activations and what they are compared with do not fit together.", "Give one entry a row, in the shapes the message names."),

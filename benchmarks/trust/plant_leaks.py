@@ -7,6 +7,7 @@ from dataclasses import replace
 import numpy as np
 from _data import Truth, column, is_classes, taken, values_of, with_column
 
+from gnomon.analyses.explore._views import quick_view
 from gnomon.data.table import Data
 
 LEAK = ("LOOK-LEAK",)
@@ -34,14 +35,26 @@ def text(data: Data, rng: np.random.Generator, strength: float) -> tuple[Data, T
 
 
 def noisy(data: Data, rng: np.random.Generator, strength: float) -> tuple[Data, Truth]:
-    """The target plus noise of `strength` of its spread; of classes, the share that is wrong."""
-    y = answer(data)
+    """The target plus noise of `strength` of its spread; of classes, the share that is wrong. Of numbers it can be told from a
+    good measurement only where the other columns tell less than it does (explained variance, trees out of fold)."""
+    y, possible = answer(data), None
     if is_classes(data):
         wrong = rng.random(len(y)) < strength
         y[wrong] = rng.choice(y, wrong.sum())
     else:
+        possible = told_by_others(data, y) < 1 / (1 + strength**2)
         y = y + strength * y.std() * rng.normal(size=len(y))
-    return with_column(data, "x17", y), Truth(LEAK, columns=("x17",))
+    return with_column(data, "x17", y), Truth(LEAK, columns=("x17",), possible=possible)
+
+
+def told_by_others(data: Data, y: np.ndarray) -> float:
+    """Explained variance of the target out of five folds, by extremely randomised trees on all inputs."""
+    from sklearn.ensemble import ExtraTreesRegressor
+    from sklearn.model_selection import cross_val_predict
+
+    view = quick_view(data, np.arange(len(data)), inputs=data.inputs)
+    guess = cross_val_predict(ExtraTreesRegressor(100, random_state=0), view, y, cv=5)
+    return 1 - float(np.mean((y - guess) ** 2) / np.var(y))
 
 
 def named(data: Data, rng: np.random.Generator, strength: float) -> tuple[Data, Truth]:

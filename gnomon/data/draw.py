@@ -92,21 +92,29 @@ def sequence_picture(text: str, *, weights: Sequence[float] | None = None, longe
     """A sequence cut to `longest` letters: its start or, given a weight a letter, the window with most weight."""
     start = 0
     if weights is not None and len(text) > longest:
-        heavy = np.cumsum(np.concatenate([[0.0], np.abs(np.asarray(weights[:len(text)], dtype=float))]))
-        reach = min(longest, len(heavy) - 1)
-        start = int(np.argmax(heavy[reach:] - heavy[:len(heavy) - reach]))
+        start = heaviest(weights[:len(text)], longest)
     picture: dict[str, Any] = {"k": "s", "text": text[start:start + longest], "start": start, "length": len(text)}
     if weights is not None:
         picture["w"] = [round(float(w), 2) for w in weights[start:start + longest]]
     return picture
 
 
+def heaviest(weights: Sequence[float], longest: int) -> int:
+    """Where the window of `longest` places with most weight (its size, whatever the sign) begins."""
+    heavy = np.cumsum(np.concatenate([[0.0], np.abs(np.asarray(weights, dtype=float))]))
+    reach = min(longest, len(heavy) - 1)
+    return int(np.argmax(heavy[reach:] - heavy[:len(heavy) - reach]))
+
+
 def text_picture(words: Sequence[str], *, weights: Sequence[float] | None = None, longest: int = 40) -> dict[str, Any]:
-    """Free text cut to its first words, with one weight in -1..1 a word if there are any."""
+    """Free text cut to its first words or, given a weight in -1..1 a word, to the window with most weight.
+    before, more: how many words are left out on either side."""
     words = [str(word)[:40] for word in words]
-    picture: dict[str, Any] = {"k": "t", "words": words[:longest], "more": max(0, len(words) - longest)}
+    start = heaviest(weights[:len(words)], longest) if weights is not None and len(words) > longest else 0
+    picture: dict[str, Any] = {"k": "t", "words": words[start:start + longest], "before": start,
+                               "more": max(0, len(words) - start - longest)}
     if weights is not None:
-        picture["w"] = [round(float(w), 2) for w in weights[:longest]]
+        picture["w"] = [round(float(w), 2) for w in weights[start:start + longest]]
     return picture
 
 

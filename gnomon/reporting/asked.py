@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from textwrap import wrap
 from typing import Any
 
 from markupsafe import Markup, escape
@@ -19,7 +20,15 @@ PLACE = "explained"
 UP, DOWN, INK, SOFT, PAPER = "#d55e00", "#0072b2", "#1c2024", "#5f676e", "#fcfbf8"
 FONT = "system-ui, 'Segoe UI', Roboto, 'Helvetica Neue', Arial, 'Liberation Sans', sans-serif"
 MONO = "ui-monospace, Menlo, Consolas, 'Liberation Mono', monospace"
+LETTER = 5.9  # px, the mean width of a small letter
 BARS = 12  # pieces of a row that are drawn
+READ = {  # by kind of picture: how a file that stands alone is read
+    "i": "Left, the image as read; right, the same in grey, under colour where it counts: the stronger, the more.",
+    "m": understand.READ["m"],
+    "s": "A letter's bar stands above the line where the letter raises it, below where it lowers it; its height says how much. "
+         "Small numbers are positions, counted from 1.",
+    "t": understand.READ["t"],
+}
 
 
 def answers(folder: Path) -> list[tuple[str, dict[str, Any]]]:
@@ -52,6 +61,7 @@ def asked_section(found: Sequence[tuple[str, Mapping[str, Any]]]) -> list[dict[s
             "pieces": str(entry.get("pieces") or ""),
             "said": [str(g.get("says") or "") for g in entry.get("gates") or () if isinstance(g, Mapping)],
             "bars": [{"row": words.number(r.get("row")), "plot": bars(r)} for r in rows if isinstance(r, Mapping)],
+            "how_bars": _read_bars(_about(entry)),
             "stem": stem,
         })
     return out
@@ -74,7 +84,7 @@ def drawings(stem: str, answer: Mapping[str, Any]) -> list[tuple[str, str]]:
     if entry.get("withheld"):
         return []
     pictures = [checked(p) for p in exhibits.get("pictures") or ()]
-    name, out = words.words(entry.get("technique", "")), []
+    name, out = words.technique(entry.get("technique", "")), []
     rows = {int(r["row"]): r for r in entry.get("by_row") or ()} if "columns" in str(entry.get("pieces")) else {}
     for group in exhibits.get("explained") or ():
         about = str(group.get("about") or "the output")
@@ -88,34 +98,52 @@ def drawings(stem: str, answer: Mapping[str, Any]) -> list[tuple[str, str]]:
             if body:
                 said = ", ".join(f"{what} {words.signed(str(value))}" for what, value in (("predicted", p.get("predicted")),
                                                                        ("true", p.get("truth"))) if value)
+                how = [READ[k] for k in dict.fromkeys(s["k"] for s in shown if s) if k in READ]
+                how += [_read_bars(about)] if int(p["row"]) in rows else []
                 out.append((f"{stem}_row{int(p['row'])}.svg",
-                            _sheet(f"{name}, row {int(p['row'])}", said, body, width, height, about, entry)))
+                            _sheet(f"{name}, row {int(p['row'])}", said, (body, width, height), about, entry, " ".join(how))))
     drawn = {n for n, _ in out}
     for row in entry.get("by_row") or ():
         place = f"{stem}_row{int(row['row'])}.svg"
         if place not in drawn and str(entry.get("pieces")) in ("columns", "features"):
-            out.append((place, _sheet(f"{name}, row {int(row['row'])}", "", str(bars(row)), 640, _bars_tall(row),
-                                      str(entry.get("target") or "the output"), entry)))
+            about = _about(entry)
+            drawn_bars = (str(bars(row)), 640, _bars_tall(row))
+            out.append((place, _sheet(f"{name}, row {int(row['row'])}", "", drawn_bars, about, entry, _read_bars(about))))
     return out
 
 
-def _sheet(title: str, said: str, body: str, width: float, height: float, about: str, entry: Mapping[str, Any]) -> str:
-    """A whole picture: title, what was predicted, the drawing, the key, and the gates it passed."""
+def _about(entry: Mapping[str, Any]) -> str:
+    """What is raised or lowered."""
+    return str(entry.get("about") or entry.get("target") or "the output")
+
+
+def _read_bars(about: str) -> str:
+    """How a row's bars are read."""
+    unit = "in log-odds" if about.startswith("the odds of") else "in the output's own unit"
+    return f"A bar says what its input adds to {about} or takes from it in this row, {unit}."
+
+
+def _sheet(title: str, said: str, drawn: tuple[str, float, float], about: str, entry: Mapping[str, Any], how: str) -> str:
+    """A whole picture: title, what was predicted, the drawing, the key, how it is read, and the gates it passed."""
     gates = "; ".join(f"{g.get('name')}: {'passed' if g.get('passed') else 'failed'}" for g in entry.get("gates") or ())
+    body, width, height = drawn
     wide, top = max(width, 460, 130 + 8 * len(about)), 66 if said else 46
     second = max(wide / 2, 80 + 7.2 * len(about))
-    tall = top + height + 62
+    lines = [*wrap(how, max(int(wide / LETTER), 40)), gates]
+    tall = top + height + 46 + 16 * len(lines)
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" width="{wide + 48:g}" height="{tall:g}" '
         f'viewBox="0 0 {wide + 48:g} {tall:g}" font-family="{FONT}" color="{INK}" fill="{INK}">'
         f'<rect width="100%" height="100%" fill="{PAPER}"/>'
-        f'<text x="24" y="34" font-size="17" font-weight="600">{escape(title[:1].upper() + title[1:])}</text>'
+        f'<text x="24" y="34" font-size="17" font-weight="600">{escape(title)}</text>'
         + (f'<text x="24" y="55" font-size="13" fill="{SOFT}">{escape(said)}</text>' if said else "")
         + f'<g transform="translate(24 {top})">{body}</g>'
         f'<g transform="translate(24 {top + height + 26:g})" font-size="13">'
         f'<circle cx="6" cy="-4" r="6" fill="{UP}"/><text x="18" y="0">raises {escape(about)}</text>'
         f'<circle cx="{second:g}" cy="-4" r="6" fill="{DOWN}"/><text x="{second + 12:g}" y="0">lowers it</text>'
-        f'<text x="0" y="22" font-size="11" fill="{SOFT}">{escape(gates)}</text></g></svg>\n'
+        + "".join(f'<text x="0" y="{22 + 16 * k}" font-size="11" fill="{SOFT}">{escape(line)}</text>'
+                  for k, line in enumerate(lines))
+        + "</g></svg>\n"
     )
 
 
@@ -183,9 +211,10 @@ def _words(p: Mapping[str, Any]) -> tuple[str, float, float]:
                        f'fill="{UP if w > 0 else DOWN}" opacity="{0.15 + 0.65 * min(1, abs(w)):.2f}"/>')
         out.append(f'<text x="{x + 2.5:.1f}" y="{y:.1f}" font-size="13.5" font-family="{MONO}">{escape(word)}</text>')
         x += wide + 4
-    if p.get("more"):
-        out.append(f'<text x="0" y="{y + 24:.1f}" font-size="12" fill="{SOFT}">and {more_words(p["more"])}</text>')
-    return "".join(out), width, y + (32 if p.get("more") else 12)
+    left_out = [more_words(p[side], which) for side, which in (("before", "earlier"), ("more", "more")) if p.get(side)]
+    if left_out:
+        out.append(f'<text x="0" y="{y + 24:.1f}" font-size="12" fill="{SOFT}">and {" and ".join(left_out)}</text>')
+    return "".join(out), width, y + (32 if left_out else 12)
 
 
 def bars(row: Mapping[str, Any]) -> Markup:

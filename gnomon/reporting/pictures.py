@@ -49,6 +49,7 @@ def _text(p: Mapping[str, Any]) -> dict[str, Any]:
     return {
         "k": "t",
         "words": [str(w)[:80] for w in p["words"]][:100],
+        "before": int(p.get("before", 0)),
         "more": int(p.get("more", 0)),
         "w": [float(w) for w in p.get("w", ())],
     }
@@ -69,15 +70,16 @@ def drawn(picture: Mapping[str, Any] | None, alt: str = "") -> Markup:
     if picture["k"] == "s":
         return sequence(picture)
     if picture["k"] == "t":
+        before = Markup("{} ... ").format(more_words(picture["before"], "earlier")) if picture["before"] else ""
         more = Markup(" ... {}").format(more_words(picture["more"])) if picture["more"] else ""
-        return Markup('<p class="freetext">{}{}</p>').format(letters(picture["words"], picture["w"], " "), more)
+        return Markup('<p class="freetext">{}{}{}</p>').format(before, letters(picture["words"], picture["w"], " "), more)
     rows = Markup("").join(Markup("<tr><th>{}</th><td>{}</td></tr>").format(a, b) for a, b in picture["cells"])
     return Markup('<table class="cells">{}</table>').format(rows)
 
 
-def more_words(count: int) -> str:
+def more_words(count: int, which: str = "more") -> str:
     """What was cut off a text, in words."""
-    return f"{count} more word{'' if count == 1 else 's'}"
+    return f"{count} {which} word{'' if count == 1 else 's'}"
 
 
 def molecule(p: Mapping[str, Any], alt: str = "") -> Markup:

@@ -8,6 +8,13 @@ from typing import Any
 from gnomon.reporting import effects, figures, words
 from gnomon.reporting.pictures import checked, drawn
 
+READ = {  # by kind of picture: what is coloured, and what the strength of the colour means
+    "i": "Colour lies over the places of an image that count, the image itself beneath in grey; the stronger, the more.",
+    "m": "A disc under an atom means that the atom counts; the stronger, the more. Letters have the elements' usual colours.",
+    "s": "The letters that count stand on colour; the stronger, the more. Numbers are positions, counted from 1.",
+    "t": "The words that count stand on colour; the stronger, the more.",
+}
+ONE_SCALE = "All pictures of an explanation share one scale: what is pale in each of them counts for little."
 ADDS_UP = 0.005  # share of a joint effect below which two columns' effects are said to add up
 
 
@@ -26,11 +33,12 @@ def explanations(report: Mapping[str, Any], exhibits: Mapping[str, Any]) -> list
         out.append(
             {
                 **e,
-                "name": words.words(e.get("technique", "")),
+                "name": words.technique(e.get("technique", "")),
                 "rows_of": importance_rows(e.get("importances") or ()),
                 "features": importance_rows(e.get("features") or ()),
                 "about": drawings[0].get("about", "") if drawings else "",
                 "pictures": [] if e.get("withheld") else members,
+                "how": how_to_read([pictures[m["picture"]] for m in members]),
                 "metric_name": words.metric_name(e.get("metric", "")),
                 "logos": None if e.get("withheld") else logos(e.get("motifs")),
                 "groups": None if e.get("withheld") else groups(e.get("substructures")),
@@ -45,6 +53,12 @@ def explanations(report: Mapping[str, Any], exhibits: Mapping[str, Any]) -> list
             }
         )
     return out
+
+
+def how_to_read(shown: Sequence[Mapping[str, Any] | None]) -> str:
+    """What is coloured in these pictures and what it means, in a sentence a kind."""
+    kinds = dict.fromkeys(p["k"] for p in shown if p and p["k"] in READ)
+    return " ".join([*(READ[k] for k in kinds), ONE_SCALE]) if kinds else ""
 
 
 def importance_rows(importances: Sequence[Mapping[str, Any]]) -> dict[str, Any] | None:

@@ -147,6 +147,14 @@ def words(key: str) -> str:
     return str(key).replace("_", " ").strip()
 
 
+def technique(key: str) -> str:
+    """A technique's name as its card has it: `lime` -> `LIME`."""
+    from gnomon.card import catalogue
+
+    known = catalogue().get(str(key))
+    return known.name if known else words(key).capitalize()
+
+
 def plural(count: int, word: str) -> str:
     """`3 rows`, `1 row`."""
     many = (

@@ -15,6 +15,7 @@ import numpy as np
 
 from gnomon.analyses.validate.compare import compare
 from gnomon.data.table import Data
+from gnomon.errors import GnomonError
 from gnomon.tasks._task import Stats
 from gnomon.values import Action, Finding
 from gnomon.workflow._clock import Clock, merged
@@ -91,8 +92,8 @@ def _of_columns(f: Finding, bench: Bench, candidates: Sequence[Candidate], clock
     rows = np.concatenate([fold.valid for fold in folds])
     try:
         done, undone = (_stats(bench, best, data, folds) for data in (bench.data, flipped))
-    except Exception as error:  # no input is left, say: the action stays, its effect is not known
-        return unmeasured(f"{type(error).__name__}: {error}")
+    except (GnomonError, ValueError) as error:  # no input is left, say, or none a solver takes; anything else is a fault here
+        return unmeasured(getattr(error, "message", str(error)))
     return _effect(bench, done, undone, rows, best.recipe.label)
 
 

@@ -20,7 +20,7 @@ NEAR = 0.1  # of the recommended one's gain over the floor
 CURVE_FITS = 2.5 * REPEATS  # what the curve costs, in fits with all units
 CLASS_FITS = 3 * REPEATS  # and that of a class, whose full size the curve has trained already
 CLASSES = 2
-RANKED = ("roc_auc",)  # scores for which forecasts of one class came true; elsewhere no gain is told (class_size_curve)
+FORECAST = ("roc_auc", "accuracy")  # scores in which gains of one class were foretold better than by "no gain" on fresh sets
 
 
 def more_data(bench: Bench, notes: Any, clock: Clock, candidates: Sequence[Candidate], best: Candidate) -> dict[str, Any]:
@@ -42,9 +42,9 @@ def more_data(bench: Bench, notes: Any, clock: Clock, candidates: Sequence[Candi
 
 
 def missed(bench: Bench, best: Candidate) -> list[str]:
-    """The classes with units enough whose rows the candidate misses most often, at most two; none where the score rests on
-    decisions, for a class's share in training moves these in ways that no power law foresees."""
-    if bench.task.name != "classify" or bench.task.metric.name not in RANKED or len(bench.task.out.categories) < 2:
+    """The classes with units enough whose rows the candidate misses most often, at most two; none in scores in which
+    forecasts of one class were never judged (benchmarks/forecasts.py --classes)."""
+    if bench.task.name != "classify" or bench.task.metric.name not in FORECAST or len(bench.task.out.categories) < 2:
         return []
     truth, told = best.stats["truth"].astype(int), best.stats["value"].astype(int)
     units = bench.parts.units[best.members[0][1].rows]

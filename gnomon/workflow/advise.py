@@ -22,6 +22,15 @@ def _advice(back_to: Any, do: str, cost: str) -> Rule:
     return lambda f, study: Advice(back_to, do.format(study=shlex.quote(study), column=_first(f)), (f.code,), None, cost)
 
 
+def _of_explanation(f: Finding) -> Advice:
+    """A gate that was failed is about the model; one that could not be judged, for too few units, about the data."""
+    missed = [g for g in f.values.values() if isinstance(g, Mapping) and not g["passed"]]
+    if missed and all(g["low"] is None for g in missed):
+        return Advice("collect", "do not interpret this model yet: there are too few units to judge its explanation", (f.code,),
+                      None, "new measurements")
+    return Advice("model", "do not interpret this model yet: its explanation failed a gate", (f.code,), None, "none")
+
+
 def _first(f: Finding) -> str:
     return shlex.quote(f.columns[0]) if f.columns else "COLUMN"
 
@@ -61,7 +70,7 @@ RULES: Mapping[str, Rule] = {
     "VALID-CALIBRATION": _advice("method", "read the probabilities as ranks only, or calibrate them on new rows", "minutes"),
     "VALID-TOO-GOOD": _advice("preprocess", "look for an input that would not be known at prediction", "minutes"),
     "VALID-SEEDS": _advice("method", "train more seeds: gnomon study ... --budget twice as long", "twice the time"),
-    "WHY-WITHHELD": _advice("model", "do not interpret this model yet: its explanation failed a gate", "none"),
+    "WHY-WITHHELD": lambda f, study: _of_explanation(f),
     "DEBUG-UNDERFIT": _advice("method", "train longer: --budget twice as long", "twice the time"),
     "DEBUG-OVERFIT": _advice("collect", "more rows, or a smaller model", "new measurements"),
 }
@@ -115,8 +124,9 @@ def _measured(gains: Mapping[str, Any], tried: Mapping[str, Any], plan: Plan, co
     for name, one in (tried.get("classes") or {}).items():
         extra = one["ahead"] - one["sizes"][-1]
         unit = "rows" if one["unit"] == "row" else f"units ({one['unit']})"
-        out.append(Advice("collect", f"measure about {extra:,} more {unit} of class '{name}', twice as many of it as now",
-                          ("VALID-CURVE",), gains[more_of(name)], "new measurements"))
+        out.append(Advice("collect", f"measure about {extra:,} more {unit} of class '{name}', twice as many of it as now; the "
+                          "gain is told for data that hold as large a share of it as now", ("VALID-CURVE",),
+                          gains[more_of(name)], "new measurements"))
     if gains.get("more seeds", {}).get("low", 0) > 0:
         out.append(Advice("method", f"average twice as many seeds: --budget {_longer(plan.budget)}", (), gains["more seeds"],
                           "twice the time"))

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from gnomon.analyses.explore._kit import Grouping, Looked
+from gnomon.analyses.explore._kit import Grouping, Looked, many
 from gnomon.analyses.explore._look import look_inputs, look_target
 from gnomon.analyses.explore._names import SITE, has
 from gnomon.analyses.validate._findings import one_unit, unnamed_units
@@ -24,7 +24,7 @@ from gnomon.values import Action, Finding
 from gnomon.workflow._predict_at import known_at
 from gnomon.workflow.ask import ask_task, class_codes, usable_rows
 from gnomon.workflow.options import SCOPES, Options
-from gnomon.workflow.outside import Outside, adjoin, outside_stage
+from gnomon.workflow.outside import COPY_CODES, Outside, adjoin, outside_stage
 
 LOOK_SECONDS = 15.0
 TOGETHER = "keep copies together"  # a line of plan.toml's [actions]
@@ -98,7 +98,8 @@ def whole_look(data: Data, options: Options, plan: Mapping[str, Any] | None = No
     actions |= {} if tied is None else {TOGETHER: tied}
     task = ask_task(data, parts.develop, metric=options.metric, positive=options.positive)
     findings = (*_units_told(data, policy, parts, outside),
-                *_with_actions([*data.findings, *first.findings, *second.findings], acted, tied, policy))
+                *_with_actions([*data.findings, *first.findings, *second.findings], acted, tied, policy,
+                               _parted(parts, first.groups)))
     seen = Seen(data, parts, task, labels, findings, (*first.checks, *second.checks), first.groups,
                 {**first.facts, **second.facts}, policy, actions, data)
     return _with_outside(seen, outside, options) if outside else seen
@@ -202,7 +203,32 @@ def _without_copies(groups: Mapping[str, Grouping]) -> dict[str, Grouping]:
     return {k: g for k, g in groups.items() if g.kind != "duplicate"}
 
 
-def _with_actions(findings: list[Finding], acted: Mapping[str, str], tied: bool | None, policy: Policy) -> tuple[Finding, ...]:
+def _parted(parts: Parts, groups: Mapping[str, Grouping]) -> dict[str, int]:
+    """Code -> judged rows (sealed ones, or those of any fold's validation) of which a copy trains beside them."""
+    out = {}
+    for key, code in COPY_CODES.items():
+        if key in groups:
+            group = groups[key].codes
+            sides = [(f.train, f.valid) for f in parts.folds] + [(parts.develop, parts.test)]
+            hit = [judged[(group[judged] >= 0) & np.isin(group[judged], group[train])] for train, judged in sides]
+            out[code] = len(np.unique(np.concatenate(hit)))
+    return out
+
+
+def _of_copies(f: Finding, tied: bool, parted: int) -> Finding:
+    """The finding with what became of the copies. A split that was given, or time, may part them: then they weigh more."""
+    if not tied:
+        return replace(f, action=Action("copies may be on both sides of the split: plan.toml says so",
+                                        f'[actions] "{TOGETHER}" = true'))
+    if parted:
+        return replace(f, grade="warn" if f.values.get("unexpected") else f.grade, action=Action(
+            f"left as the split has them: {many(parted, 'judged row')} with a copy among the training rows",
+            '[split] policy = "random"'))
+    return replace(f, action=Action("kept together: no copy is on both sides of the split", f'[actions] "{TOGETHER}" = false'))
+
+
+def _with_actions(findings: list[Finding], acted: Mapping[str, str], tied: bool | None, policy: Policy,
+                  parted: Mapping[str, int]) -> tuple[Finding, ...]:
     """Findings with what was done about them, and the line of plan.toml that undoes it."""
     out = []
     for f in findings:
@@ -212,10 +238,8 @@ def _with_actions(findings: list[Finding], acted: Mapping[str, str], tied: bool 
                                          "; ".join(f'[actions] "{line}" = false' for line in hit[:LINES])))
         elif f.code == "LOOK-LEAK" and f.columns and f.action is not None:
             f = replace(f, action=Action(KEPT, "; ".join(f'[columns] "{c}" = "ignore"' for c in f.columns[:LINES])))
-        elif f.action is None and f.code in ("LOOK-DUPLICATE", "LOOK-NEAR-DUPLICATE") and tied is not None:
-            done = "kept together: no copy is on both sides of the split" if tied else \
-                "copies may be on both sides of the split: plan.toml says so"
-            f = replace(f, action=Action(done, f'[actions] "{TOGETHER}" = {str(not tied).lower()}'))
+        elif f.action is None and f.code in COPY_CODES.values() and tied is not None:
+            f = _of_copies(f, tied, parted.get(f.code, 0))
         elif f.action is None and f.code == "LOOK-GROUP" and (policy.name == "group" or (
                 policy.name in STRUCTURE and policy.column in f.columns)):
             f = replace(f, action=Action(f"split by {policy}", '[split] policy = "random"'))

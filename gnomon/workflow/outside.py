@@ -155,7 +155,7 @@ def _ties(whole: Data, n: int, m: int, policy: Policy, seed: int) -> tuple[dict[
         checks += [replace(c, code=c.code) for c in looked.checks if key != "scaffolds"]
         for name, grouping in looked.groups.items():
             ties[name] = replace(grouping, codes=grouping.codes[place])
-        ties |= {f"grade {COPY_CODES[k]}": f.grade for f in looked.findings for k in COPY_CODES if COPY_CODES[k] == f.code}
+        ties |= {f"grade {f.code}": "warn" if f.values.get("unexpected") else f.grade for f in looked.findings}
     said = "between the training rows and " + ("the test rows" if m else "the rows without target")
     return ties, tuple(replace(c, smallest_effect_it_would_find=f"{c.smallest_effect_it_would_find}, {said}")
                        for c in checks if c.ran)

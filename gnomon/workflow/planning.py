@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -101,16 +101,15 @@ def _affordable(simple: Sequence[Recipe], seconds: Mapping[str, float], limit: f
     """The first choice, then the others in order of cost, until the limit; the floors, the cheapest model and those asked
     for by name are always planned. needed: recipe -> feature -> seconds, paid by the first that needs the feature."""
     kept, left, total, paid, needed = [], [], 0.0, set(), needed or {}
-    alone = {r.hash: seconds[r.hash] + sum(needed.get(r.hash, {}).values()) for r in simple}
+    alone = {r.hash: _owed(r, seconds, needed, ())[0] for r in simple}
     models = [r for r in simple if r.family != "floor"]
     cheapest = sorted(models, key=lambda r: alone[r.hash])[:1]
     must = {r.hash for r in simple if r.family == "floor" or r in cheapest or (r.model in only and r.method == "own_fit")}
     for recipe in sorted(simple, key=lambda r: (not r.because.startswith(FIRST), alone[r.hash])):
-        new = {what: s for what, s in needed.get(recipe.hash, {}).items() if what not in paid}
-        cost = seconds[recipe.hash] + sum(new.values())
+        cost, new = _owed(recipe, seconds, needed, paid)
         if total + cost <= limit or recipe.hash in must:
             kept.append(recipe)
-            paid |= set(new)
+            paid |= new
             total += cost
         else:
             left.append((recipe.model, f"about {cost:.0f} s, more than the budget leaves: --budget"))
@@ -122,10 +121,16 @@ def _with_features(kept: Sequence[Recipe], seconds: Mapping[str, float], needed:
     """Seconds of each of these in order: who needs a feature first also waits for it."""
     paid, out = set(), {}
     for recipe in kept:
-        new = {what: s for what, s in needed.get(recipe.hash, {}).items() if what not in paid}
-        paid |= set(new)
-        out[recipe.hash] = seconds[recipe.hash] + sum(new.values())
+        out[recipe.hash], new = _owed(recipe, seconds, needed, paid)
+        paid |= new
     return out
+
+
+def _owed(recipe: Recipe, seconds: Mapping[str, float], needed: Mapping[str, Mapping[Any, float]], paid: Container[Any]
+          ) -> tuple[float, set[Any]]:
+    """(seconds of a recipe beside features that are there already, the features it is the first to need)."""
+    new = {what: s for what, s in needed.get(recipe.hash, {}).items() if what not in paid}
+    return seconds[recipe.hash] + sum(new.values()), set(new)
 
 
 def deep_speed(bench: Bench, recipe: Recipe) -> tuple[float, int]:

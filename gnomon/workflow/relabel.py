@@ -102,9 +102,9 @@ def labelled(folder: Folder, source: Any, options: Options) -> Labelled:
 
 
 def suspects(data: Data, target: str, rows: np.ndarray, seed: int) -> Suspects:
-    """Rows whose out-of-fold prediction is another class (or far off), by the probability that the label is at fault."""
+    """Rows whose out-of-fold prediction is another class (or far off), those whose own label is least likely first."""
     from gnomon.analyses.explore._aim import aim_of, folds_of
-    from gnomon.analyses.explore._lapses import lapse_rate, out_of_fold
+    from gnomon.analyses.explore._lapses import lapse_rate, least_like, out_of_fold, own_probability
     from gnomon.analyses.explore._views import quick_view
 
     aim = aim_of(data, target, rows)
@@ -116,9 +116,8 @@ def suspects(data: Data, target: str, rows: np.ndarray, seed: int) -> Suspects:
     if aim.classes:
         lapse = lapse_rate(guess, aim.values)
         best = guess.argmax(axis=1)
-        margin = guess.max(axis=1) - guess[np.arange(len(aim)), aim.values]
-        doubt = lapse.posterior if lapse.stands else margin
-        order = [i for i in np.lexsort((-margin, -doubt)) if best[i] != aim.values[i]]
+        own = own_probability(view, aim, guess, seed)
+        order, doubt = least_like(own, best != aim.values).tolist(), 1 - own
         names, stands = [aim.classes[k] for k in best], lapse.stands
     else:
         size = np.abs(aim.values - guess)

@@ -40,7 +40,9 @@ def test_every_kind_is_a_whole_svg_with_its_key_and_gates():
         (name, svg), = drawings("lime_x", told)
         root = ET.fromstring(svg)
         text = " ".join(t.text or "" for t in root.iter("{http://www.w3.org/2000/svg}text"))
-        assert name == "lime_x_row7.svg" and "Lime, row 7" in text and "randomised weights: passed" in text, kind
+        assert name == "lime_x_row7.svg" and "LIME, row 7" in text and "randomised weights: passed" in text, kind
+        told_how = {"molecule": "A disc", "image": "Left, the image", "sequence": "A letter's bar", "text": "The words that"}
+        assert told_how.get(kind, "A bar says what its input adds to") in text
         assert "<script" not in svg and "raises" in text and "lowers it" in text
         assert ("age & <sex>" in text) == (kind in ("table", "both")) and "href=\"http" not in svg
     assert len(list(ET.fromstring(drawings("x", KINDS["image"])[0][1]).iter("{http://www.w3.org/2000/svg}image"))) == 2
@@ -71,5 +73,7 @@ def test_files_are_written_beside_the_answers_and_the_page_has_its_section(tmp_p
     assert files == ["explained/lime_table_row7.svg"] and (tmp_path / files[0]).read_text().startswith("<svg")
     page = render({"status": "complete"}, {}, asked=found)
     assert page.count("gnomon explain x.study --technique lime --rows 7") >= len(KINDS) and 'href="#asked"' in page
+    assert "A disc under an atom" in page and "share one scale" in page
+    assert page.count("A bar says what its input adds to y") == 2
     assert "estimate for 48 rows: lime 3 s" in page and "age &amp; &lt;sex&gt;" in page and "the odds of <b>" not in page
     assert "Explanations you asked for" not in render({"status": "complete"}, {})

@@ -81,4 +81,7 @@ def test_a_long_sequence_shows_its_heaviest_window():
 
 def test_text_and_rows_are_cut():
     assert text_picture(["word"] * 60)["more"] == 20
+    weighed = text_picture([f"w{k}" for k in range(100)], weights=[0.0] * 70 + [-1.0] * 5 + [0.0] * 25)
+    assert (weighed["before"], weighed["more"]) == (35, 25) and weighed["words"][35:40] == ["w70", "w71", "w72", "w73", "w74"]
+    assert weighed["w"][35:40] == [-1.0] * 5 and text_picture(["a", "b"], weights=[0, 1])["before"] == 0
     assert row_picture(["a", "b"], ["1", None])["cells"] == [["a", "1"], ["b", "missing"]]

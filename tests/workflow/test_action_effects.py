@@ -12,9 +12,13 @@ import pyarrow.parquet as pq
 import pytest
 
 import gnomon
+from gnomon.errors import InputError
 from gnomon.values import Action, finding
+from gnomon.workflow import _effects
 from gnomon.workflow._effects import _of_split, action_lines, blocking, told, unmeasured
-from gnomon.workflow.advise import settled
+from gnomon.workflow.advise import RULES, settled
+from gnomon.workflow.look import read_stage, whole_look
+from gnomon.workflow.options import Options
 
 QUICK = {"budget": "20m", "jobs": 1, "examples": False}  # so much that a busy machine cuts nothing
 
@@ -155,3 +159,54 @@ def test_what_blocks_is_known_before_judging():
     assert blocking(bench, seen) == ("LOOK-EVENT", "VALID-TEST-COPIES")
     seen.copies = rows[:7]
     assert blocking(bench, seen) == ("LOOK-EVENT",)
+
+
+@pytest.mark.parametrize(("split", "grade", "done"), [
+    (None, "note", "kept together: no copy is on both sides of the split"),
+    ("column:part", "warn", "left as the split has them: 1 judged row with a copy among the training rows")])
+def test_one_copy_matters_where_a_given_split_parts_it(split, grade, done):
+    """A tumour's row once more, as the only test row that training has seen: its kind decides the grade."""
+    from sklearn.datasets import load_breast_cancer
+
+    frame = load_breast_cancer(as_frame=True).frame.sample(300, random_state=0).iloc[:, [0, 1, 4, 8, -1]]
+    n, target = len(frame), "target"
+    frame = pd.concat([frame, frame.iloc[[0]]], ignore_index=True).assign(target=lambda t: t["target"].map({0: "m", 1: "b"}))
+    frame["part"] = ["train"] * (n - 60) + ["test"] * 61
+    frame = frame if split else frame.drop(columns="part")
+    options = Options(target=(target,), split=split, because="as published" if split else None)
+    seen = whole_look(read_stage(frame, options, {}, None), options)
+    copy = next(f for f in seen.findings if f.code == "LOOK-DUPLICATE")
+    assert (copy.grade, copy.action.done, copy.rows) == (grade, done, (0, n))
+
+
+def test_only_a_refusal_is_an_effect_not_measured(monkeypatch):
+    """What a model or a view refuses in words is told; a fault of ours is not taken for one."""
+    recipe = SimpleNamespace(method="own_fit", label="ridge")
+    simple = SimpleNamespace(family="simple", recipe=recipe, score=1.0, members=[(1.0, SimpleNamespace(folders=()))])
+    roles = {"x": SimpleNamespace(role="input")}
+    data = SimpleNamespace(columns={"x": 0}, roles=roles, with_role=lambda *a, **k: data)
+    bench = SimpleNamespace(data=data, task=SimpleNamespace(name="regress", metric=SimpleNamespace(higher_is_better=True)),
+                            parts=SimpleNamespace(folds=[SimpleNamespace(train=np.arange(3), valid=np.arange(2), repeat=0)]))
+
+    def refused(kind):
+        def raising(*_):
+            raise kind("E-VIEW-EMPTY", "no input is left") if kind is InputError else kind("a fault")
+
+        monkeypatch.setattr(_effects, "_stats", raising)
+        return _effects._of_columns(finding("LOOK-LEAK", "warn", "", columns=("x",)), bench, [simple],
+                                    SimpleNamespace(left=9.0))
+
+    assert refused(InputError) == unmeasured("no input is left")
+    assert refused(ValueError) == unmeasured("a fault")
+    with pytest.raises(TypeError):
+        refused(TypeError)
+
+
+def test_a_gate_without_enough_units_asks_for_units_and_not_for_another_model():
+    gates = {"deletion against random": {"passed": False, "low": None}, "randomised weights": {"passed": True, "low": 0.1}}
+    rule = RULES["WHY-WITHHELD"]
+    step = rule(finding("WHY-WITHHELD", "note", "", values=gates), "a.study")
+    assert step.back_to == "collect" and "too few units" in step.do and step.because == ("WHY-WITHHELD",)
+    gates["deletion against random"]["low"] = -0.2
+    step = rule(finding("WHY-WITHHELD", "note", "", values=gates), "a.study")
+    assert step.back_to == "model" and "failed a gate" in step.do

@@ -22,7 +22,7 @@ from gnomon.analyses.attribute._explain import (
     _withheld,
     judged,
 )
-from gnomon.analyses.attribute._ground import Ground
+from gnomon.analyses.attribute._ground import Ground, Piece
 from gnomon.analyses.attribute._pictures import patches_of, pictures_of
 from gnomon.analyses.attribute._question import ask
 from gnomon.analyses.attribute._statements import Held, statements
@@ -154,7 +154,7 @@ def _row(attempt: Attempt, row: int, position: int) -> dict[str, Any]:
     ground, scores = attempt.ground, attempt.scores[row]
     out: dict[str, Any] = {"row": position}
     if isinstance(ground, Ground):
-        names = [p.label if p.parts else f"{p.column} {'-'.join(map(str, p.span))}" for p in ground.pieces[row]]
+        names = [p.label if p.parts else _place(ground, row, p) for p in ground.pieces[row]]
         if len({bool(p.span) for p in ground.pieces[row]}) == 2:
             sums: dict[str, float] = {}
             for piece, score in zip(ground.pieces[row], scores, strict=True):
@@ -164,6 +164,22 @@ def _row(attempt: Attempt, row: int, position: int) -> dict[str, Any]:
         names = [ground.names[j] for j in ground.present[row]]
     order = np.argsort(-np.abs(scores), kind="stable")[:LISTED]
     return {**out, "pieces": [{"what": names[k], "value": float(scores[k])} for k in order]}
+
+
+def _place(ground: Ground, row: int, piece: Piece) -> str:
+    """A piece of a structured input for people, places counted from 1; words are not repeated, as they may be private."""
+    kind, start, stop = ground.data.kind(piece.column), *piece.span[:2]
+    if kind == "image":
+        left, right = piece.span[2:]
+        return f"{piece.column}, pixels {left + 1}-{right} from the left, {start + 1}-{stop} from the top"
+    if kind == "text":
+        return f"{piece.column}, letters {start + 1}-{stop}"
+    value = ground.data.columns[piece.column].take(np.array([row]))[0] or ""
+    if kind == "molecule":
+        from rdkit import Chem
+
+        return f"atom {start + 1} ({Chem.MolFromSmiles(value).GetAtomWithIdx(start).GetSymbol()})"
+    return f"{value[start:stop][:24]} at {start + 1}"
 
 
 def suited(learned: Any, data: Data) -> tuple[str, ...]:

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from gnomon.analyses.attribute import occlusion
 from gnomon.analyses.attribute._case import SCALAR, Case
 from gnomon.analyses.attribute._features import (
     FEWEST_ROWS,
@@ -24,7 +25,6 @@ from gnomon.analyses.attribute._ground import Ground
 from gnomon.analyses.attribute._inputs import data_values
 from gnomon.analyses.attribute._question import Question
 from gnomon.analyses.attribute._trusted import kind_of, trusted, why
-from gnomon.analyses.attribute.occlusion import occlusion
 from gnomon.data.table import Data
 
 MOSTLY_BITS = 0.5  # share of the contributions that must be the fingerprint's before its bits colour atoms
@@ -166,15 +166,15 @@ def by_occlusion(case: Case, *, technique: str) -> Attempt | str | None:
     most = max(len(p) for p in ground.pieces)
     if most < 2 or most > MOST_PIECES:
         return None
-    fewer = case.affordable(technique, lambda few: occlusion(few.ground()), 1 + case.copies)
+    fewer = case.affordable(technique, lambda few: occlusion.of_pieces(few.ground()), 1 + case.copies)
     if isinstance(fewer, str):
         return fewer
     if len(fewer.rows) < len(case.rows):
         ground = fewer.ground()
     case = fewer
-    scores = occlusion(ground)
+    scores = occlusion.of_pieces(ground)
     copies, of = case.randomised()
-    again = [occlusion(replace(ground, predict=c.predict)) for c in copies]
+    again = [occlusion.of_pieces(replace(ground, predict=c.predict)) for c in copies]
     return Attempt(technique, _pieces_name(ground), ground, scores, again, of, case.question, case.rows,
                    _columns(ground, scores), _piece_features(ground, scores), kept=np.arange(len(case.rows)))
 

@@ -159,15 +159,15 @@ class Leaves:
         return out
 
 
-def gradients(output: Tensor, by: dict[Any, Tensor]) -> dict[Any, Tensor]:
-    """d sum of output / d each of these tensors; zeros where it does not depend on one."""
+def gradients(output: Tensor, by: dict[Any, Tensor], *, again: bool = False) -> dict[Any, Tensor]:
+    """d sum of output / d each of these tensors; zeros where it does not depend on one. again: the way back is kept."""
     import torch
 
     if not output.requires_grad:
         raise InputError("E-ATTRIBUTION", "the model's output has no gradient with respect to its input",
                          do="take torch.no_grad(), .detach(), argmax or rounding out of its forward, or use occlusion")
     try:
-        found = torch.autograd.grad(output.sum(), list(by.values()), allow_unused=True)
+        found = torch.autograd.grad(output.sum(), list(by.values()), retain_graph=again, allow_unused=True)
     except RuntimeError as error:
         if "inplace" not in str(error):
             raise

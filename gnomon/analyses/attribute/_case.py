@@ -19,7 +19,8 @@ REFITTED = 1  # copies where each must be fitted anew on text, images, molecules
 RANDOMISED = 3  # randomised copies that are explained; with few pieces a row, more (their correlations are coarse)
 RANDOMISED_SCALAR = 5
 ENOUGH, RELABELLED = 50, 400  # held-out rows from which on labels are dealt out anew among them; at most so many
-TRIED, QUICK = (1, 2, 8, 32), 0.1  # rows that a technique is timed on before it is begun; seconds after which on no more
+TRIED, QUICK = (1, 2, 8, 32), 0.1  # rows that a technique is timed on before it is begun; seconds that a try always may take
+TRYING = 0.05  # of the time left that a try on more than two rows may take: small networks cost by the pass, not by the row
 
 
 def strongest(learned: Any) -> tuple[Any, str]:
@@ -119,9 +120,9 @@ class Case:
         """What one row takes: `once(case)`, the technique itself, timed on one row, on two, and on more as long as that is
         quickly done, for many rows at once cost less each; the quickest counts, for a first call may load something."""
         if technique not in self.timed:
-            rates, took = [], 0.0
-            for count in TRIED:
-                if count > 2 and (took > QUICK or count > len(self.rows)):
+            rates, took, room = [], 0.0, max(QUICK, TRYING * (self.end - time.monotonic()))
+            for before, count in zip((1, *TRIED), TRIED, strict=False):
+                if count > 2 and (count > len(self.rows) or took * count / before > room):
                     break
                 few = self.only(np.arange(min(count, len(self.rows))))
                 start = time.perf_counter()
@@ -141,14 +142,15 @@ class Case:
 
         return self.seconds_a_row("deletion against random", once)
 
-    def affordable(self, technique: str, once: Callable[[Case], Any], times: float) -> Case | str:
+    def affordable(self, technique: str, once: Callable[[Case], Any], times: float, before: float = 0.0) -> Case | str:
         """The same about as many rows (all, 96, 48, 24 or 12) as there is time for; or why the technique is not begun.
-        times: how often a row is explained in all, for the gates' randomised copies too."""
+        times: how often a row is explained in all, for the gates' randomised copies too. before: seconds a row that are
+        spent once."""
         if self.end == float("inf"):
             return self
         if time.monotonic() > self.end:
             return f"{technique.replace('_', ' ')}: no time was left"
-        needed = self.seconds_a_row(technique, once) * times + self.gate_a_row()
+        needed = before + self.seconds_a_row(technique, once) * times + self.gate_a_row()
         for count in (len(self.rows), 96, 48, 24, 12):
             if count <= len(self.rows) and time.monotonic() + count * needed <= self.end:
                 return self if count == len(self.rows) else self.only(np.arange(count))

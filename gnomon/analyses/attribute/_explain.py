@@ -149,7 +149,8 @@ def _entry(attempt: Attempt, gates: list[Gate], recipe: str) -> dict[str, Any]:
     importances = [] if withheld else column_importances(attempt)
     entry = {"technique": attempt.technique, "recipe": recipe, "importances": importances, "over": "units",
              "gates": [g.entry for g in gates], "other_checks": list(attempt.other_checks), "withheld": withheld,
-             "target": attempt.question.target, "rows": len(attempt.scores), "pieces": attempt.pieces}
+             "target": attempt.question.target, "about": attempt.question.what, "rows": len(attempt.scores),
+             "pieces": attempt.pieces}
     if attempt.note:
         entry["of"] = attempt.note
     if attempt.because:
@@ -211,7 +212,11 @@ def _and(names: list[str]) -> str:
 
 
 def _withheld(attempt: Attempt, gates: list[Gate]) -> Finding:
-    failed = [g for g in gates if not g.passed]
-    claim = (f"The explanation by {attempt.technique.replace('_', ' ')} ({attempt.pieces}) is withheld: it failed "
-             f"{_and([g.name for g in failed])} ({'; '.join(g.says for g in failed)}).")
+    """Which gates it failed, and which could not be judged: too few units fail nothing."""
+    missed = [g for g in gates if not g.passed]
+    ways = (("it failed {} ({})", [g for g in missed if g.told]),
+            ("{} could not be judged ({})", [g for g in missed if not g.told]))
+    said = " and ".join(way.format(_and([g.name for g in ones]), "; ".join(dict.fromkeys(g.says for g in ones)))
+                        for way, ones in ways if ones)
+    claim = f"The explanation by {attempt.technique.replace('_', ' ')} ({attempt.pieces}) is withheld: {said}."
     return finding("WHY-WITHHELD", "note", claim, values={g.name: g.entry for g in gates}, source=attempt.technique)

@@ -20,6 +20,11 @@ class Gate:
     says: str  # one sentence
 
     @property
+    def told(self) -> bool:
+        """Whether there was enough to judge by; without limits an explanation is withheld, but has failed nothing."""
+        return self.low is not None
+
+    @property
     def entry(self) -> dict:
         """As `report.json` wants it."""
         return {"name": self.name, "passed": self.passed, "value": self.value, "low": self.low, "high": self.high,

@@ -10,14 +10,14 @@ import numpy as np
 
 from gnomon.analyses.attribute import feature_ablation, kernel_shap, lime, sampled_shapley, sufficient_subsets
 from gnomon.analyses.attribute._attempts import MOST_PIECES, Attempt, _columns, _piece_features, _pieces_name, by_features
+from gnomon.analyses.attribute._audits import audited, correlations
 from gnomon.analyses.attribute._case import SCALAR, Case
 from gnomon.analyses.attribute._features import way_of
 from gnomon.analyses.attribute._ground import Ground
 from gnomon.errors import InputError
 
 ORDERS = 8  # of sampled Shapley: with pairs of an order and its reverse, four independent ones
-SIXTEENTHS = 16  # sufficient subsets drop a sixteenth of the pieces at a step
-
+DRAWN = ("sampled_shapley", "kernel_shap", "lime")  # whose numbers depend on draws
 
 Scores = Callable[[Ground], list[np.ndarray]]
 
@@ -48,7 +48,7 @@ def by_pieces(case: Case, *, technique: str) -> Attempt | str | None:
         return f"{technique.replace('_', ' ')} needs rows of at least two pieces; these have {most}"
     if most > MOST_PIECES:
         return f"{technique.replace('_', ' ')} would take a row of {most} pieces apart; at most {MOST_PIECES} are taken"
-    fewer = case.affordable(technique, lambda few: scores_of(few.ground()), 1 + case.copies)
+    fewer = case.affordable(technique, lambda few: scores_of(few.ground()), runs_of(case, technique))
     if isinstance(fewer, str):
         return fewer
     ground = fewer.ground() if len(fewer.rows) < len(case.rows) else ground
@@ -123,12 +123,24 @@ def _closest(case: Case, ground: Ground) -> list[np.ndarray]:
             for f in found]
 
 
+def runs_of(case: Case, technique: str) -> int:
+    """How often a row is explained in all: for itself, for the randomised copies and, where draws decide, once more."""
+    return 1 + case.copies + (technique in DRAWN)
+
+
 def _attempt(case: Case, ground: Ground, technique: str, scores_of: Scores) -> Attempt:
     scores = scores_of(ground)
     copies, of = case.randomised()
     again = [scores_of(replace(ground, predict=c.predict)) for c in copies]
+    checks = (over_seeds(scores, scores_of(replace(ground, seed=ground.seed + 1))),) if technique in DRAWN else ()
     return Attempt(technique, _pieces_name(ground), ground, scores, again, of, case.question, case.rows,
-                   _columns(ground, scores), _piece_features(ground, scores), kept=np.arange(len(case.rows)))
+                   _columns(ground, scores), _piece_features(ground, scores), checks, kept=np.arange(len(case.rows)))
+
+
+def over_seeds(scores: list[np.ndarray], other: list[np.ndarray]) -> dict[str, Any]:
+    """Whether other draws give the same ranking, as an audit that is printed."""
+    return audited("stability over seeds", correlations(scores, other), None,
+                   "rank correlation {} with the same technique on other draws").entry
 
 
 def by_own_way(case: Case, *, technique: str) -> Attempt | str | None:

@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from gnomon.analyses.attribute import occlusion
 from gnomon.analyses.attribute._attempts import (
     Attempt,
     _columns,
@@ -21,22 +22,25 @@ from gnomon.analyses.attribute._attempts import (
     _pieces_name,
     by_occlusion,
 )
+from gnomon.analyses.attribute._audits import audited
 from gnomon.analyses.attribute._case import SCALAR, Case
+from gnomon.analyses.attribute._computed import handed_back, means, seconds_before
 from gnomon.analyses.attribute._features import rows_affordable, way_of
 from gnomon.analyses.attribute._gates import mean_correlations
 from gnomon.analyses.attribute._ground import Ground
 from gnomon.analyses.attribute._inside import shaken
-from gnomon.analyses.attribute._perturbing import PIECEWISE, _redrawn, by_own_way, by_pieces, by_redrawing, masked
+from gnomon.analyses.attribute._perturbing import PIECEWISE, _redrawn, by_own_way, by_pieces, by_redrawing, masked, runs_of
 from gnomon.analyses.attribute._tensors import Spread, spread
-from gnomon.analyses.attribute.occlusion import occlusion
+from gnomon.analyses.attribute.integrated_gradients import path_ends
 from gnomon.errors import InputError
 
-Way = Callable[[Any, Any, Any, Any], Any]  # (module, inputs, target, data to fit on) -> attributions by input
+Way = Callable[[Any, Any, Any, Any], Any]  # (module, inputs, target, its further arguments by name) -> attributions by input
 
 DRAWS, STEPS = 16, 32  # of SmoothGrad and of integrated gradients
 MASK_STEPS = 60  # of gradient, a mask
 CASCADE = (0.25, 0.5)  # shares of the weights, from the output backwards, that the cascade randomises
 FITTED_ON = 500  # rows that patterns are fitted on
+FROM_A_BASELINE = ("integrated_gradients", "deeplift")
 
 
 def through_network(case: Case, *, technique: str) -> Attempt | str | None:
@@ -44,8 +48,9 @@ def through_network(case: Case, *, technique: str) -> Attempt | str | None:
     if not case.is_network:
         return f"{technique.replace('_', ' ')} goes back through a network, and the model explained is none"
     try:
+        before = seconds_before(case)
         fewer = case.affordable(technique, lambda few: attributed(few, few.learned, few.ground(), technique),
-                                1 + case.copies + len(CASCADE))
+                                1 + case.copies + len(CASCADE), before)
         if isinstance(fewer, str):
             return fewer
         ground = fewer.ground()
@@ -58,23 +63,47 @@ def through_network(case: Case, *, technique: str) -> Attempt | str | None:
     again = [attributed(fewer, copy, ground, technique).scores for copy in copies]
     return Attempt(technique, _pieces_name(ground), ground, found.scores, again, of, fewer.question, fewer.rows,
                    _columns(ground, found.scores, found.over), _piece_features(ground, found.scores),
-                   cascade(fewer, ground, found.scores, technique), kept=np.arange(len(fewer.rows)), fine=found.fine)
+                   (*cascade(fewer, ground, found.scores, technique), *completeness(fewer, ground, found, technique),
+                    *_through(found)), kept=np.arange(len(fewer.rows)),
+                   fine=found.fine)
+
+
+def completeness(case: Case, ground: Ground, found: Spread, technique: str) -> tuple[dict[str, Any], ...]:
+    """How far the pieces (and what belongs to none) are from adding up to output(row) - output(baseline), as an audit."""
+    if technique not in FROM_A_BASELINE:
+        return ()
+    network = case.learned
+    inputs = network.tensoriser.batch(ground.data, np.arange(len(ground)), next(network.module.parameters()).device)
+    low, high = path_ends(network.module, inputs, ground.question.pick, baseline=means(case, network, inputs) or None)
+    change = (high - low).cpu().numpy()
+    total = np.array([s.sum() for s in found.scores]) + sum(found.over.values())
+    each = np.abs(total - change) / max(float(np.abs(change).mean()), 1e-12)
+    return (audited("completeness", each, None, "the parts miss the output's change from the baseline by {} of its mean "
+                                                "size; 0 = they add up").entry,)
+
+
+def _through(found: Spread) -> tuple[dict[str, Any], ...]:
+    """For the reader of a molecule: how much of its atoms' weight is properties that the network read beside the graph."""
+    return tuple({"name": f"share of the weight in {column} that came through its computed properties, by what each loses "
+                          "without the atom", "value": share} for column, share in found.through.items())
 
 
 def attributed(case: Case, network: Any, ground: Ground, technique: str) -> Spread:
     """One technique's attributions, brought to the ground's pieces. Inputs it says nothing about are left out."""
     device = next(network.module.parameters()).device
     inputs = network.tensoriser.batch(ground.data, np.arange(len(ground)), device)
-    fit_on = None
+    base = means(case, network, inputs) if technique in FROM_A_BASELINE else {}
+    more: dict[str, Any] = {"baseline": base} if base else {}
     if technique == "pattern_attribution":
         some = case.reference[:: -(-len(case.reference) // FITTED_ON)]
-        fit_on = network.tensoriser.batch(case.data, some, device)
-    found = WAYS[technique](network.module, inputs, ground.question.pick, fit_on)
+        more = {"data": network.tensoriser.batch(case.data, some, device)}
+    found = WAYS[technique](network.module, inputs, ground.question.pick, more)
     positions = {name: encoder.vocabulary.positions for name, encoder in network.tensoriser.encoders.items()
                  if encoder.kind == "tokens" and encoder.vocabulary.positions}
     arrays = {name: value.detach().float().cpu().numpy() for name, value in found.items()}
     said = {name: values for name, values in arrays.items() if not np.isnan(values).any()}
-    return spread(ground, network.tensoriser.sources, network.tensoriser.names, inputs, said, positions)
+    out = spread(ground, network.tensoriser.sources, network.tensoriser.names, inputs, said, positions)
+    return handed_back(out, case, network, ground, inputs, said, base)
 
 
 def cascade(case: Case, ground: Ground, scores: list[np.ndarray], technique: str) -> tuple[dict[str, Any], ...]:
@@ -90,10 +119,9 @@ def cascade(case: Case, ground: Ground, scores: list[np.ndarray], technique: str
 
 def _named(name: str, **options: Any) -> Way:
     """The technique's own function, with these options."""
-    def way(module: Any, inputs: Any, target: Any, fit_on: Any) -> Any:
+    def way(module: Any, inputs: Any, target: Any, more: Mapping[str, Any]) -> Any:
         from gnomon.card import load
 
-        more = {"data": fit_on} if name == "pattern_attribution" else {}
         return load(name)(module, inputs, target, **options, **more)
 
     return way
@@ -129,9 +157,9 @@ def seconds_for(case: Case, name: str) -> float:
     if name in WAYS:
         once, times = (lambda few: attributed(few, few.learned, few.ground(), name)), copies + len(CASCADE)
     elif name in PIECEWISE:
-        once, times = (lambda few: PIECEWISE[name](few.ground())), copies
+        once, times = (lambda few: PIECEWISE[name](few.ground())), runs_of(case, name)
     elif name == "occlusion":
-        once, times = (lambda few: occlusion(few.ground())), copies
+        once, times = (lambda few: occlusion.of_pieces(few.ground())), copies
     elif name == "prediction_difference":
         once, times = (lambda few: _redrawn(few, few.ground())), copies
     else:
@@ -144,6 +172,7 @@ def seconds_for(case: Case, name: str) -> float:
     own = name in ("tree_shap", "linear_attribution", "additive_terms")
     rows = rows_affordable(case.learned.estimators[max(case.question.part, 0)], len(case.rows)) if own else len(case.rows)
     try:
-        return rows * (times * case.seconds_a_row(name, once) + case.gate_a_row())
+        before = seconds_before(case) if name in WAYS else 0.0
+        return rows * (before + times * case.seconds_a_row(name, once) + case.gate_a_row())
     except InputError:
         return 0.0

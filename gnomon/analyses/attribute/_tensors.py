@@ -19,11 +19,13 @@ ATOM = ("[", *"BCNOPSFIbcnops*")  # how a SMILES token that is an atom begins
 @dataclass(frozen=True)
 class Spread:
     """scores: one array a row over the ground's pieces. over: column -> (n,), what belongs to the column but to none of
-    its pieces (a molecule's descriptors). fine: column -> one array a row, by letter, pixel (H, W) or atom."""
+    its pieces (a molecule's descriptors). fine: column -> one array a row, by letter, pixel (H, W) or atom.
+    through: column -> the share of its pieces' weight that reached them through properties computed from them."""
 
     scores: list[np.ndarray]
     over: dict[str, np.ndarray] = field(default_factory=dict)
     fine: dict[str, list[np.ndarray]] = field(default_factory=dict)
+    through: dict[str, float] = field(default_factory=dict)
 
 
 def network_attributions(network: Any, ground: Ground, *, steps: int = 32, chunk: int = 64) -> Spread:

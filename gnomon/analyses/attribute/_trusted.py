@@ -1,7 +1,7 @@
 """Which attribution to trust on which kind: the benchmark's ranking, kept in the package, from which a study chooses.
 
 `_trusted.csv` beside this file is written by `python benchmarks/attribution_truth.py --table`; a test holds it to the
-results. It ranks techniques by how well they find planted cues: AUROC over a row's pieces, mean over nine plantings a kind.
+results. It ranks techniques by how well they find planted cues: AUROC over a row's pieces, mean over a kind's plantings.
 """
 
 from __future__ import annotations

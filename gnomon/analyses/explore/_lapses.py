@@ -6,9 +6,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from gnomon.analyses.explore._aim import Aim
+from gnomon.analyses.explore._aim import Aim, folds_of
 
 COMPONENTS = 60
+TWICE = 2_000  # rows up to which a second round is asked: above, the first has rows enough
+CLAIMED = 0.15  # of the rows: where other classes claim more, the classes overlap and none is left out of the second round
 SLOPE = 0.8  # least steepness of the curve of hard cases; 1 when the probabilities are honest. A flatter one is lapses.
 
 
@@ -22,9 +24,10 @@ class Lapse:
     posterior: np.ndarray
 
 
-def out_of_fold(view: np.ndarray, aim: Aim, folds: np.ndarray, seed: int) -> np.ndarray:
+def out_of_fold(view: np.ndarray, aim: Aim, folds: np.ndarray, seed: int, *, taught: np.ndarray | None = None) -> np.ndarray:
     """Probabilities (m, K), or values (m,): the mean of a linear model and of extremely randomised trees, each fitted
-    without the row's fold, on at most 60 principal components beside the view when it is wide."""
+    without the row's fold, on at most 60 principal components beside the view when it is wide. taught (m,) bool: the rows
+    that may be learnt from."""
     from sklearn.decomposition import PCA
     from sklearn.ensemble import ExtraTreesClassifier, ExtraTreesRegressor
     from sklearn.linear_model import LogisticRegression, Ridge
@@ -34,7 +37,7 @@ def out_of_fold(view: np.ndarray, aim: Aim, folds: np.ndarray, seed: int) -> np.
     view = (view - view.mean(axis=0)) / np.maximum(view.std(axis=0), 1e-6)
     out = np.zeros((len(aim), len(aim.classes))) if aim.classes else np.zeros(len(aim))
     for fold in np.unique(folds):
-        fit, held = folds != fold, folds == fold
+        fit, held = (folds != fold) if taught is None else (folds != fold) & taught, folds == fold
         if aim.classes:
             linear = LogisticRegression(C=0.3, max_iter=200)
             trees = ExtraTreesClassifier(100, min_samples_leaf=2, max_features="sqrt", random_state=0)
@@ -47,6 +50,27 @@ def out_of_fold(view: np.ndarray, aim: Aim, folds: np.ndarray, seed: int) -> np.
             else:
                 out[held] += model.predict(view[held]) / 2
     return out
+
+
+def own_probability(view: np.ndarray, aim: Aim, proba: np.ndarray, seed: int) -> np.ndarray:
+    """(m,) How likely each row's own class is: `proba` of the first round averaged with a second round's, in other folds and
+    taught without the rows that another class claims, lest wrong labels teach that they are right."""
+    rows = np.arange(len(aim))
+    if len(aim) > TWICE:
+        return proba[rows, aim.values]
+    claimed = confident_joint(proba, aim.values)
+    emptied = np.array([claimed[aim.values == k].mean() > 0.5 if (aim.values == k).any() else False
+                        for k in range(proba.shape[1])])
+    taught = ~claimed | emptied[aim.values] | (claimed.mean() > CLAIMED)
+    again = out_of_fold(view, aim, folds_of(len(aim), seed, "labels again"), seed, taught=taught)
+    return (proba + again)[rows, aim.values] / 2
+
+
+def least_like(own: np.ndarray, differs: np.ndarray) -> np.ndarray:
+    """Places of the rows that another class wins (differs), those whose own class is least likely first: how many of them are
+    listed is for the confident joint to say, which of them for this order (pruning, Northcutt et al. 2021, section 3.2)."""
+    order = np.argsort(own, kind="stable")
+    return order[differs[order]]
 
 
 def confident_joint(proba: np.ndarray, labels: np.ndarray) -> np.ndarray:

@@ -19,6 +19,7 @@ CARD = Card(
     survey=("P1", "W4"),
     cost="seconds",
 )
+FEW = 0.01  # of the rows: were all of these on both sides of a split, a share of right answers would move by less
 ALONE_FROM = 0.2  # a rich column with at least this share of distinct values is the specimen itself
 WORDS = {"image": "image", "sequence": "sequence", "molecule": "molecule", "text": "text"}
 
@@ -27,7 +28,9 @@ def duplicates(data: Data, *, seed: int = 0, seconds: float = 15.0) -> Looked:
     """Groups of rows with equal inputs: by the specimen column when there is one, else by all inputs together.
 
     A molecule equals another when their canonical SMILES agree, an image when its pixels do. Equal rows of a table
-    of few coarse columns are expected by chance, and a designed grid repeats on purpose: then the grade is `note`.
+    of few coarse columns are expected by chance, and a designed grid repeats on purpose: then the grade is `note`. So it
+    is where fewer than 1 % of the rows are copies, for they are kept together and so few move no score (`unexpected` in
+    the values tells them from the others: where a split that was given parts such copies, they are a warning all the same).
     """
     names = tuple(n for n in data.inputs if not unique_label(data, n))
     if not names or len(data) < 2:
@@ -48,13 +51,16 @@ def duplicates(data: Data, *, seed: int = 0, seconds: float = 15.0) -> Looked:
     if not facts["duplicate_rows"]:
         return Looked(checks=(ran("LOOK-DUPLICATE", smallest),), facts=facts)
     claim, grade = _claim(data, special, keys, parts, counts, facts["duplicate_rows"])
+    unexpected = grade == "warn"
+    grade = "note" if facts["duplicate_rows"] < FEW * len(rows) else grade
     claim += sampled_note(len(rows), len(data))
     all_codes = np.full(len(data), -1, dtype=np.int64)
     all_codes[rows] = group
     order = rows[np.lexsort((rows, group))]
     listed = order[counts[np.searchsorted(rows, order)] > 1]
     finding = found(data, "LOOK-DUPLICATE", grade, claim, rows=listed, columns=(special,) if special else (),
-                    values={"copies": facts["duplicate_rows"], "groups": len(np.unique(group[counts > 1]))},
+                    values={"copies": facts["duplicate_rows"], "groups": len(np.unique(group[counts > 1])),
+                            "unexpected": unexpected},
                     source="exact keys of the inputs")
     because = f"equal {WORDS.get(data.kind(special), 'value')}s in '{special}'" if special else "all inputs are equal"
     return Looked((finding,), (ran("LOOK-DUPLICATE", smallest),),

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
 
 from gnomon.analyses.explore._expected import residuals
 from gnomon.analyses.explore._kit import Looked, found, ran, sample, sampled_note
+from gnomon.analyses.explore._mixture import moved
 from gnomon.analyses.explore._tails import expected_beyond, set_apart
 from gnomon.analyses.explore.missing_values import missing_code
 from gnomon.card import Card
@@ -15,8 +17,8 @@ from gnomon.data.table import Data
 
 CARD = Card(
     name="Mixed units in one column",
-    gist="Finds values, or values over what the other columns lead one to expect, that fall into two clusters a known "
-         "conversion apart: g/kg, nM/uM, C/F, cm/inch.",
+    gist="Finds values, or values over what the other columns lead one to expect, of which some follow the law of the rest a "
+         "known conversion away: g/kg, nM/uM, C/F, cm/inch.",
     use_when="Always on measured quantities gathered from several people, instruments or years.",
     avoid_when="Two real populations happen to differ by such a factor: the finding says 'may', and changes nothing.",
     paper="Hellerstein 2008, Quantitative data cleaning for large databases, UNECE",
@@ -29,20 +31,23 @@ FACTORS = {10.0: "a factor 10", 100.0: "a factor 100", 1000.0: "a factor 1,000",
            7.0: "weeks and days", 365.25: "years and days", 30.44: "months and days", 12.0: "a factor 12",
            4.184: "calories and joules", 18.016: "glucose in mmol/l and mg/dl", 88.42: "creatinine in mg/dl and umol/l",
            38.67: "cholesterol in mmol/l and mg/dl", 28.35: "ounces and grams"}
-MOST_CONVERTED = 4  # columns found by the other columns' expectation
-VALUES, EXPECTED = 0.2, 0.1  # gap in spreads of a cluster: of the values (populations differ too), over expectation
-CHANCE = 1e-3  # chance of a gap as wide, and of half a cluster beyond its centre were it the other's tail
+SHIFTS = np.array([sign * np.log(factor) for factor in FACTORS for sign in (1, -1)])
+MOST_CONVERTED = 4  # columns found by the law of the others' values
+GAP = 0.2  # between two clusters, in spreads of a cluster: populations differ too
+CHANCE = 1e-3  # of a gap as wide, of half a cluster beyond its centre were it the other's tail, of any second mode
+SURE = 0.8  # mean probability of the rows named to be in the other unit
 FEW = 10  # rows in the smaller unit from which the error of its median is allowed for: fewer would fit any factor
 
 
 @dataclass(frozen=True)
 class TwoScales:
     """what: the conversion in words; minority (n,): the values of the smaller cluster; apart: how much larger their
-    logarithms are (negative: smaller)."""
+    logarithms are (negative: smaller); gain: log likelihood ratio, where it was worked out."""
 
     what: str
     minority: np.ndarray
     apart: float
+    gain: float = 0.0
 
 
 def mixed_units(data: Data, *, seed: int = 0, seconds: float = 15.0) -> Looked:
@@ -53,16 +58,15 @@ def mixed_units(data: Data, *, seed: int = 0, seconds: float = 15.0) -> Looked:
     hits = {n: hit for n, v in columns.items() if (hit := two_scales(v)) is not None}
     columns = {n: converted(v, hits[n]) if n in hits else v for n, v in columns.items()}
     for _ in range(MOST_CONVERTED):  # the clearest first: a wrong value also misleads about the columns it predicts
-        left = residuals(columns, logs=True)
-        more = {n: hit for n, r in left.items() if n not in hits and (hit := two_scales(np.exp(r), least=EXPECTED)) is not None}
+        more = {n: hit for n, hit in shifted(columns).items() if n not in hits}
         if not more:
             break
-        name = max(more, key=lambda n: abs(more[n].apart))
+        name = max(more, key=lambda n: more[n].gain)
         hits[name], columns[name] = more[name], converted(columns[name], more[name])
     findings = [found(data, "LOOK-UNITS", "warn", f"'{name}' may hold two units ({hit.what}) in one column"
                       + sampled_note(len(rows), len(data)), rows=rows[hit.minority], columns=(name,),
                       values={"rows": int(hit.minority.sum())}, source="mixed_units") for name, hit in hits.items()]
-    smallest = "1 % of rows (3 at least) in another unit, when the two clusters do not touch"
+    smallest = "1 % of rows (3 at least) in another unit, about four spreads of the values, or of what others leave, away"
     return Looked(tuple(findings), (ran("LOOK-UNITS", smallest + sampled_note(len(rows), len(data))),))
 
 
@@ -71,41 +75,69 @@ def converted(values: np.ndarray, hit: TwoScales) -> np.ndarray:
     return np.where(hit.minority, values * np.exp(-hit.apart), values)
 
 
-def two_scales(values: np.ndarray, *, least: float = VALUES) -> TwoScales | None:
-    """Whether a column is in two scales.
+def shifted(columns: Mapping[str, np.ndarray]) -> dict[str, TwoScales]:
+    """Columns in which some logarithms, or their residuals given the other columns, follow the law of the rest a known factor
+    away, although the two overlap.
 
-    In log scale the clusters must be parted by a gap that the spacings next to it do not explain and that is `least` of a
+    The log likelihood ratio (`moved`) must exceed log(tests / CHANCE), tests = factors x signs x columns x 2.
+    """
+    logs = {n: np.log(np.where(known, values, np.nan)) for n, values in columns.items()
+            if (known := measured(values)) is not None}
+    left = residuals(columns, logs=True) if logs else {}
+    bar = np.log(2 * len(SHIFTS) * max(len(columns), 1) / CHANCE)
+    hits: dict[str, TwoScales] = {}
+    for name, values in [*logs.items(), *((n, left[n]) for n in left if n in logs)]:
+        hit = moved(values, SHIFTS, least=hits[name].gain if name in hits else bar)
+        if hit is None:
+            continue
+        named = hit.posterior > 0.5
+        varied = len(np.unique(columns[name][named])) >= 3  # one value many times is a limit or a habit, no second law
+        if varied and named.sum() >= max(3, int(0.01 * len(values))) and hit.posterior[named].mean() >= SURE:
+            hits[name] = TwoScales(list(FACTORS.values())[hit.place // 2], named, float(SHIFTS[hit.place]), hit.gain)
+    return hits
+
+
+def measured(values: np.ndarray) -> np.ndarray | None:
+    """bool: entries that are values of a positive column with 50 of them and 20 different; None of any other column."""
+    code = missing_code(values)
+    known = ~np.isnan(values) & (values != code)
+    held = values[known]
+    return None if len(held) < 50 or held.min() <= 0 or len(np.unique(held)) < 20 else known
+
+
+def two_scales(values: np.ndarray) -> TwoScales | None:
+    """Whether a column is in two scales that a gap parts.
+
+    In log scale the clusters must be parted by a gap that the spacings next to it do not explain and that is GAP of a
     cluster's own spread, be alike in spread, and their centres a known factor apart (within 12 %, or two and a half
     standard errors of the medians where FEW rows or more make them); for temperatures C -> 1.8 C + 32. Half of the smaller
     cluster lies beyond its centre: more than the larger one's own tail, extrapolated, leaves there (Poisson), for the far
     end of one heavy tail is no second unit.
     """
-    known = values[~np.isnan(values)]
-    code = missing_code(known)
-    known = known[known != code] if code is not None else known
-    if len(known) < 50 or known.min() <= 0 or len(np.unique(known)) < 20:
+    known = measured(values)
+    if known is None:
         return None
     for sign in (1, -1):  # the smaller cluster above, below
-        logs = np.sort(sign * np.log(known))
+        logs = np.sort(sign * np.log(values[known]))
         few = set_apart(logs, most=len(logs) // 2, level=CHANCE)
         if few < max(3, int(0.01 * len(logs))):
             continue
         large, small = logs[:-few], logs[-few:]
-        if (what := _conversion(large, small, sign, least)) is not None:
+        if (what := _conversion(large, small, sign)) is not None:
             with np.errstate(invalid="ignore", divide="ignore"):
                 minority = sign * np.log(values) > (large[-1] + small[0]) / 2
-            return TwoScales(what, minority & (values != code), sign * float(np.median(small) - np.median(large)))
+            return TwoScales(what, minority & known, sign * float(np.median(small) - np.median(large)))
     return None
 
 
-def _conversion(large: np.ndarray, small: np.ndarray, sign: int, least: float) -> str | None:
+def _conversion(large: np.ndarray, small: np.ndarray, sign: int) -> str | None:
     """The conversion that parts two sorted clusters of logarithms (times `sign`), if it is a known one."""
     from scipy.stats import poisson
 
     spreads = [max(float(np.subtract(*np.percentile(part, [90, 10]))), 1e-3) for part in (large, small)]
     away, apart = large - np.median(large), float(np.median(small) - np.median(large))
     tail = expected_beyond(away[away > 0], apart)
-    if small[0] - large[-1] < least * max(spreads) or poisson.sf((len(small) + 1) // 2 - 1, tail) > CHANCE:
+    if small[0] - large[-1] < GAP * max(spreads) or poisson.sf((len(small) + 1) // 2 - 1, tail) > CHANCE:
         return None
     low, high = (large, small) if sign > 0 else (-small, -large)
     if np.median(high) > 3.2 and _same_family(1.8 * np.exp(low) + 32, np.exp(high)) and np.exp(np.median(low)) < 60:

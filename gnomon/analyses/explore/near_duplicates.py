@@ -61,7 +61,7 @@ def _by_distance(data: Data, special: str, rows: np.ndarray, seed: int) -> Looke
     if special:
         view = aligned(thumbnails(data, special, rows, NEAR_SIDE).mean(axis=1))
     else:
-        parts = [number_view(data.columns[n].take(rows), seed, n) for n in data.of_kind("number")]
+        parts = [_evenly(number_view(data.columns[n].take(rows), seed, n)) for n in data.of_kind("number")]
         parts += [3.0 * (data.columns[n].take(rows)[:, None] == np.arange(12)) for n in data.of_kind("category")]
         view = np.concatenate(parts, axis=1).astype(np.float32) if parts else np.zeros((len(rows), 0), np.float32)
     _, first = np.unique(view.reshape(len(rows), -1), axis=0, return_index=True)
@@ -75,6 +75,11 @@ def _by_distance(data: Data, special: str, rows: np.ndarray, seed: int) -> Looke
         return Looked(checks=(not_run(CODE, few),))
     smallest = f"a copy within {limit:.1%} of the distance to the tenth neighbour{sampled_note(len(rows), len(data))}"
     return _report(data, special, rows, first[left], first[right], smallest, {"intrinsic_dimension": d})
+
+
+def _evenly(view: np.ndarray) -> np.ndarray:
+    """Columns of a robust view with heavy tails brought to unit variance: else these alone make the squared distances."""
+    return view / np.maximum(view.std(axis=0), 1.0)
 
 
 def _by_pieces(data: Data, name: str, rows: np.ndarray) -> Looked:

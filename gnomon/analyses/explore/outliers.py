@@ -23,6 +23,7 @@ CARD = Card(
     cost="seconds",
 )
 FEW, SHARE = 3, 0.02  # values, or share of a column, that may lie apart together
+NEAR, WIDE = 20, 60  # spacings that a gap is set against: those next to it; a fifth of the side, at most so many
 FURTHER = 1.5  # times as far from the median as every other value: less is not far outside
 GAPS, SURE = 5, 50  # gaps count five times as often as single values are expected; for a warning, 50 times rarer
 
@@ -114,7 +115,7 @@ def apart(values: np.ndarray, expected: float, *, logged: bool = False, careful:
         far = np.sort(side[side > 0])[::-1]
         # in logarithms any power law is exponential
         straight = far if logged else np.log(far) if careful else straightened(far, most=most)
-        count, chance = widest_gap(straight, most=most)
+        count, chance = _gap(straight, most)
         if not count or far[count - 1] < (far[count] + np.log(FURTHER) if logged else far[count] * FURTHER):
             continue  # however sure the gap, one between neighbours is none: repeated design values leave such
         for hit, level in zip(hits, (GAPS * expected / 2, GAPS * expected / 2 / SURE), strict=True):
@@ -122,6 +123,14 @@ def apart(values: np.ndarray, expected: float, *, logged: bool = False, careful:
                 with np.errstate(invalid="ignore"):
                     hit |= side >= far[count - 1]
     return hits[0], hits[1]
+
+
+def _gap(straight: np.ndarray, most: int) -> tuple[int, float]:
+    """(how many lie beyond the gap that surprises most, its chance): against the spacings next to it, for the law may change
+    along the tail, or against many, for few tell their mean badly; the chance is that of either."""
+    windows = {NEAR, int(np.clip(len(straight) // 5, NEAR, WIDE))}
+    count, chance = min((widest_gap(straight, most=most, window=w) for w in windows), key=lambda one: one[1])
+    return count, len(windows) * chance
 
 
 def _scalars(data: Data, rows: np.ndarray) -> dict[str, np.ndarray]:

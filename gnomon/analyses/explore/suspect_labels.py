@@ -9,7 +9,7 @@ import numpy as np
 
 from gnomon.analyses.explore._aim import Aim, aim_of, folds_of
 from gnomon.analyses.explore._kit import Grouping, Looked, found, many, not_run, ran, sampled_note
-from gnomon.analyses.explore._lapses import confident_joint, lapse_rate, out_of_fold
+from gnomon.analyses.explore._lapses import confident_joint, lapse_rate, least_like, out_of_fold, own_probability
 from gnomon.analyses.explore._leaks import rank_correlation
 from gnomon.analyses.explore._tails import evened, limits
 from gnomon.analyses.explore._views import quick_view
@@ -28,6 +28,8 @@ CARD = Card(
     cost="seconds",
 )
 LEVELS = 30  # of a number target; a grade of few levels has rare levels, not wrong values
+FAR = 3.5 * 1.4826  # typical residuals (median absolute) beyond which a number is listed: Hampel's rule
+LISTED = 0.1  # of the rows: where more lie that far, the residuals have heavy tails and no row stands out
 SIGNAL = 3.1  # spreads above zero (one-sided p of 0.001) from which predictions and targets go together
 
 
@@ -35,7 +37,8 @@ def suspect_labels(data: Data, target: str, rows: np.ndarray, *, groups: Mapping
                    seconds: float = 15.0) -> Looked:
     """LOOK-LABEL with the rows, those least like their label first: a warning where the errors do not fade as the model
     grows sure, else a note, for overlap explains them as well; nothing where the inputs hardly tell the classes apart (as
-    `lapse_rate`). Regression: residuals far beyond their own tail."""
+    `lapse_rate`). Regression: a warning where residuals lie far beyond their own tail, else a note of those beyond 3.5 robust
+    spreads of rows like them (Hampel 1974)."""
     aim = aim_of(data, target, rows)
     if aim is None or len(aim) < 100:
         return Looked(checks=(not_run("LOOK-LABEL", "fewer than 100 training rows with this target"),))
@@ -51,15 +54,15 @@ def _classes(data: Data, aim: Aim, full: int, seed: int) -> Looked:
     proba = out_of_fold(view, aim, folds_of(len(aim), seed, "labels"), seed)
     lapse = lapse_rate(proba, aim.values)
     claimed = confident_joint(proba, aim.values)
-    listed = np.flatnonzero((lapse.posterior > 0.5) | claimed) if lapse.stands else np.flatnonzero(claimed)
-    listed = listed[np.argsort(proba[listed, aim.values[listed]], kind="stable")]
+    count = int(((lapse.posterior > 0.5) | claimed if lapse.stands else claimed).sum())
     facts = {"label_error_rate": lapse.rate if lapse.stands else 0.0}
     smallest = (f"2 % wrong labels where classes part cleanly; where they overlap the rows are listed, but whether any is "
                 f"wrong cannot be told{sampled_note(len(aim), full)}")
     check = ran("LOOK-LABEL", smallest)
     by_chance = 1 - float(counts.max()) / len(aim)  # the error of always naming the largest class
-    if len(listed) < 3 or (not lapse.stands and len(listed) > by_chance / 2 * len(aim)):
+    if count < 3 or (not lapse.stands and count > by_chance / 2 * len(aim)):
         return Looked(checks=(check,), facts=facts)
+    listed = least_like(own_probability(view, aim, proba, seed), proba.argmax(axis=1) != aim.values)[:count]
     if lapse.stands:
         claim = f"About {lapse.rate:.1%} of the labels in '{aim.name}' look wrong; {len(listed):,} rows are listed"
     else:
@@ -83,16 +86,21 @@ def _numbers(data: Data, aim: Aim, full: int, seed: int) -> Looked:
     residual = _by_local_spread(values - guess, guess)
     low, high, low_sure, high_sure = limits(residual, 0.01)
     plain, sure = (residual < low) | (residual > high), (residual < low_sure) | (residual > high_sure)
-    hit, grade = plain, "warn" if sure.any() and plain.mean() <= 0.02 else "note"
+    stands, far = bool(sure.any() and plain.mean() <= 0.02), np.abs(residual) > FAR
     smallest = "a target further from its prediction than the residuals' own tail reaches (about 8 spreads, normal)"
     check = ran("LOOK-LABEL", smallest + sampled_note(len(aim), full))
-    if not hit.any() or hit.mean() > 0.05:
+    if not stands and not 3 <= far.sum() <= LISTED * len(aim):
         return Looked(checks=(check,))
-    listed = np.flatnonzero(hit)
+    low, high, *_ = limits(residual, 1.0)  # beyond which the tail leaves one row itself
+    listed = np.flatnonzero((residual < low) | (residual > high) if stands else far)
     listed = listed[np.argsort(-np.abs(residual[listed]), kind="stable")]
-    verb = "lie" if len(listed) > 1 else "lies"
-    claim = f"{many(len(listed), 'target')} in '{aim.name}' {verb} far from what their inputs say"
-    claim += sampled_note(len(aim), full)
+    if stands:
+        claim = (f"{many(int(plain.sum()), 'target')} in '{aim.name}' {'lie' if plain.sum() > 1 else 'lies'} far from what "
+                 f"their inputs say; the list holds {many(len(listed), 'row')}, the furthest first")
+    else:
+        claim = (f"{len(listed):,} rows lie further from what the inputs say of '{aim.name}' than the rest: hard cases as "
+                 "likely as wrong values; the first few are worth a look")
+    claim, grade = claim + sampled_note(len(aim), full), "warn" if stands else "note"
     return Looked((found(data, "LOOK-LABEL", grade, claim, rows=aim.rows[listed], columns=(aim.name,),
                          values={"rows": len(listed)}, source="out-of-fold residuals"),), (check,))
 

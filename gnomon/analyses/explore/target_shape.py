@@ -50,9 +50,9 @@ def _small(data: Data, aim: Aim, groups: Mapping[str, Grouping]) -> tuple[list, 
     named = group_of(groups)
     units = len(aim) if named is None else len(np.unique(named[1].codes[aim.rows]))
     what = "rows" if named is None else f"units ('{named[0]}')"
-    fewest = int(np.bincount(aim.values).min()) if aim.classes else units
-    facts = {"training_units": units, "fewest_of_a_class": fewest}
-    if units < PILOT or fewest < 10:
+    fewest = int(np.bincount(aim.values).min()) if aim.classes else None
+    facts = {"training_units": units} | ({} if fewest is None else {"fewest_of_a_class": fewest})
+    if units < PILOT or (fewest is not None and fewest < 10):
         why = f"only {units:,} {what}" if units < PILOT else f"a class with only {fewest} rows"
         claim = f"'{aim.name}' has {why} to learn from: a pilot, nothing can be claimed as better"
         return [_note(data, "LOOK-SMALL", "warn", claim, aim, facts)], facts

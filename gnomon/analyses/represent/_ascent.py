@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from gnomon.analyses.attribute._backward_leaves import gradients
 from gnomon.rng import key
 
 if TYPE_CHECKING:
@@ -65,11 +66,10 @@ def climb(objective: Callable[[Tensor], Tensor], shape: tuple[int, ...], palette
     for _ in range(steps):
         images = painted(spectrum, scale, shape, palette)
         seen = _moved(images, dice) if robust else images
-        value = objective(seen).sum()
-        optimiser.zero_grad()
-        (-value).backward()
+        value = objective(seen)
+        spectrum.grad = -gradients(value, {"spectrum": spectrum})["spectrum"]
         optimiser.step()
-        told.append(value.item() / shape[0])
+        told.append(value.sum().item() / shape[0])
     with torch.no_grad():
         return painted(spectrum, scale, shape, palette), told
 

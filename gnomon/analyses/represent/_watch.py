@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from gnomon.analyses.attribute._backward import rows_of, rows_taken, still
+from gnomon.analyses.attribute._backward_leaves import gradients
 from gnomon.errors import InputError
 
 if TYPE_CHECKING:
@@ -15,38 +16,87 @@ if TYPE_CHECKING:
 INPUT = ""  # the name that stands for the model's own input
 
 
+def module_called(modules: Mapping[str, nn.Module], name: str) -> nn.Module:
+    """The module of this name; "relu:1" is the module "relu", of which the second call in a pass is meant."""
+    for known in (name, name.rpartition(":")[0]):
+        if known in modules and (known == name or name.rpartition(":")[2].isdigit()):
+            return modules[known]
+    near = ", ".join(n for n in modules if n)[:400]
+    raise InputError("E-LAYER-ABSENT", f"the model has no layer called '{name}'", do=f"it has: {near}")
+
+
+def call_of(calls: list[Tensor], name: str, turn: int | None) -> Tensor:
+    """What one layer gave: its only call, or the one asked for. Raises E-ACTIVATIONS where that cannot be told."""
+    if turn is not None and turn < len(calls):
+        return calls[turn]
+    if turn is None and len(calls) == 1:
+        return calls[0]
+    what = f"is called {len(calls)} times in a pass" if calls else "was never called"
+    do = f"name one call: '{name.rpartition(':')[0] or name}:0' to ':{len(calls) - 1}'" if calls else "name a layer in use"
+    raise InputError("E-ACTIVATIONS", f"the layer '{name}' {what}", do=do)
+
+
+def first_tensor(output: Any) -> Tensor:
+    """What a module gives; of a tuple or mapping, the first tensor."""
+    import torch
+
+    if isinstance(output, torch.Tensor):
+        return output
+    parts = output.values() if isinstance(output, Mapping) else output if isinstance(output, (tuple, list)) else ()
+    for part in parts:
+        if isinstance(part, (torch.Tensor, tuple, list)):
+            return first_tensor(part)
+    raise InputError("E-ACTIVATIONS", f"a layer gives a {type(output).__name__}, which holds no tensor",
+                     do="name a layer whose output is a Tensor")
+
+
 @contextmanager
-def watched(model: nn.Module, name: str, *, leaf: bool = False) -> Iterator[list[Tensor]]:
-    """While inside, every output of the module called `name` is appended to the list given.
+def watched(model: nn.Module, name: str, *, leaf: bool = False) -> Iterator[Callable[[], Tensor]]:
+    """While inside, the value yielded tells, after each pass, what the layer gave in it; then it forgets.
 
     leaf: the output is cut from what came before it and becomes what gradients are asked for. Copies are kept, so
     that a following in-place operation changes neither what was seen nor the gradient. Of a module called several times
-    in a pass every call is cut; callers ask about the last.
+    in a pass (shared weights) one call is named: "relu:0"; only that one is cut. Raises E-LAYER-ABSENT, E-ACTIVATIONS.
     """
-    modules = dict(model.named_modules())
-    if name not in modules:
-        known = ", ".join(n for n in modules if n)
-        raise InputError("E-LAYER-ABSENT", f"the model has no layer called '{name}'", do=f"it has: {known[:400]}")
-    seen: list[Any] = []
+    modules = dict(model.named_modules(remove_duplicate=False))
+    module, turn = module_called(modules, name), None if name in modules else int(name.rpartition(":")[2])
+    calls: list[Tensor] = []
 
     def hook(module: Any, args: Any, output: Any) -> Any:
-        first = output[0] if isinstance(output, tuple) else output
-        if not leaf:
-            seen.append(first.clone())
+        first = first_tensor(output)
+        if not leaf or turn not in (None, len(calls)):
+            calls.append(first.clone())
             return None
         kept = first.detach().requires_grad_(True)
-        seen.append(kept)
-        return (kept.clone(), *output[1:]) if isinstance(output, tuple) else kept.clone()
+        calls.append(kept)
+        return _with_first(output, kept.clone())
 
-    handle = modules[name].register_forward_hook(hook)
+    def last() -> Tensor:
+        found = call_of(calls, name, turn)
+        calls.clear()
+        return found
+
+    handle = module.register_forward_hook(hook)
     try:
-        yield seen
+        yield last
     finally:
         handle.remove()
 
 
+def _with_first(output: Any, first: Tensor) -> Any:
+    """A module's output with its first tensor replaced."""
+    import torch
+
+    if isinstance(output, torch.Tensor):
+        return first
+    if type(output) is tuple and isinstance(output[0], torch.Tensor):
+        return (first, *output[1:])
+    raise InputError("E-ACTIVATIONS", f"a layer gives a {type(output).__name__}, in which slopes cannot be taken",
+                     do="name a layer whose output is a Tensor or a tuple that begins with one")
+
+
 def chunks_of(x: Any, chunk: int) -> Iterator[Any]:
-    """Some rows of x at a time: a Tensor (B, ...), or a dict of Tensors, Tokens and Graphs by name."""
+    """Some rows of x at a time, copied: a Tensor (B, ...), or a dict of Tensors, Tokens and Graphs by name."""
     import torch
 
     inputs, single = (dict(x), False) if isinstance(x, Mapping) else ({INPUT: x}, True)
@@ -59,15 +109,15 @@ def chunks_of(x: Any, chunk: int) -> Iterator[Any]:
 def layer_slopes(model: nn.Module, x: Any, name: str, target: int | Callable[[Any], Any], *,
                  chunk: int = 64) -> tuple[Tensor, Tensor]:
     """(what the layer gives, d output / d that), both (B, ...). target: the output (B, K) asked about: its number, or
-    `f(raw) -> (B,)`."""
+    `f(raw) -> (B,)`. Raises as `watched`, and E-ATTRIBUTION where there is no gradient to the layer."""
     import torch
 
     pick = target if callable(target) else lambda raw: raw[:, target]
     values, slopes = [], []
-    with still(model), torch.enable_grad(), watched(model, name, leaf=True) as seen:
+    with still(model), torch.enable_grad(), watched(model, name, leaf=True) as last:
         for part in chunks_of(x, chunk):
-            seen.clear()
-            told = pick(model(part)).sum()
-            values.append(seen[-1].detach())
-            slopes.append(torch.autograd.grad(told, seen[-1])[0])
+            told = pick(model(part))
+            layer = last()
+            values.append(layer.detach())
+            slopes.append(gradients(told, {name: layer})[name])
     return torch.cat(values), torch.cat(slopes)

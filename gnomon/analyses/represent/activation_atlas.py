@@ -48,7 +48,7 @@ def activation_atlas(model: nn.Module, images: Tensor, layer: str, *, outputs: t
     images: (n, C, H, W) in the form the model takes; of each, the activation at one random position of `layer` is taken.
     outputs: those whose effects are told. layout: (n, 2) coordinates; None: UMAP of the activations. steps: of the
     ascent that draws all cells' images in one batch, along each cell's mean activation v: maximise
-    (a . v) cos(a, v) at the middle position a. Raises E-LAYER-ABSENT.
+    (a . v) cos(a, v) at the middle position a. Raises as feature_visualisation, and E-ATTRIBUTION without a gradient.
 
     Differs: the effect of a cell is the mean over its members of slope times activation at the sampled position.
     """
@@ -93,12 +93,11 @@ def _drawn(model: nn.Module, layer: str, directions: Tensor, like: Tensor, steps
     for p in frozen:
         p.requires_grad_(False)
     try:
-        with still(model), torch.enable_grad(), watched(model, layer) as seen:
+        with still(model), torch.enable_grad(), watched(model, layer) as last:
 
             def objective(images: Tensor) -> Tensor:
-                seen.clear()
                 model(images)
-                here = _middle(seen[-1])
+                here = _middle(last())
                 along = (here * directions).sum(dim=1)
                 return along * (along / here.norm(dim=1).clamp_min(1e-9)).clamp_min(0.1)
 

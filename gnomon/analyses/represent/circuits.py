@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from gnomon.analyses.attribute._backward import still
+from gnomon.analyses.attribute._backward_leaves import gradients
 from gnomon.analyses.represent._watch import INPUT, chunks_of, watched
 from gnomon.card import Card
 
@@ -43,10 +44,12 @@ class Circuits:
 def circuits(model: nn.Module, x: Any, earlier: str, later: str, *, chunk: int = 64) -> Circuits:
     """W[u, v] = mean over rows of d later_u / d earlier_v;  I[u, v] = mean over rows of (d later_u / d earlier_v) earlier_v.
 
-    earlier, later: names of modules (`model.named_modules()`); earlier = "" is the input itself, a float Tensor.
+    earlier, later: names of modules (`model.named_modules()`; "relu:1" is the second call of one called several times in
+    a pass); earlier = "" is the input itself, a float Tensor.
     A unit is a channel: of maps, the later unit is its mean over positions, and slopes are summed over the earlier
     unit's positions. x: rows over which slopes are averaged. chunk: rows at a time; one backward pass a later unit and
-    chunk. Raises E-LAYER-ABSENT for a name the model does not have.
+    chunk. Raises E-LAYER-ABSENT for a name the model does not have, E-ACTIVATIONS for one that names no single call,
+    E-ATTRIBUTION where the later layer has no gradient.
 
     Differs: the papers read weights between adjacent layers and multiply them, skipping nonlinearities; mean slopes equal
     that product in linear networks and take nonlinearities as they act on real rows in all others.
@@ -60,9 +63,7 @@ def circuits(model: nn.Module, x: Any, earlier: str, later: str, *, chunk: int =
         for part in chunks_of(x, chunk):
             source, target = _run(model, part, earlier, later)
             own = _units(target)
-            rows = [torch.autograd.grad(own[:, u].sum(), source, retain_graph=True, allow_unused=True)[0]
-                    for u in range(own.shape[1])]
-            rows = [torch.zeros_like(source) if g is None else g for g in rows]
+            rows = [gradients(own[:, u], {earlier: source}, again=True)[earlier] for u in range(own.shape[1])]
             slopes = slopes + torch.stack([_summed(g) for g in rows])
             added = added + torch.stack([_summed(g * source.detach()) for g in rows])
             total += len(source)
@@ -71,14 +72,14 @@ def circuits(model: nn.Module, x: Any, earlier: str, later: str, *, chunk: int =
 
 def _run(model: nn.Module, part: Any, earlier: str, later: str) -> tuple[Tensor, Tensor]:
     """(what gradients are asked for, what is explained) of one pass."""
-    with watched(model, later) as seen:
+    with watched(model, later) as target:
         if earlier == INPUT:
             source = part.detach().requires_grad_(True)
-            model(source)
-            return source, seen[-1]
-        with watched(model, earlier, leaf=True) as leaves:
+            model(source.clone())  # a model may change its input in place; a leaf may not be
+            return source, target()
+        with watched(model, earlier, leaf=True) as source_of:
             model(part)
-            return leaves[-1], seen[-1]
+            return source_of(), target()
 
 
 def _units(values: Tensor) -> Tensor:

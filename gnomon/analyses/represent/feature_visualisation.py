@@ -48,7 +48,8 @@ def feature_visualisation(model: nn.Module, layer: str, units: int | Sequence[in
     model: takes a Tensor (B, C, H, W). like: example images in that form: they set the range and the correlation of
     the colours, and are what the result is compared with. shape: (C, H, W) when there are none; values then stay in
     -2..2. steps, rate: of Adam. robust: random jitter (1/16 of the side), zoom (0.9 to 1.1) and turns (8 degrees) at
-    every step; without them the result is noise that only this network sees. Raises E-LAYER-ABSENT.
+    every step; without them the result is noise that only this network sees. layer: "relu:1" is the second call in a pass
+    of one called several times. Raises E-LAYER-ABSENT, E-ACTIVATIONS (no single call), E-ATTRIBUTION (no gradient).
 
     Differs: colours are decorrelated by the correlation of the images given instead of ImageNet's.
     """
@@ -62,12 +63,11 @@ def feature_visualisation(model: nn.Module, layer: str, units: int | Sequence[in
     for p in frozen:
         p.requires_grad_(False)
     try:
-        with still(model), torch.enable_grad(), watched(model, layer) as seen:
+        with still(model), torch.enable_grad(), watched(model, layer) as last:
 
             def objective(images: Tensor) -> Tensor:
-                seen.clear()
                 model(images)
-                return pooled(seen[-1])[own]
+                return pooled(last())[own]
 
             images, told = climb(objective, (len(named), *size), palette, steps=steps, rate=rate, robust=robust, seed=seed)
         reached = given(model, images, layer)[own]

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
+from gnomon.analyses.represent._watch import call_of, chunks_of, first_tensor, module_called
 from gnomon.card import Card
 from gnomon.errors import InputError
 
@@ -58,23 +59,15 @@ def layers(model: nn.Module, inputs: Any, names: Sequence[str] = (), *, chunk: i
     with ExitStack() as stack:
         stack.enter_context(still(model))
         stack.enter_context(torch.no_grad())
-        seen = stack.enter_context(_listening({_module(modules, n) for n in wanted}))
+        seen = stack.enter_context(_listening({module_called(modules, n) for n in wanted}))
         kept = _Stores(stores, None if into is None else Path(into))
         stack.push(lambda kind, error, trace: kept.drop() if error else None)
         for batch in _batches(inputs, chunk, device):
             seen.clear()
             model(batch)
             for name in wanted:
-                kept.add(name, _pooled(_called(name, modules, seen), _module(modules, name), pool, channel))
+                kept.add(name, _pooled(_called(name, modules, seen), module_called(modules, name), pool, channel))
         return kept.done(wanted)
-
-
-def _module(modules: Mapping[str, nn.Module], name: str) -> nn.Module:
-    for known in (name, name.rpartition(":")[0]):
-        if known in modules and (known == name or name.rpartition(":")[2].isdigit()):
-            return modules[known]
-    near = ", ".join(n for n in modules if n)[:400]
-    raise InputError("E-LAYER-ABSENT", f"the model has no layer called '{name}'", do=f"it has: {near}")
 
 
 @contextmanager
@@ -83,7 +76,7 @@ def _listening(modules: set[nn.Module]) -> Iterator[dict[nn.Module, list[Tensor]
     seen: dict[nn.Module, list[Tensor]] = {}
 
     def hook(module: nn.Module, args: Any, output: Any) -> None:
-        seen.setdefault(module, []).append(_first(output).detach().clone())
+        seen.setdefault(module, []).append(first_tensor(output).detach().clone())
 
     handles: list[Any] = []
     try:
@@ -94,34 +87,12 @@ def _listening(modules: set[nn.Module]) -> Iterator[dict[nn.Module, list[Tensor]
             handle.remove()
 
 
-def _first(output: Any) -> Tensor:
-    import torch
-
-    if isinstance(output, torch.Tensor):
-        return output
-    parts = output.values() if isinstance(output, Mapping) else output if isinstance(output, (tuple, list)) else ()
-    for part in parts:
-        if isinstance(part, (torch.Tensor, tuple, list)):
-            return _first(part)
-    raise InputError("E-ACTIVATIONS", f"a layer gives a {type(output).__name__}, which holds no tensor",
-                     do="name a layer whose output is a Tensor")
-
-
 def _called(name: str, modules: Mapping[str, nn.Module], seen: Mapping[nn.Module, list[Tensor]]) -> Tensor:
-    calls = seen.get(_module(modules, name), [])
-    if name not in modules and int(name.rpartition(":")[2]) < len(calls):
-        return calls[int(name.rpartition(":")[2])]
-    if len(calls) == 1 and name in modules:
-        return calls[0]
-    what = f"is called {len(calls)} times in a pass" if calls else "was never called"
-    do = f"name one call: '{name.rpartition(':')[0] or name}:0' to ':{len(calls) - 1}'" if calls else "name a layer in use"
-    raise InputError("E-ACTIVATIONS", f"the layer '{name}' {what}", do=do)
+    return call_of(seen.get(module_called(modules, name), []), name, None if name in modules else int(name.rpartition(":")[2]))
 
 
 def _batches(inputs: Any, chunk: int, device: Any) -> Iterator[Any]:
     import torch
-
-    from gnomon.analyses.represent._watch import chunks_of
 
     parts: Iterable[Any] = chunks_of(inputs, chunk) if isinstance(inputs, (torch.Tensor, Mapping)) else inputs
     for part in parts:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from gnomon.analyses.attribute._backward import still
+from gnomon.analyses.attribute._backward_leaves import gradients
 from gnomon.card import Card
 from gnomon.rng import key
 
@@ -50,7 +51,7 @@ def optimal_sequence(score: Callable[[Tensor], Tensor], length: int, letters: in
     score: `f(one_hot (B, L, letters)) -> (B,)`, differentiable; it may transpose and pick an output or a unit. model:
     put in evaluation mode meanwhile. count: starts, all climbed in one batch. steps, rate: of Adam on the letters'
     logits; their softmax cools from 1 to 0.2. Then the best single mutation is taken until none raises the score (at
-    most 20 sweeps of L x (letters - 1) scores each).
+    most 20 sweeps of L x (letters - 1) scores each). Raises E-ATTRIBUTION where the score has no gradient.
     """
     import torch
 
@@ -61,9 +62,8 @@ def optimal_sequence(score: Callable[[Tensor], Tensor], length: int, letters: in
         for step in range(steps):
             heat = WARM + (COLD - WARM) * step / max(steps - 1, 1)
             with torch.enable_grad():
-                value = score(torch.softmax(logits / heat, dim=-1)).sum()
-                slope, = torch.autograd.grad(-value, logits)
-            logits.grad = slope
+                value = score(torch.softmax(logits / heat, dim=-1).clone())  # which a model may change in place
+                logits.grad = -gradients(value, {"logits": logits})["logits"]
             optimiser.step()
         codes = logits.detach().argmax(dim=-1)
         with torch.no_grad():

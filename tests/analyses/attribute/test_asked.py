@@ -9,7 +9,7 @@ import pytest
 from attribution_fakes import Formula, Odds, table, values
 
 from gnomon.analyses.attribute._asked import asked, estimates, explain_asked, known
-from gnomon.analyses.attribute._perturbing import PIECEWISE
+from gnomon.analyses.attribute._perturbing import DRAWN, PIECEWISE
 from gnomon.analyses.attribute._techniques import TECHNIQUES
 from gnomon.errors import InputError
 from gnomon.rng import stream
@@ -46,6 +46,8 @@ def test_every_piecewise_technique_finds_the_formula_and_says_how_they_agree():
     for entry in told.explanations:
         assert not entry["withheld"] or entry["technique"] == "sufficient_subsets"
         assert any("agreement" in c["name"] for c in entry["other_checks"])
+        stable = [c["value"] for c in entry["other_checks"] if c["name"] == "stability over seeds"]
+        assert len(stable) == (entry["technique"] in DRAWN) and all(v > 0.9 for v in stable)
         if not entry["withheld"]:
             sizes = {i["what"]: i["value"] for i in entry["importances"]}
             assert sizes["a"] == max(sizes.values()) and sizes["d"] < 0.05 * sizes["a"]

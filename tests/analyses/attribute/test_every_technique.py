@@ -11,7 +11,6 @@ from backward_nets import Odd, Pooled, convolutional, hooks, images, kept, leave
 from torch import nn
 from torch.nn import functional
 
-from gnomon.analyses.attribute._game import game
 from gnomon.analyses.attribute._techniques import TECHNIQUES
 from gnomon.card import load
 from gnomon.errors import InputError
@@ -26,12 +25,6 @@ OF_MODULES = [n for n in TECHNIQUES if n not in OF_ESTIMATORS]
 
 def call(name):
     """f(model, x, target), the technique's own function at little cost."""
-    if name == "occlusion":
-        def occluded(model, x, target):
-            with game(model, x, target) as played:
-                return played.spread(load("occlusion")(played))
-
-        return occluded
     if name == "prediction_difference":  # of probabilities
         return lambda model, x, target: load(name)(nn.Sequential(model, nn.Softmax(1)), x, target, data=images(40, seed=2),
                                                    **SMALL[name])

@@ -1,16 +1,18 @@
 """The gates let a right attribution through and stop random, constant and input-only ones."""
 
 from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 from attribution_fakes import Formula, table, values
 
+from gnomon.analyses.attribute._explain import _withheld
 from gnomon.analyses.attribute._gates import rank_correlation, top_pieces
 from gnomon.analyses.attribute._ground import ground_of
 from gnomon.analyses.attribute._question import ask
 from gnomon.analyses.attribute.deletion_against_random import deletion_against_random
-from gnomon.analyses.attribute.occlusion import occlusion
+from gnomon.analyses.attribute.occlusion import of_pieces as occlusion
 from gnomon.analyses.attribute.randomised_weights import randomised_weights
 from gnomon.tasks.regress import regress
 
@@ -91,3 +93,18 @@ def test_rank_correlation_and_ties():
     assert rank_correlation(np.ones(3), np.array([1, 2, 3])) == 1 and rank_correlation(np.arange(3), np.ones(3)) == 0
     hits = sum(top_pieces(np.zeros(10), 2, np.random.default_rng(s)) for s in range(500))
     assert hits.min() > 60 and hits.max() < 140
+
+
+def test_too_few_units_fail_nothing():
+    """Two units: no limits, so the explanation is withheld, but nothing says that it failed."""
+    g, rng = ground()
+    noise = [rng.normal(size=8) for _ in range(len(g))]
+    attempt = SimpleNamespace(technique="occlusion", pieces="columns")
+    few = both(g, noise, [noise], units=np.arange(len(g)) % 2)
+    assert not any(gate.passed or gate.told for gate in few)
+    said = _withheld(attempt, few).claim
+    assert "fail" not in said and "deletion against random could not be judged (too few units or pieces to tell)" in said
+    many = both(g, noise, [noise])
+    assert all(gate.told for gate in many) and "it failed randomised weights and deletion" in _withheld(attempt, many).claim
+    mixed = _withheld(attempt, [many[0], few[1]]).claim
+    assert "it failed randomised weights (" in mixed and "and deletion against random could not be judged" in mixed

@@ -44,7 +44,10 @@ def test_a_network_on_every_kind_of_input_at_once(technique):
     assert isinstance(attempt, Attempt), attempt
     ground = case.ground()
     assert [len(s) for s in attempt.scores] == [len(p) for p in ground.pieces] and attempt.technique == technique
-    assert len(attempt.again) >= 3 and attempt.of == "weights" and len(attempt.other_checks) == 2
+    checks = {c["name"]: c["value"] for c in attempt.other_checks}
+    assert len(attempt.again) >= 3 and attempt.of == "weights" and sum(n.startswith("rank correlation") for n in checks) == 2
+    assert ("completeness" in checks) == (technique in ("integrated_gradients", "deeplift"))
+    assert checks.get("completeness", 0.0) < 0.01
     assert all(np.isfinite(s).all() for s in attempt.scores) and any((s != 0).any() for s in attempt.scores)
     touched = {p.column for pieces, scores in zip(ground.pieces, attempt.scores, strict=True)
                for p, s in zip(pieces, scores, strict=True) if s != 0}

@@ -70,6 +70,17 @@ def test_ten_copies_in_a_table_are_found_row_by_row():
     assert not duplicates(make(frame)).findings
 
 
+def test_a_single_copy_is_kept_together_without_a_warning():
+    """Under 1 % of the rows no score can move by more, whatever the split: a note; at 1 % it is a warning."""
+    frame = clean_table(700)
+    looked = duplicates(make(pd.concat([frame, frame.iloc[[5]]], ignore_index=True)))
+    assert grades(looked) == {"LOOK-DUPLICATE": "note"} and looked.findings[0].rows == (5, 700)
+    assert looked.findings[0].values["unexpected"] and (looked.groups["duplicates"].codes[[5, 700]] == 5).all()
+    assert grades(duplicates(make(pd.concat([frame, frame.iloc[:8]], ignore_index=True)))) == {"LOOK-DUPLICATE": "warn"}
+    coarse = duplicates(make({name: np.random.default_rng(0).integers(0, 9, 300) for name in "abc"}))
+    assert not coarse.findings[0].values["unexpected"]
+
+
 def test_rows_are_positions_in_the_input_as_read():
     frame = clean_table(60)
     frame = pd.concat([frame, frame.iloc[[3]]], ignore_index=True)

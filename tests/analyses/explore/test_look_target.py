@@ -241,6 +241,13 @@ def test_small_counts_units_and_not_rows():
     assert found.grade == "warn" and found.values["training_units"] == 30
 
 
+def test_numbers_have_no_fewest_of_a_class():
+    assert of(look(make(clean_table(400))), "LOOK-SMALL")[0].values == {"training_units": 400}
+    frame = classes(clean_table(400))
+    fewest = frame["y"].value_counts().min()
+    assert of(look(make(frame)), "LOOK-SMALL")[0].values == {"training_units": 400, "fewest_of_a_class": fewest}
+
+
 def test_a_ceiling_and_two_units_in_the_target():
     frame = clean_table()
     assert not codes_of(look(make(frame))) & {"LOOK-CENSORED", "LOOK-UNITS"}

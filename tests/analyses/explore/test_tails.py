@@ -13,11 +13,11 @@ from making import make
 
 from gnomon.analyses.explore._aim import Aim
 from gnomon.analyses.explore._neighbours import nearest, too_close
-from gnomon.analyses.explore._tails import expected_beyond, set_apart, straightened
+from gnomon.analyses.explore._tails import expected_beyond, set_apart, straightened, widest_gap
 from gnomon.analyses.explore.confounding import tells
 from gnomon.analyses.explore.drift import drift, together
 from gnomon.analyses.explore.mixed_units import two_scales
-from gnomon.analyses.explore.outliers import outliers
+from gnomon.analyses.explore.outliers import _gap, outliers
 
 
 @pytest.mark.parametrize("shape", [0.0, 0.3])
@@ -66,6 +66,16 @@ def test_three_values_five_spreads_beyond_a_normal_column_are_named():
     values[[5, 80, 300]] = values.max() + 5 * rng.uniform(1, 1.2, 3)
     (found,) = outliers(make({"x": values})).findings
     assert set(found.rows) == {5, 80, 300}
+
+
+def test_a_gap_is_set_against_those_next_to_it_or_many_and_keeps_its_level():
+    """Exact for an exponential tail, whichever window is the more surprised: twice the lesser chance is paid."""
+    rng = np.random.default_rng(10)
+    chances = np.array([_gap(np.sort(rng.exponential(size=300))[::-1], 8)[1] for _ in range(400)])
+    assert (chances < 0.1).mean() <= 0.1 + 2 * np.sqrt(0.1 * 0.9 / 400)
+    assert (chances < 0.2).mean() >= 0.02
+    few = np.sort(rng.exponential(size=80))[::-1]
+    assert _gap(few, 3) == widest_gap(few, most=3, window=20)  # a fifth of few is no other window
 
 
 def test_the_most_surprising_row_comes_first_whatever_its_scale():

@@ -54,6 +54,25 @@ def test_the_class_that_limits_the_score_promises_more():
     assert of_a.gain_low <= expected <= of_a.gain_high and of_a.gain > 3 * of_b.gain
 
 
+def test_a_class_that_only_grows_rarer_or_commoner_promises_nothing():
+    """A learner that knows both densities and takes the classes' shares from its training rows has nothing to learn, yet its
+    own decisions improve as the class comes to its true share: that is told apart from learning (Bayes' rule)."""
+    rng = np.random.default_rng(2)
+    truth, n = (rng.random(1200) < 0.4).astype(int), 1200
+    x, plain = rng.normal(size=n) + 1.2 * truth, []
+
+    def learn(rows):
+        odds = np.bincount(truth[rows], minlength=2) * np.stack([np.exp(-x**2 / 2), np.exp(-((x - 1.2) ** 2) / 2)], axis=1)
+        proba = odds / odds.sum(axis=1, keepdims=True)
+        plain.append(float((proba.argmax(axis=1) == truth).mean()))
+        return lambda held: Prediction(proba[held].argmax(axis=1), proba[held])
+
+    task = classify("y", ("a", "b"), metric="accuracy")
+    curve = class_size_curve(task, learn, folds(n), truth, np.arange(n), "b")
+    assert max(plain) - min(plain) > 0.04
+    assert np.ptp(curve.scores) < 0.002 and curve.gain < 0.005
+
+
 def test_too_few_of_a_class_and_time_that_is_over_give_no_curve():
     truth = np.r_[np.zeros(20, dtype=int), np.ones(200, dtype=int)]
     task = classify("y", ("rare", "common"), metric="accuracy")
