@@ -24,8 +24,10 @@ def ask_task(data: Data, rows: np.ndarray, *, metric: str | None = None, positiv
     Raises InputError when there is no target or no input, or the target is constant, empty, or cannot be scored as asked.
     """
     if not data.targets:
+        able = [n for n in data.columns if data.kind(n) in ("number", "category") and data.roles[n].role != "id"]
         raise InputError("E-TARGET-NONE", "no column is known to be the target",
-                         do=f"name it: --target COLUMN, one of {', '.join(list(data.columns)[:12])}")
+                         do=f"name it: --target COLUMN, one of {', '.join(able[:12])}" if able else
+                         "add a column that holds it: none of these is a number or a class")
     if not data.inputs:
         rest = ", ".join(f"'{name}' is {role.role}" for name, role in data.roles.items())
         raise InputError("E-INPUTS-NONE", f"no column is left to predict from: {rest}",
