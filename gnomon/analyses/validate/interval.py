@@ -36,7 +36,8 @@ CARD = Card(
     cost="seconds",
 )
 CLOSED_FORM = 20  # groups below which Obuchowski's error alone is too small (covers 92 % with 8)
-HEAVY = 5.0  # skewness of the losses of units: 100 squared normal errors exceed it once in 80, t (3) every other time
+HEAVY = 5.0  # skewness of the losses of units: 100 squared normal errors exceed it once in 80, t (3) every other time;
+# of few units half the largest that so many can show, (g - 2) / sqrt(g - 1) (Wilkins 1944, Ann. Math. Stat. 15:333)
 INCLUDES = {
     "holdout": "test sampling; not training-set variation",
     "repeated_cv": "sampling of the units scored; training-set variation only in part",
@@ -107,7 +108,7 @@ def _tails(losses: np.ndarray | None, codes: np.ndarray, g: int) -> str:
     each = np.bincount(codes, weights=losses, minlength=g)
     spread = each.std()
     skewness = float(((each - each.mean()) ** 3).mean() / spread**3) if spread > 0 else 0.0
-    return "; heavy tails: may be too short" if skewness > HEAVY else ""
+    return "; heavy tails: may be too short" if skewness > min(HEAVY, (g - 2) / np.sqrt(g - 1) / 2) else ""
 
 
 def wilson(share: float, n: float, quantile: float) -> tuple[float, float]:

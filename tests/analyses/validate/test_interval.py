@@ -167,3 +167,15 @@ def test_heavy_tails_are_said_and_covered_better_than_by_bca_alone():
     assert np.mean(hits) > 0.84 and np.mean(said) > 0.35
     task, stats = _errors(100)
     assert "heavy" not in interval(task, stats, None).method
+
+
+def test_heavy_tails_of_few_groups_are_said():
+    """Twenty groups cannot show a skewness above 4.2: what is much is set against that. Errors of a size that differs
+    tenfold between groups are mostly warned of, those of one size seldom."""
+    task, groups, said = regress("y"), np.repeat(np.arange(20), 10), {0.0: [], 1.2: []}
+    for spread, found in said.items():
+        for seed in range(60):
+            rng = stream(seed, "groups", spread)
+            e = rng.normal(size=200) * np.exp(spread * rng.normal(size=20))[groups]
+            found.append("heavy" in interval(task, task.measure(Prediction(value=e), np.zeros(200)), groups).method)
+    assert np.mean(said[1.2]) > 0.6 and np.mean(said[0.0]) < 0.1, {k: np.mean(v) for k, v in said.items()}
