@@ -9,7 +9,7 @@ import numpy as np
 
 from gnomon.analyses.explore._expected import residuals
 from gnomon.analyses.explore._kit import Looked, found, ran, sample, sampled_note
-from gnomon.analyses.explore._mixture import moved
+from gnomon.analyses.explore._mixture import Moved, moved
 from gnomon.analyses.explore._tails import expected_beyond, set_apart
 from gnomon.analyses.explore.missing_values import missing_code
 from gnomon.card import Card
@@ -57,12 +57,14 @@ def mixed_units(data: Data, *, seed: int = 0, seconds: float = 15.0) -> Looked:
     columns = {n: data.columns[n].take(rows) for n in data.of_kind("number") if not data.columns[n].spec.shape}
     hits = {n: hit for n, v in columns.items() if (hit := two_scales(v)) is not None}
     columns = {n: converted(v, hits[n]) if n in hits else v for n, v in columns.items()}
+    own: dict[str, Moved | None] = {}
     for _ in range(MOST_CONVERTED):  # the clearest first: a wrong value also misleads about the columns it predicts
-        more = {n: hit for n, hit in shifted(columns).items() if n not in hits}
+        more = {n: hit for n, hit in shifted(columns, own).items() if n not in hits}
         if not more:
             break
         name = max(more, key=lambda n: more[n].gain)
         hits[name], columns[name] = more[name], converted(columns[name], more[name])
+        del own[name]
     findings = [found(data, "LOOK-UNITS", "warn", f"'{name}' may hold two units ({hit.what}) in one column"
                       + sampled_note(len(rows), len(data)), rows=rows[hit.minority], columns=(name,),
                       values={"rows": int(hit.minority.sum())}, source="mixed_units") for name, hit in hits.items()]
@@ -75,24 +77,27 @@ def converted(values: np.ndarray, hit: TwoScales) -> np.ndarray:
     return np.where(hit.minority, values * np.exp(-hit.apart), values)
 
 
-def shifted(columns: Mapping[str, np.ndarray]) -> dict[str, TwoScales]:
+def shifted(columns: Mapping[str, np.ndarray], own: dict[str, Moved | None]) -> dict[str, TwoScales]:
     """Columns in which some logarithms, or their residuals given the other columns, follow the law of the rest a known factor
     away, although the two overlap.
 
-    The log likelihood ratio (`moved`) must exceed log(tests / CHANCE), tests = factors x signs x columns x 2.
+    The log likelihood ratio (`moved`) must exceed log(tests / CHANCE), tests = factors x signs x columns x 2. own: what was
+    found in the columns' own logarithms before, kept from call to call.
     """
     logs = {n: np.log(np.where(known, values, np.nan)) for n, values in columns.items()
             if (known := measured(values)) is not None}
     left = residuals(columns, logs=True) if logs else {}
     bar = np.log(2 * len(SHIFTS) * max(len(columns), 1) / CHANCE)
     hits: dict[str, TwoScales] = {}
-    for name, values in [*logs.items(), *((n, left[n]) for n in left if n in logs)]:
-        hit = moved(values, SHIFTS, least=hits[name].gain if name in hits else bar)
-        if hit is None:
+    for name, values in logs.items():
+        if name not in own:
+            own[name] = moved(values, SHIFTS, least=bar)
+    for name, hit in [*own.items(), *((n, moved(left[n], SHIFTS, least=bar)) for n in left if n in logs)]:
+        if hit is None or (name in hits and hit.gain <= hits[name].gain):
             continue
         named = hit.posterior > 0.5
         varied = len(np.unique(columns[name][named])) >= 3  # one value many times is a limit or a habit, no second law
-        if varied and named.sum() >= max(3, int(0.01 * len(values))) and hit.posterior[named].mean() >= SURE:
+        if varied and named.sum() >= max(3, int(0.01 * len(named))) and hit.posterior[named].mean() >= SURE:
             hits[name] = TwoScales(list(FACTORS.values())[hit.place // 2], named, float(SHIFTS[hit.place]), hit.gain)
     return hits
 
