@@ -53,7 +53,7 @@ class TwoScales:
 def mixed_units(data: Data, *, seed: int = 0, seconds: float = 15.0) -> Looked:
     """Number columns in two scales, with the rows of the smaller part: by their values, or by their values over what the
     row's other columns lead one to expect."""
-    rows = sample(np.arange(len(data)), int(70000 * seconds), seed, "units")
+    rows = sample(np.arange(len(data)), int(20000 * seconds), seed, "units")
     columns = {n: data.columns[n].take(rows) for n in data.of_kind("number") if not data.columns[n].spec.shape}
     hits = {n: hit for n, v in columns.items() if (hit := two_scales(v)) is not None}
     columns = {n: converted(v, hits[n]) if n in hits else v for n, v in columns.items()}
