@@ -36,7 +36,7 @@ CARD = Card(
     cost="seconds",
 )
 CODE = "LOOK-LEAK"
-ALMOST = 0.95  # share of the target one column must predict out of fold to be suspected on its own
+ALMOST = 0.9  # share of the target that one column must predict out of fold, with a third of the others' error, to be suspected
 MOST = 60  # columns scored one by one; of more, those that go with the target most
 
 
@@ -64,7 +64,7 @@ def leaks(data: Data, target: str, rows: np.ndarray, *, groups: Mapping[str, Gro
         other = others_skill(data, aim, rest, seed)
         for name in strong:
             if 1 - skill[name] < (1 - other) / 3:
-                warned[name] = "alone it predicts almost all of the target, far more than all other inputs together"
+                warned[name] = "alone it predicts nine tenths of the target or more, far more than all other inputs together"
     if data.of_kind("image"):
         warned.update({n: "a description of the file, whose traces can show in the pixels" for n, (_, values) in columns.items()
                        if (has(n, METADATA) or n in of_files(data)) and n not in exclude and n not in warned
