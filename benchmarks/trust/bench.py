@@ -79,6 +79,8 @@ def planted(fault: Fault, kind: str, strength: float, reps: int, rows: int) -> d
         if truth.rows and not hit["found"] and not fault.slow:  # rows the clean draw had named already do not count
             hit = judge(after, truth, looked(clean, fault.checks, i))
         hit["set"], hit["possible"] = one.name, truth.possible
+        if fault.known:
+            hit["possible"] = fault.known(data, i)
         if "suspect_labels" in fault.checks:
             hit["possible"] = known_better(clean, data, truth, i)
             if is_classes(data):

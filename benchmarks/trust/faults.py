@@ -45,6 +45,7 @@ class Fault:
     sets: dict[str, tuple[str, ...]]
     slow: bool = False
     look: Callable[[Data, int], tuple] | None = None
+    known: Callable[[Data, int], bool] | None = None  # whether one who knows the fault could name it
     hopeless: Mapping[float, str] = field(default_factory=dict)  # strength -> why no check can tell it (EVIDENCE 17)
 
     @property
@@ -109,6 +110,6 @@ FAULTS = (
     Fault(after.covariate, (1.0, 2.0), (), KINDS, slow=True, look=after.see_inputs),
     Fault(after.label, (1.0, 2.0), (), KINDS, slow=True, look=after.see_targets),
     Fault(after.unlike, (3.0,), (), KINDS, slow=True, look=after.see_unlike),
-    Fault(after.weak_group, (1.0,), (), LEARNT, slow=True, look=after.see_groups),
-    Fault(after.hidden_stratum, (1.0,), (), LEARNT, slow=True, look=after.see_strata),
+    Fault(after.weak_group, (1.0,), (), LEARNT, slow=True, look=after.see_groups, known=after.knows_group),
+    Fault(after.hidden_stratum, (1.0,), (), LEARNT, slow=True, look=after.see_strata, known=after.knows_stratum),
 )

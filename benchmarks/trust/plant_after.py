@@ -6,6 +6,8 @@ a small forest predicts out of fold.
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from _data import Truth, column, fine_columns, is_classes, values_of, with_column, with_values
 
@@ -15,7 +17,7 @@ from gnomon.analyses.validate._cheap import out_of_fold, small_forest
 from gnomon.analyses.validate._shift_parts import target_moved
 from gnomon.analyses.validate.ood import ood, ood_finding
 from gnomon.analyses.validate.shift import shift, shift_finding, sources_finding
-from gnomon.analyses.validate.slices import Judged, slice_findings, slices
+from gnomon.analyses.validate.slices import WORSE, Judged, row_losses, slice_findings, slices
 from gnomon.analyses.validate.subgroups import subgroup_findings, subgroups
 from gnomon.data.parts import Fold
 from gnomon.data.table import Data, strings
@@ -24,8 +26,10 @@ from gnomon.tasks._task import Prediction
 from gnomon.tasks.classify import classify
 from gnomon.tasks.regress import regress
 from gnomon.values import Finding
+from gnomon.workflow.examine import matrices
 
 NEW, WEAK = 0.3, 0.25  # share of the rows that are new; that are the weak part
+JUDGED: dict[str, Any] = {}
 
 
 # ---- planting ------------------------------------------------------------------------------------------------------
@@ -111,10 +115,15 @@ def hidden_stratum(data: Data, rng: np.random.Generator, strength: float) -> tup
 
 
 # ---- looking -------------------------------------------------------------------------------------------------------
+def two_parts(data: Data) -> tuple[np.ndarray, np.ndarray]:
+    """(rows of the old part, of the new)."""
+    new = strings(data.columns["part"]).astype(str) == "new"
+    return np.flatnonzero(~new), np.flatnonzero(new)
+
+
 def two_views(data: Data) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """(view of all rows, rows of the old part, of the new)."""
-    new = strings(data.columns["part"]).astype(str) == "new"
-    return quick_view(data, np.arange(len(data)), inputs=data.inputs), np.flatnonzero(~new), np.flatnonzero(new)
+    return quick_view(data, np.arange(len(data)), inputs=data.inputs), *two_parts(data)
 
 
 def see_inputs(data: Data, seed: int) -> tuple[Finding, ...]:
@@ -134,8 +143,11 @@ def see_targets(data: Data, seed: int) -> tuple[Finding, ...]:
 
 
 def see_unlike(data: Data, seed: int) -> tuple[Finding, ...]:
-    view, old, new = two_views(data)
-    said = ood_finding(ood(view[old], seed=seed).flag(view[new]))
+    """By the very features a study keeps for its predictions, fitted on the old rows."""
+    old, new = two_parts(data)
+    old_x, new_x, weight = matrices(data, old, new, seed)
+    rule = ood(old_x, weight=weight, seed=seed, refit=lambda known, held: matrices(data, old[known], old[held], seed))
+    said = ood_finding(rule.flag(new_x))
     return () if said is None else (Finding(**{**said.__dict__, "rows": tuple(int(new[r]) for r in said.rows)}),)
 
 
@@ -150,7 +162,13 @@ def task_of(data: Data) -> tuple:
 
 
 def judged(data: Data, seed: int) -> tuple:
-    """(task, statistics of a small forest out of fold, of the floor)."""
+    """(task, statistics of a small forest out of fold, of the floor); remembered: the look asks, and the one who knows."""
+    if JUDGED.get("of") is not data:
+        JUDGED.update(of=data, said=_judged(data, seed))
+    return JUDGED["said"]
+
+
+def _judged(data: Data, seed: int) -> tuple:
     view = quick_view(data, np.arange(len(data)), inputs=data.inputs)
     task, truth, floor = task_of(data)
     place = folds_of(len(data), seed, "after")
@@ -172,3 +190,25 @@ def see_strata(data: Data, seed: int) -> tuple[Finding, ...]:
     columns |= {f"decoy {k}": rng.normal(size=len(data)) for k in range(3)}
     every = Judged(stats, floor, np.arange(len(data)), columns)
     return tuple(slice_findings(task, slices(task, every, seed=seed), "held rows"))
+
+
+# ---- one who knows -------------------------------------------------------------------------------------------------
+def knows_group(data: Data, seed: int) -> bool:
+    return _worse(data, strings(data.columns["ward"]).astype(str) == "C", seed)
+
+
+def knows_stratum(data: Data, seed: int) -> bool:
+    x = values_of(data, "x17")
+    return _worse(data, x > np.quantile(x, 1 - WEAK), seed, WORSE)
+
+
+def _worse(data: Data, inside: np.ndarray, seed: int, least: float = 1.0) -> bool:
+    """Whether one who knows the weak part, and tests it alone on every row, sees that the model does worse there (Welch's t,
+    one-sided p under 0.05; losses in a ratio of `least`, which the check says it looks for): where the model hardly beats
+    knowing nothing, nothing is lost with the labels."""
+    from scipy.stats import ttest_ind
+
+    task, stats, _ = judged(data, seed)
+    losses = row_losses(task, stats)
+    p = ttest_ind(losses[inside], losses[~inside], equal_var=False, alternative="greater").pvalue
+    return bool(p < 0.05 and losses[inside].mean() >= least * losses[~inside].mean())

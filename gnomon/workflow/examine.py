@@ -34,7 +34,7 @@ from gnomon.workflow.verdict import Verdict, predict_rows
 OPTIMISM_ROWS, OPTIMISM_AXES, OPTIMISM_TREES = 1000, 30, 30
 OPTIMISM_FITS = 50  # five repeats of five folds, twice
 MATRIX_ROWS = 3000
-CHECK_VIEW = "properties+composition+kmers+words+texture"  # narrow features of each kind: enough to see what is unlike
+CHECK_VIEW = "properties+composition+kmers+words+style+texture"  # narrow features of each kind: enough to see the unlike
 GUARANTEED = ("random", "stratified", "group", "cold")  # policies that leave units exchangeable (EVIDENCE 14)
 MOST_GROUPS = 20  # values of a column up to which it is a sub-group column
 
@@ -133,6 +133,20 @@ def _matrix(data: Data, rows: np.ndarray, seed: int) -> tuple[View, np.ndarray, 
     some = np.sort(stream(seed, "matrix").permutation(rows)[:MATRIX_ROWS])
     view = fit_view(data, some, data.inputs, CHECK_VIEW, dense=True, seed=seed)
     return view, some, np.asarray(view.transform(data, some), dtype=np.float32)
+
+
+def matrices(data: Data, known: np.ndarray, new: np.ndarray, seed: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """(matrix of known rows, of new rows, weight of its columns), by features learnt from the known."""
+    view = fit_view(data, known, data.inputs, CHECK_VIEW, dense=True, seed=seed)
+    known_x, new_x = (np.asarray(view.transform(data, rows), dtype=np.float32) for rows in (known, new))
+    return known_x, new_x, weight_of(view)
+
+
+def weight_of(view: View) -> np.ndarray:
+    """(d,) What each column counts: 1, less in blocks of more than ten columns other than numbers, so that a block of words
+    counts as ten."""
+    wide = [1 if block.key == "numbers" else max(1.0, len(block.names) / 10) for block in view.blocks]
+    return np.concatenate([np.full(len(b.names), 1 / np.sqrt(w)) for b, w in zip(view.blocks, wide, strict=True)])
 
 
 def _axes(x: np.ndarray, count: int, seed: int) -> np.ndarray:
@@ -243,7 +257,9 @@ def _distances(bench: Bench, notes: Notes, table: Any, verdict: Verdict) -> dict
     if table is None:
         return None
     view, rows, x = table
-    rule = notes.run("VALID-OOD", "", lambda: ood(x, bench.parts.units[rows], seed=bench.seed))
+    rule = notes.run("VALID-OOD", "", lambda: ood(
+        x, bench.parts.units[rows], weight=weight_of(view), seed=bench.seed,
+        refit=lambda known, held: matrices(bench.data, rows[known], rows[held], bench.seed)))
     if rule is None:
         return None
     if bench.parts.test_hash or len(bench.parts.unlabelled):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -15,21 +15,26 @@ from gnomon.values import Finding, finding
 
 CARD = Card(
     name="Out-of-distribution score",
-    gist="Distance to the nearest training rows after whitening; flagged beyond the 95th percentile of held-out units.",
+    gist="Distance to the nearest training rows after whitening, and from the plane of their main axes; flagged where either "
+         "is unlike what 95 % of held-out units show.",
     use_when="Predictions are made for rows nobody has checked.",
     avoid_when="To call a row reliable because it is not flagged.",
-    paper="Sun et al. 2022, arXiv:2204.06507; Lee et al. 2018, arXiv:1807.03888",
+    paper="Sun et al. 2022, arXiv:2204.06507; Lee et al. 2018, arXiv:1807.03888; Wang et al. 2022, arXiv:2203.10807; Nalisnick "
+          "et al. 2019, arXiv:1906.02994",
     survey=("P7", "P8"),
     tasks=("classify", "regress", "several"),
     cost="seconds",
 )
-COMPONENTS, REFERENCE, NEIGHBOURS, FOLDS, QUANTILE = 24, 2000, 5, 5, 0.95
+COMPONENTS, REFERENCE, NEIGHBOURS, FOLDS, QUANTILE, RARE = 24, 2000, 5, 10, 0.95, 0.05
+Refit = Callable[[np.ndarray, np.ndarray], tuple[np.ndarray, np.ndarray, np.ndarray]]
 
 
 @dataclass(frozen=True)
 class Ood:
-    """Arrays that score new rows: centre, scale (d,), axes (d, c), spread (c,), rest: the usual distance from the plane
-    of the axes, points (r, c + 1): the reference rows; threshold: above it a row is flagged."""
+    """Arrays that score new rows: centre, scale (d,), axes (d, c), spread (c,); rest: the usual distance from the centre, by
+    which that from the plane of the axes is divided; points (r, c + 1): the reference rows. A row is flagged whose score is
+    above threshold, or that lies nearer to the plane than off_least or further than off_limit: rows of many features lie in
+    a shell around their mean, and one of hardly any content lies inside it."""
 
     centre: np.ndarray
     scale: np.ndarray
@@ -39,6 +44,8 @@ class Ood:
     points: np.ndarray
     threshold: float
     n_units: int
+    off_least: float = 0.0
+    off_limit: float = float("inf")
 
     def place(self, x: np.ndarray) -> np.ndarray:
         """(n, c + 1): whitened coordinates, and the distance from their plane in units of what is usual."""
@@ -49,8 +56,16 @@ class Ood:
         return np.column_stack([inside / self.spread, off])
 
     def score(self, x: np.ndarray) -> np.ndarray:
-        """(n,) mean distance to the nearest reference rows; x (n, d)."""
-        return _nearest(self.place(x), self.points)
+        """(n,) mean distance to the nearest reference rows, or, where that is odder, how odd the distance from their plane is,
+        brought to the same limit; x (n, d)."""
+        near, off = self.both(x)
+        odd = np.maximum(off / self.off_limit, self.off_least / np.maximum(off, 1e-9))
+        return np.maximum(near, odd * self.threshold)
+
+    def both(self, x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """(n,) mean distance to the nearest reference rows; (n,) distance from the plane of the axes."""
+        placed = self.place(x)
+        return _nearest(placed, self.points), placed[:, -1]
 
     def flag(self, x: np.ndarray) -> np.ndarray:
         """(n,) whether a row is unlike the training rows."""
@@ -61,36 +76,72 @@ class Ood:
         return {k: getattr(self, k) for k in self.__dataclass_fields__}
 
 
-def ood(x: np.ndarray, units: np.ndarray | None = None, *, seed: int = 0) -> Ood:
-    """Fit on the training rows' matrix (n, d). The threshold is the 95th percentile of the scores of whole units held
-    out in turn, a row of a large unit counting less, so that 5 % of the rows of new, like units are flagged."""
+def ood(x: np.ndarray, units: np.ndarray | None = None, *, weight: np.ndarray | None = None, refit: Refit | None = None,
+        seed: int = 0) -> Ood:
+    """Fit on the training rows' matrix (n, d). The limits lie so far out that 95 % of the rows of whole units held out in
+    turn are within all of them, a row of a large unit counting less, so that 5 % of the rows of new, like units are flagged.
+
+    weight: (d,) of the columns after scaling, lest a block of thousands (words) drown one of six. refit: (places to learn
+    from, places held out) -> their matrices and the weight, by features learnt from the former alone; without it features
+    that were learnt from every row, such as a vocabulary, make the held-out rows differ from new ones.
+    """
     x = np.asarray(x, dtype=np.float32)
     codes, g = unit_codes(units, len(x))
     rng = stream(seed, "ood")
     fold = (rng.permutation(g) % min(FOLDS, g))[codes]
     least = len(x) - int(np.bincount(fold).max()) if g > 1 else len(x)
     axes = max(1, min(COMPONENTS, x.shape[1], min(least, REFERENCE) // 5))  # in every fit: distances grow with them
-    scores = np.empty(len(x))
+    near, off = np.empty(len(x)), np.empty(len(x))
     for k in range(fold.max() + 1):
-        scores[fold == k] = _fit(x[fold != k] if g > 1 else x, axes, rng).score(x[fold == k])
-    weight = 1 / np.bincount(codes, minlength=g)[codes]
-    order = np.argsort(scores)
+        known, held = np.flatnonzero((fold != k) | (g == 1)), np.flatnonzero(fold == k)
+        a, b, w = refit(known, held) if refit is not None else (x[known], x[held], weight)
+        near[held], off[held] = _fit(a, w, axes, rng).both(b)
+    threshold, off_least, off_limit = _limits(near, off, 1 / np.bincount(codes, minlength=g)[codes])
+    return replace(_fit(x, weight, axes, rng), threshold=threshold, off_least=off_least, off_limit=off_limit, n_units=g)
+
+
+def _limits(near: np.ndarray, off: np.ndarray, weight: np.ndarray) -> tuple[float, float, float]:
+    """(most near, least off, most off): the same share of the rows beyond each kind of limit, a weighted share QUANTILE of them
+    within all; none for a plane that holds every row."""
+    if off.max() < 1e-6:
+        return _percentile(near, weight, QUANTILE), 0.0, float("inf")
+    outer = np.maximum(_reach(near, weight), np.abs(2 * _reach(off, weight) - 1))
+    level = _percentile(outer, weight, QUANTILE)
+    return (_percentile(near, weight, level), _percentile(off, weight, (1 - level) / 2),
+            max(_percentile(off, weight, (1 + level) / 2), 1e-6))
+
+
+def _reach(values: np.ndarray, weight: np.ndarray) -> np.ndarray:
+    """(n,) weighted share of the rows that lie no further out than each."""
+    order = np.argsort(values, kind="stable")
+    out = np.empty(len(values))
+    out[order] = np.cumsum(weight[order]) / weight.sum()
+    return out
+
+
+def _percentile(values: np.ndarray, weight: np.ndarray, share: float) -> float:
+    order = np.argsort(values, kind="stable")
     reach = np.cumsum(weight[order]) / weight.sum()
-    threshold = float(scores[order][min(np.searchsorted(reach, QUANTILE), len(x) - 1)])
-    return replace(_fit(x, axes, rng), threshold=threshold, n_units=g)
+    return float(values[order][min(np.searchsorted(reach, share), len(values) - 1)])
 
 
-def _fit(x: np.ndarray, count: int, rng: np.random.Generator) -> Ood:
+def _fit(x: np.ndarray, weight: np.ndarray | None, count: int, rng: np.random.Generator) -> Ood:
     rows = np.sort(rng.permutation(len(x))[:REFERENCE])
     z = np.nan_to_num(x[rows].astype(np.float64), nan=0.0, posinf=0.0, neginf=0.0)
-    centre, scale = z.mean(0), z.std(0)
-    scale = np.where(scale > 1e-9, scale, 1.0)
+    centre, scale = z.mean(0), _spread(z) / (1.0 if weight is None else weight)
     z = np.clip((z - centre) / scale, -50, 50)
     axes, spread = _axes(z, count)
-    left = np.sqrt(np.maximum((z**2).sum(1) - ((z @ axes) ** 2).sum(1), 0))
-    rest = float(max(left.mean(), 1e-3 * np.sqrt(z.shape[1])))
-    bare = Ood(centre, scale, axes, spread, rest, np.empty((0, 0)), float("inf"), 0)
+    rest = max(float(np.sqrt((z**2).sum(1)).mean()), 1e-9)
+    bare = Ood(centre, scale, axes, spread, rest, np.empty((0, 0)), 1.0, 0)
     return replace(bare, points=bare.place(x[rows]).astype(np.float32))
+
+
+def _spread(x: np.ndarray) -> np.ndarray:
+    """(d,) spread of each column, of one that seldom leaves its usual value (a rare word) as if it left it in a share RARE of
+    the rows: else the rarer a word, the stranger every row that holds it. 1 for a constant column."""
+    seldom = (np.abs(x - np.median(x, axis=0)) > 1e-9).mean(axis=0)
+    spread = x.std(axis=0) / np.sqrt(np.clip(seldom / RARE, 1e-9, 1))
+    return np.where(spread > 1e-9, spread, 1.0)
 
 
 def _axes(z: np.ndarray, c: int) -> tuple[np.ndarray, np.ndarray]:
@@ -122,7 +173,8 @@ def _nearest(a: np.ndarray, points: np.ndarray) -> np.ndarray:
 def ood_from_state(state: Mapping[str, Any]) -> Ood:
     """What `Ood.state` gave, from arrays or from lists."""
     arrays = {k: np.asarray(state[k]) for k in ("centre", "scale", "axes", "spread", "points")}
-    return Ood(**arrays, rest=float(state["rest"]), threshold=float(state["threshold"]), n_units=int(state["n_units"]))
+    return Ood(**arrays, rest=float(state["rest"]), threshold=float(state["threshold"]), n_units=int(state["n_units"]),
+               off_least=float(state.get("off_least", 0.0)), off_limit=float(state.get("off_limit") or np.inf))
 
 
 def detection(rule: Ood, held_out: np.ndarray, *, seed: int = 0) -> dict[str, float]:

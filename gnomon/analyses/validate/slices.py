@@ -20,7 +20,8 @@ CARD = Card(
     gist="Searches values, quantile bands, pairs of them and clusters for rows with larger errors; confirms on fresh rows.",
     use_when="No column names the sub-groups, or too many could: hidden strata, rare conditions, odd batches.",
     avoid_when="Named sub-groups are at hand and few: score those; or under about 100 judged units.",
-    paper="Chung et al. 2019, arXiv:1807.06068; Oakden-Rayner et al. 2020, arXiv:1909.12475; Holm 1979, Scand J Stat 6",
+    paper="Chung et al. 2019, arXiv:1807.06068; Oakden-Rayner et al. 2020, arXiv:1909.12475; Wiens & Dmitrienko 2005, "
+          "J Biopharm Stat 15; Zhao, Small & Rosenbaum 2018, JASA 113",
     survey=("P7", "P8", "P9"),
     tasks=("classify", "regress"),
     needs=("labels",),
@@ -31,8 +32,9 @@ BANDS = 4  # of a number's values
 MOST_VALUES, MOST_COLUMNS = 12, 40
 PAIRED = 24  # the single conditions, worst first, that are also tried in pairs
 TAKEN = 5  # slices carried to confirmation
+WEIGHTS = (1 / 2, 1 / 4, 1 / 8, 1 / 16, 1 / 16)  # of the level, in the order of the search
 ALIKE = 0.6  # overlap (Jaccard) beyond which a slice is the same as a worse one
-FALSE_SHARE, LEVEL = 0.1, 0.05
+SEARCHED, LEVEL = 0.05, 0.05  # p to be carried to confirmation; level of confirming
 WORSE = 1.25  # least ratio of mean losses inside and outside that is worth saying
 
 
@@ -65,7 +67,7 @@ class Condition:
 @dataclass(frozen=True)
 class Slice:
     """inside, outside: mean loss (regression: absolute error in the target's unit; classes: Brier score) on the rows
-    that confirm. gap and its one-sided p, Holm-corrected over the slices carried. floor: loss of knowing nothing inside.
+    that confirm. gap and its one-sided p, corrected over the slices carried. floor: loss of knowing nothing inside.
     sure_low: lower limit of how much worse it does inside than its own probabilities say (classes). few: too few units
     or events to say."""
 
@@ -111,21 +113,41 @@ class Judged:
 def slices(task: Any, search: Judged, confirm: Judged | None = None, *, seed: int = 0) -> list[Slice]:
     """Slices of `search` whose losses are larger than the other rows', as they do on `confirm`, worst first.
 
-    Without `confirm` the units of `search` are halved: one half searches, the other confirms. Conditions: each value of
-    a column of words, each quarter of a column of numbers, and pairs of the worst 24. Searching keeps what stands with
-    10 % false ones (Benjamini-Hochberg), at most five unlike each other; confirming tests these, Holm-corrected at 5 %,
-    by a t over units. Under 20 units or 10 rows of the rarer of two classes: `few`, and no loss is given.
+    Without `confirm` the units of `search` are halved and each half confirms what the other found, at half the level each
+    (cross-screening). Conditions: each value of a column of words, each quarter of a column of numbers, and pairs of the
+    worst 24. Searching carries the worst five, unlike each other, with p under 5 % each; confirming tests these by a t over
+    units, at 5 % in all by the fallback procedure: half of the level for the worst, half of the rest for the next, each
+    handing its part on when it stands. Under 20 units or 10 rows of the rarer of two classes:
+    `few`, and no loss is given.
     """
     search = search.take(np.flatnonzero(known(search.stats)))
     if confirm is None:
-        halves = stream(seed, "slices").permutation(len(np.unique(search.units)))
-        half = halves[np.unique(search.units, return_inverse=True)[1]] % 2 == 0
-        search, confirm = search.take(np.flatnonzero(half)), search.take(np.flatnonzero(~half))
-    else:
-        confirm = confirm.take(np.flatnonzero(known(confirm.stats)))
+        return _crossed(task, search, seed)
+    confirm = confirm.take(np.flatnonzero(known(confirm.stats)))
     if len(np.unique(search.units)) < 2 * FEWEST_UNITS or not len(confirm.stats):
         return []
     return _confirmed(task, _searched(task, search), confirm)
+
+
+def _crossed(task: Any, at: Judged, seed: int) -> list[Slice]:
+    """Each half of the units confirms the other's slices, p doubled; of slices much alike the surer stays."""
+    codes, g = unit_codes(at.units, len(at.units))
+    half = (stream(seed, "slices").permutation(g) % 2)[codes]
+    parts = [at.take(np.flatnonzero(half == k)) for k in (0, 1)]
+    if g < 4 * FEWEST_UNITS:
+        return []
+    both = [replace(s, p=min(1.0, 2 * s.p)) for k in (0, 1) for s in _confirmed(task, _searched(task, parts[k]), parts[1 - k])]
+    kept: list[Slice] = []
+    for one in sorted(both, key=lambda s: (s.few, s.p)):
+        if all(_overlap(one, other, at) < ALIKE for other in kept):
+            kept.append(one)
+    return kept
+
+
+def _overlap(a: Slice, b: Slice, at: Judged) -> float:
+    """Jaccard index of the rows of two slices."""
+    mine, other = (np.logical_and.reduce([c.holds(at.columns[c.column]) for c in s.where]) for s in (a, b))
+    return float((mine & other).sum() / max(1, (mine | other).sum()))
 
 
 def row_losses(task: Any, stats: Stats) -> np.ndarray:
@@ -208,12 +230,9 @@ def _t(losses: np.ndarray, mask: np.ndarray, codes: np.ndarray, g: int) -> tuple
 def _unlike(masks: np.ndarray, z: np.ndarray, names: Sequence[tuple[Condition, ...]]) -> list[tuple[Condition, ...]]:
     from scipy.stats import norm
 
-    from gnomon.analyses.explore._kit import discoveries
-
-    stands = discoveries(norm.sf(z), FALSE_SHARE)
     kept: list[int] = []
     for i in np.argsort(-z, kind="stable"):
-        if not stands[i] or len(kept) == TAKEN:
+        if norm.sf(z[i]) > SEARCHED or len(kept) == TAKEN:
             break
         if all((masks[i] & masks[j]).sum() < ALIKE * (masks[i] | masks[j]).sum() for j in kept):
             kept.append(int(i))
@@ -223,12 +242,19 @@ def _unlike(masks: np.ndarray, z: np.ndarray, names: Sequence[tuple[Condition, .
 # ---- confirming ----------------------------------------------------------------------------------------------------
 def _confirmed(task: Any, found: Sequence[tuple[Condition, ...]], at: Judged) -> list[Slice]:
     out = [_judged(task, where, at) for where in found]
-    tested = sorted((s for s in out if not s.few), key=lambda s: s.p)
-    highest, holm = 0.0, []
-    for i, s in enumerate(tested):
-        highest = max(highest, min(1.0, s.p * (len(tested) - i)))
-        holm.append(replace(s, p=highest))
-    return sorted(holm, key=lambda s: s.p) + [s for s in out if s.few]
+    tested = [s for s in out if not s.few]
+    corrected = [replace(s, p=p) for s, p in zip(tested, fallback([s.p for s in tested]), strict=True)]
+    return sorted(corrected, key=lambda s: s.p) + [s for s in out if s.few]
+
+
+def fallback(p: Sequence[float]) -> list[float]:
+    """Adjusted p of at most TAKEN hypotheses in their order: each is tested at its part of the level and at what those just
+    before it, if they stand, hand on (Wiens & Dmitrienko 2005). The family-wise error is the level in any dependence."""
+    out: list[float] = []
+    for i, own in enumerate(p):
+        ways = [max([own / sum(WEIGHTS[j:i + 1]), *out[j:i]]) for j in range(i + 1)]
+        out.append(min(1.0, *ways))
+    return out
 
 
 def _judged(task: Any, where: tuple[Condition, ...], at: Judged) -> Slice:

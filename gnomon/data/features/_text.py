@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import numpy as np
@@ -9,6 +10,8 @@ import numpy as np
 from gnomon.data.features._block import Arrays
 
 WORDS, PIECES = 30_000, 50_000  # terms kept at most
+WORD = re.compile(r"\w+")
+STYLE = ("log words", "share of different words", "letters a word", "share of capitals", "share of digits", "share of signs")
 READ = 1_000_000  # letters of training text up to which pieces of words are read too: they help while words are rare
 
 
@@ -50,6 +53,20 @@ def tf_idf(texts: np.ndarray, settings: dict[str, Any], arrays: Arrays) -> Any:
         vectoriser.idf_ = arrays[f"idf.{kind}"]
         parts.append(vectoriser.transform(texts))
     return hstack(parts, format="csr") if parts else csr_matrix((len(texts), 1), dtype=np.float32)
+
+
+def style(texts: np.ndarray) -> np.ndarray:
+    """(n, 6): log of one plus the number of words, the share of different ones among them (type-token ratio), letters a word,
+    and the shares of capitals, digits and signs among the characters. NaN rows for missing texts."""
+    out = np.full((len(texts), len(STYLE)), np.nan, dtype=np.float32)
+    for i, text in enumerate(_plain(texts)):
+        if texts[i] is not None:
+            words = WORD.findall(text)
+            size = max(len(text), 1)
+            signs = sum(not c.isalnum() and not c.isspace() for c in text)
+            out[i] = (np.log1p(len(words)), len(set(words)) / max(len(words), 1), sum(map(len, words)) / max(len(words), 1),
+                      sum(map(str.isupper, text)) / size, sum(map(str.isdigit, text)) / size, signs / size)
+    return out
 
 
 def term_names(settings: dict[str, Any]) -> tuple[str, ...]:

@@ -28,7 +28,7 @@ VIEWS: Mapping[str, tuple[str, ...]] = {
     "molecule": ("morgan", "descriptors", "properties"),
     "sequence": ("kmers", "strands", "onehot", "residues", "composition", "mutations"),
     "image": ("pixels", "hog", "texture"),
-    "text": ("words", "tfidf", "mutations"),
+    "text": ("words", "tfidf", "style", "mutations"),
 }
 PROJECT = ("pixels", "hog", "words", "tfidf", "kmers", "strands")  # long blocks whose principal axes serve as well
 TIMED = 24  # rows of which features are worked out to say how long all will take
@@ -249,6 +249,7 @@ _WORK: Mapping[str, Any] = {
     "onehot": lambda v, s: _sequences.by_position(v, s["letters"], s["length"]),
     "residues": lambda v, s: _sequences.residues(v, s["length"]),
     "composition": lambda v, s: _sequences.composition(v, s["letters"], s["protein"]),
+    "style": lambda v, s: _text.style(v),
 }
 
 
@@ -265,6 +266,8 @@ def _names(key: str, data: Data, columns: tuple[str, ...], settings: Mapping[str
         named = _tabular.DATE_NAMES
     elif key in ("words", "tfidf"):
         named = _text.term_names(dict(settings))
+    elif key == "style":
+        named = _text.STYLE
     elif key == "mutations":
         named = (*settings["known"], "number of mutations")
     elif key == "descriptors":

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from gnomon.analyses.validate.slices import Condition, Judged, conditions, gap_t, slice_findings, slices
+from gnomon.analyses.validate.slices import Condition, Judged, conditions, fallback, gap_t, slice_findings, slices
 from gnomon.tasks._task import Prediction
 from gnomon.tasks.classify import classify
 from gnomon.tasks.regress import regress
@@ -76,3 +76,12 @@ def test_conditions_cover_a_number_once_and_speak_plainly():
     numbers = np.stack([c.holds(values) for c in made if c.column == "age"])
     assert numbers.shape[0] == 4 and (numbers.sum(axis=0) == 1).all()
     assert Condition("age", None, -np.inf, 3.0).said == "'age' is under 3" and made[-1].said == "'sex' is 'm'"
+
+
+def test_fallback_hands_its_part_of_the_level_on():
+    np.testing.assert_allclose(fallback([0.02, 0.03]), [0.04, 0.04])  # 0.02 / (1/2); then 0.03 / (1/2 + 1/4), or the first's
+    np.testing.assert_allclose(fallback([0.9, 0.01]), [1.0, 0.04])  # the first fails: 0.01 / (1/4)
+    np.testing.assert_allclose(fallback([0.001, 0.03, 0.03]), [0.002, 0.04, 0.04])  # 0.03 / (7/8) is under what the second has
+    rng = np.random.default_rng(7)
+    wrong = np.mean([min(fallback(rng.random(5))) < 0.05 for _ in range(4000)])
+    assert 0.03 < wrong < 0.06  # the family-wise error of independent true hypotheses

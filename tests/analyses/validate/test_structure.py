@@ -18,7 +18,7 @@ from gnomon.rng import stream
 from gnomon.tasks._task import Prediction
 from gnomon.tasks.classify import classify
 from gnomon.tasks.regress import regress
-from gnomon.values import Difference, Estimate
+from gnomon.values import Difference, Estimate, plain
 
 
 class Nearest:
@@ -149,6 +149,37 @@ def test_ood_state_groups_and_detection():
     broken = new.copy()
     broken[0, 0], broken[1, 1] = np.nan, np.inf
     assert np.isfinite(rule.score(broken)).all()
+
+
+def test_ood_sees_rows_of_hardly_any_content_and_rows_off_the_plane():
+    rng = stream(2, "ood shell")
+    x = rng.normal(size=(400, 12)) @ rng.normal(size=(12, 300)) + 0.7 * rng.normal(size=(400, 300))
+    rule = ood(x[:300])
+    like, off = x[300:], x[300:] + 0.8 * rng.normal(size=(100, 300))  # off the plane by as much again, no further along it
+    assert rule.flag(like).mean() < 0.15 and rule.flag(off).mean() > 0.95
+    assert rule.flag(0.1 * x[300:]).mean() > 0.95  # near the mean, where no row lies
+
+
+def test_ood_calibrates_on_features_learnt_without_the_held_out_rows():
+    rng = stream(3, "ood refit")
+    counts = rng.poisson(0.02, size=(600, 1500)).astype(float)  # rare words: most occur in one or two rows
+
+    def features(known, held):
+        kept = (counts[:300][known] > 0).sum(axis=0) >= 2
+        return counts[:300][known][:, kept], counts[:300][held][:, kept], np.ones(kept.sum())
+
+    kept = (counts[:300] > 0).sum(axis=0) >= 2
+    rule = ood(counts[:300][:, kept], refit=features)
+    assert 0.02 < rule.flag(counts[300:][:, kept]).mean() < 0.1
+    again = ood_from_state(json.loads(json.dumps(plain(rule.state()))))
+    np.testing.assert_allclose(again.score(counts[300:][:, kept]), rule.score(counts[300:][:, kept]))
+
+
+def test_ood_of_a_plane_that_holds_every_row_has_one_limit():
+    x = stream(4, "ood plane").normal(size=(200, 3))
+    rule = ood(x)
+    assert rule.off_least == 0 and np.isinf(rule.off_limit)
+    assert np.isinf(ood_from_state(plain(rule.state())).off_limit)  # infinity is null in a study's JSON
 
 
 def test_ood_finding():

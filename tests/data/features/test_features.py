@@ -198,6 +198,13 @@ def test_lists_of_mutations():
     assert counted == [[1, 0, 1], [1, 1, 2], [0, 0, 0], [0, 1, 2], [0, 0, 0]]
 
 
+def test_style():
+    texts = np.array(["To be, or not to be", None, "A1 a1"], dtype=object)
+    told = _text.style(texts)
+    np.testing.assert_allclose(told[0], [np.log(7), 5 / 6, 13 / 6, 1 / 19, 0, 1 / 19], rtol=1e-6)  # to, To: case is kept
+    assert np.isnan(told[1]).all() and told[2, 4] == pytest.approx(2 / 5) and len(_text.STYLE) == told.shape[1]
+
+
 def test_composition():
     row = dict(zip(_sequences.composition_names("ACGT", False),
                    _sequences.composition(np.array(["GGCA"], dtype=object), "ACGT", False)[0], strict=True))
