@@ -9,7 +9,16 @@ import numpy as np
 
 from gnomon.analyses.explore._aim import Aim, aim_of, folds_of
 from gnomon.analyses.explore._kit import Grouping, Looked, found, many, not_run, ran, sampled_note
-from gnomon.analyses.explore._lapses import confident_joint, lapse_rate, least_like, out_of_fold, own_probability
+from gnomon.analyses.explore._lapses import (
+    beyond_normal,
+    by_local_spread,
+    confident_joint,
+    lapse_rate,
+    least_like,
+    out_of_fold,
+    own_probability,
+    own_residual,
+)
 from gnomon.analyses.explore._leaks import rank_correlation
 from gnomon.analyses.explore._tails import evened, limits
 from gnomon.analyses.explore._views import quick_view
@@ -28,8 +37,9 @@ CARD = Card(
     cost="seconds",
 )
 LEVELS = 30  # of a number target; a grade of few levels has rare levels, not wrong values
-FAR = 3.5 * 1.4826  # typical residuals (median absolute) beyond which a number is listed: Hampel's rule
-LISTED = 0.1  # of the rows: where more lie that far, the residuals have heavy tails and no row stands out
+FEWEST = 10  # rows of the second largest class
+LOOK_AT = 0.05  # of the rows: so many that another class wins are listed even if it does not claim them with confidence (where
+# classes part cleanly, to be as sure as of a right label is more than a wrong one can ask); so many numbers
 SIGNAL = 3.1  # spreads above zero (one-sided p of 0.001) from which predictions and targets go together
 
 
@@ -37,8 +47,8 @@ def suspect_labels(data: Data, target: str, rows: np.ndarray, *, groups: Mapping
                    seconds: float = 15.0) -> Looked:
     """LOOK-LABEL with the rows, those least like their label first: a warning where the errors do not fade as the model
     grows sure, else a note, for overlap explains them as well; nothing where the inputs hardly tell the classes apart (as
-    `lapse_rate`). Regression: a warning where residuals lie far beyond their own tail, else a note of those beyond 3.5 robust
-    spreads of rows like them (Hampel 1974)."""
+    `lapse_rate`). Regression: a warning where residuals lie far beyond their own tail, else a note of those that a normal law
+    of the body's spread does not explain."""
     aim = aim_of(data, target, rows)
     if aim is None or len(aim) < 100:
         return Looked(checks=(not_run("LOOK-LABEL", "fewer than 100 training rows with this target"),))
@@ -48,8 +58,8 @@ def suspect_labels(data: Data, target: str, rows: np.ndarray, *, groups: Mapping
 
 def _classes(data: Data, aim: Aim, full: int, seed: int) -> Looked:
     counts = np.bincount(aim.values)
-    if len(counts) < 2 or np.sort(counts)[-2] < 20 or len(counts) > 50:
-        return Looked(checks=(not_run("LOOK-LABEL", "needs two classes of 20 rows or more and at most 50 classes"),))
+    if len(counts) < 2 or np.sort(counts)[-2] < FEWEST or len(counts) > 50:
+        return Looked(checks=(not_run("LOOK-LABEL", f"needs two classes of {FEWEST} rows or more and at most 50 classes"),))
     view = quick_view(data, aim.rows, inputs=tuple(n for n in data.inputs if n != aim.name), seed=seed)
     proba = out_of_fold(view, aim, folds_of(len(aim), seed, "labels"), seed)
     lapse = lapse_rate(proba, aim.values)
@@ -60,9 +70,12 @@ def _classes(data: Data, aim: Aim, full: int, seed: int) -> Looked:
                 f"wrong cannot be told{sampled_note(len(aim), full)}")
     check = ran("LOOK-LABEL", smallest)
     by_chance = 1 - float(counts.max()) / len(aim)  # the error of always naming the largest class
-    if count < 3 or (not lapse.stands and count > by_chance / 2 * len(aim)):
+    differs = proba.argmax(axis=1) != aim.values
+    overlap = not lapse.stands and count > by_chance / 2 * len(aim)
+    count = max(count, min(int(differs.sum()), round(LOOK_AT * len(aim))))
+    if count < 3 or overlap:
         return Looked(checks=(check,), facts=facts)
-    listed = least_like(own_probability(view, aim, proba, seed), proba.argmax(axis=1) != aim.values)[:count]
+    listed = least_like(own_probability(view, aim, proba, seed), differs)[:count]
     if lapse.stands:
         claim = f"About {lapse.rate:.1%} of the labels in '{aim.name}' look wrong; {len(listed):,} rows are listed"
     else:
@@ -79,36 +92,28 @@ def _classes(data: Data, aim: Aim, full: int, seed: int) -> Looked:
 def _numbers(data: Data, aim: Aim, full: int, seed: int) -> Looked:
     view = quick_view(data, aim.rows, inputs=tuple(n for n in data.inputs if n != aim.name), seed=seed)
     values, _ = evened(aim.values)
-    guess = out_of_fold(view, replace(aim, values=values), folds_of(len(aim), seed, "labels"), seed)
+    aim = replace(aim, values=values)
+    guess = out_of_fold(view, aim, folds_of(len(aim), seed, "labels"), seed)
     if len(np.unique(values)) < LEVELS or rank_correlation(values, guess) * np.sqrt(len(aim)) < SIGNAL:
         why = f"the target has fewer than {LEVELS} levels, or the inputs say nothing about it that could be contradicted"
         return Looked(checks=(not_run("LOOK-LABEL", why),))
-    residual = _by_local_spread(values - guess, guess)
+    residual = by_local_spread(values - guess, guess)
     low, high, low_sure, high_sure = limits(residual, 0.01)
     plain, sure = (residual < low) | (residual > high), (residual < low_sure) | (residual > high_sure)
-    stands, far = bool(sure.any() and plain.mean() <= 0.02), np.abs(residual) > FAR
+    stands = bool(sure.any() and plain.mean() <= 0.02)
     smallest = "a target further from its prediction than the residuals' own tail reaches (about 8 spreads, normal)"
     check = ran("LOOK-LABEL", smallest + sampled_note(len(aim), full))
-    if not stands and not 3 <= far.sum() <= LISTED * len(aim):
+    residual = own_residual(view, aim, guess, residual, seed)
+    far = len(beyond_normal(residual))
+    if not stands and far < 3:
         return Looked(checks=(check,))
-    low, high, *_ = limits(residual, 1.0)  # beyond which the tail leaves one row itself
-    listed = np.flatnonzero((residual < low) | (residual > high) if stands else far)
-    listed = listed[np.argsort(-np.abs(residual[listed]), kind="stable")]
+    listed = np.argsort(-np.abs(residual), kind="stable")[:round(LOOK_AT * len(aim))]
     if stands:
         claim = (f"{many(int(plain.sum()), 'target')} in '{aim.name}' {'lie' if plain.sum() > 1 else 'lies'} far from what "
-                 f"their inputs say; the list holds {many(len(listed), 'row')}, the furthest first")
+                 f"their inputs say; the list holds the {len(listed):,} furthest, these first")
     else:
-        claim = (f"{len(listed):,} rows lie further from what the inputs say of '{aim.name}' than the rest: hard cases as "
-                 "likely as wrong values; the first few are worth a look")
+        claim = (f"{far:,} rows lie further from what the inputs say of '{aim.name}' than a normal law of the others leaves: "
+                 f"hard cases as likely as wrong values; of the {len(listed):,} furthest the first few are worth a look")
     claim, grade = claim + sampled_note(len(aim), full), "warn" if stands else "note"
     return Looked((found(data, "LOOK-LABEL", grade, claim, rows=aim.rows[listed], columns=(aim.name,),
                          values={"rows": len(listed)}, source="out-of-fold residuals"),), (check,))
-
-
-def _by_local_spread(residual: np.ndarray, guess: np.ndarray) -> np.ndarray:
-    """Residuals over the typical residual of rows with a like prediction (tenths), so that a fan is no fault."""
-    tenth = np.minimum(np.argsort(np.argsort(guess)) * 10 // len(guess), 9)
-    middle = np.array([np.median(residual[tenth == t]) for t in range(10)])[tenth]
-    spread = np.array([np.median(np.abs((residual - middle)[tenth == t])) for t in range(10)])
-    overall = float(np.median(np.abs(residual - middle)))
-    return (residual - middle) / np.maximum(spread, max(0.2 * overall, 1e-12))[tenth]
