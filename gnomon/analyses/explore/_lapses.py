@@ -11,7 +11,6 @@ from gnomon.analyses.explore._aim import Aim, folds_of
 COMPONENTS = 60
 TWICE = 2_000  # rows up to which a second round is asked: above, the first has rows enough
 CLAIMED = 0.15  # of the rows: where other classes claim more, the classes overlap and none is left out of the second round
-WINDOW = 0.15  # of the rows by their prediction, to either side of a row, whose residuals say what is typical there
 SLOPE = 0.8  # least steepness of the curve of hard cases; 1 when the probabilities are honest. A flatter one is lapses.
 
 
@@ -81,27 +80,36 @@ def own_residual(view: np.ndarray, aim: Aim, guess: np.ndarray, residual: np.nda
 
 def beyond_normal(residual: np.ndarray) -> np.ndarray:
     """Places of the residuals (in typical ones, median absolute) so far out that a normal law of the body's spread explains at
-    most half as many: a tail-area false discovery rate of one half, hard cases being as likely as wrong values (Efron 2004,
-    JASA 99, with the null's spread taken from the data)."""
-    from scipy.stats import norm
+    most half as many, and hardly by chance more (p < 0.01): a tail-area false discovery rate of one half, hard cases being as
+    likely as wrong values (Efron 2004, JASA 99, with the null's spread taken from the data)."""
+    from scipy.stats import norm, poisson
 
     size = np.abs(residual)
     order = np.argsort(-size, kind="stable")
-    explained = 2 * norm.sf(size[order] / 1.4826) * len(size) / np.arange(1, len(size) + 1)
-    within = np.flatnonzero(explained <= 0.5)
+    rank, explained = np.arange(1, len(size) + 1), 2 * norm.sf(size[order] / 1.4826) * len(size)
+    within = np.flatnonzero((explained <= 0.5 * rank) & (poisson.sf(rank - 1, explained) < 0.01))
     return order[:within[-1] + 1] if len(within) else order[:0]
 
 
 def by_local_spread(residual: np.ndarray, guess: np.ndarray) -> np.ndarray:
-    """Residuals over the typical residual of rows with a like prediction, so that a fan is no fault: the three tenths of the
-    rows around each, at eleven places and interpolated between."""
-    place = np.argsort(np.argsort(guess)) / max(len(guess) - 1, 1)
-    grid = np.linspace(0, 1, 11)
-    near = [np.abs(place - np.clip(g, WINDOW, 1 - WINDOW)) <= WINDOW for g in grid]
-    middle = np.interp(place, grid, [np.median(residual[k]) for k in near])
-    size = np.abs(residual - middle)
-    spread = np.interp(place, grid, [np.median(size[k]) for k in near])
-    return (residual - middle) / np.maximum(spread, max(0.2 * float(np.median(size)), 1e-12))
+    """Residuals over the typical residual of rows with a like prediction (tenths), so that a fan is no fault; a tenth's middle
+    and spread are drawn to what all tenths have in common as far as chance alone would part them (empirical Bayes)."""
+    tenth = np.minimum(np.argsort(np.argsort(guess)) * 10 // len(guess), 9)
+    parts = [residual[tenth == t] for t in range(10)]
+    rows = np.array([len(part) for part in parts])
+    middle = np.array([np.median(part) for part in parts])
+    spread = np.array([np.median(np.abs(part - m)) for part, m in zip(parts, middle, strict=True)])
+    spread = np.maximum(spread, max(0.2 * float(np.median(spread)), 1e-12))
+    middle = _drawn_together(middle, 1.57 * (1.4826 * spread) ** 2 / rows)  # variance of a normal median: pi / 2 of the mean's
+    spread = np.exp(_drawn_together(np.log(spread), 1.36 / rows))  # a normal median absolute deviation's, relative
+    return (residual - middle[tenth]) / spread[tenth]
+
+
+def _drawn_together(values: np.ndarray, variance: np.ndarray) -> np.ndarray:
+    """Each value between itself and the mean of all, by how much of their variance chance (`variance`) does not explain."""
+    true = max(float(values.var(ddof=1)) - float(variance.mean()), 0.0)
+    keep = true / (true + variance + 1e-300)
+    return keep * values + (1 - keep) * values.mean()
 
 
 def least_like(own: np.ndarray, differs: np.ndarray) -> np.ndarray:

@@ -104,10 +104,10 @@ def _numbers(data: Data, aim: Aim, full: int, seed: int) -> Looked:
     smallest = "a target further from its prediction than the residuals' own tail reaches (about 8 spreads, normal)"
     check = ran("LOOK-LABEL", smallest + sampled_note(len(aim), full))
     residual = own_residual(view, aim, guess, residual, seed)
-    far = len(beyond_normal(residual))
+    far = len(_beyond_tail(residual) if stands else beyond_normal(residual))
     if not stands and far < 3:
         return Looked(checks=(check,))
-    listed = np.argsort(-np.abs(residual), kind="stable")[:round(LOOK_AT * len(aim))]
+    listed = np.argsort(-np.abs(residual), kind="stable")[:far if stands else round(LOOK_AT * len(aim))]
     if stands:
         claim = (f"{many(int(plain.sum()), 'target')} in '{aim.name}' {'lie' if plain.sum() > 1 else 'lies'} far from what "
                  f"their inputs say; the list holds the {len(listed):,} furthest, these first")
@@ -117,3 +117,13 @@ def _numbers(data: Data, aim: Aim, full: int, seed: int) -> Looked:
     claim, grade = claim + sampled_note(len(aim), full), "warn" if stands else "note"
     return Looked((found(data, "LOOK-LABEL", grade, claim, rows=aim.rows[listed], columns=(aim.name,),
                          values={"rows": len(listed)}, source="out-of-fold residuals"),), (check,))
+
+
+def _beyond_tail(residual: np.ndarray) -> np.ndarray:
+    """Places of the residuals of which the tail that the body leads to explains at most half."""
+    best = np.empty(0, dtype=int)
+    for expected in 2.0 ** np.arange(int(np.log2(len(residual) / 10))):
+        low, high, *_ = limits(residual, expected)
+        beyond = np.flatnonzero((residual < low) | (residual > high))
+        best = beyond if expected <= 0.5 * len(beyond) else best
+    return best

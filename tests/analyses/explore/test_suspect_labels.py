@@ -11,7 +11,7 @@ import pandas as pd
 sys.path.insert(0, str(Path(__file__).parent))
 from making import make
 
-from gnomon.analyses.explore._lapses import lapse_rate
+from gnomon.analyses.explore._lapses import beyond_normal, by_local_spread, lapse_rate
 from gnomon.analyses.explore.suspect_labels import suspect_labels
 
 
@@ -51,3 +51,34 @@ def test_a_target_of_few_levels_or_without_signal_is_not_contradicted():
         looked = suspect_labels(make({**pd.DataFrame(x).add_prefix("x"), "target": target}), "target", np.arange(300),
                                 groups={})
         assert not looked.findings and not looked.checks[0].ran
+
+
+def test_numbers_beyond_a_normal_law_are_counted_and_a_clean_one_has_hardly_any():
+    rng = np.random.default_rng(2)
+    clean = [len(beyond_normal(rng.normal(size=400) / 0.6745)) for _ in range(50)]
+    residual = rng.normal(size=400) / 0.6745
+    residual[:20] += 6
+    assert np.mean(clean) < 1 and set(range(20)) <= set(beyond_normal(residual)) and len(beyond_normal(residual)) <= 40
+
+
+def test_a_fan_is_evened_and_one_width_is_left_alone():
+    rng = np.random.default_rng(3)
+    guess, noise = np.linspace(0, 1, 2000), rng.normal(size=2000)
+    fan = by_local_spread(noise * (0.2 + guess), guess)
+    low, high = np.abs(fan[:500]).mean(), np.abs(fan[1500:]).mean()
+    assert 0.8 < low / high < 1.25
+    level = by_local_spread(noise[:400], guess[:400])
+    assert np.corrcoef(np.argsort(np.argsort(level)), np.argsort(np.argsort(noise[:400])))[0, 1] > 0.999
+
+
+def test_classes_that_part_cleanly_have_their_few_wrong_labels_listed():
+    """No class is as sure of a wrong label as of its right ones: the confident joint alone counts too few."""
+    rng = np.random.default_rng(4)
+    y = np.repeat([0, 1], 150)
+    x = rng.normal(size=(300, 5)) + 2.2 * y[:, None]
+    wrong = rng.choice(300, 5, replace=False)
+    said = y.copy()
+    said[wrong] = 1 - said[wrong]
+    data = make({**pd.DataFrame(x).add_prefix("x"), "target": np.array(["a", "b"])[said]})
+    found = suspect_labels(data, "target", np.arange(300), groups={}).findings[0]
+    assert len(set(found.rows[:6]) & set(wrong.tolist())) >= 4 and len(found.rows) <= 15
