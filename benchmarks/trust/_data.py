@@ -24,6 +24,7 @@ class Truth:
     share: float = 0.8
     cues: tuple[str, ...] = ()  # one of these must be named in the finding's values
     possible: bool | None = None  # whether one who knows fault, column and law could name it (None: not worked out)
+    beside: frozenset[int] = frozenset()  # rows of the clean data that are so as well: named or not, they do not count
     ranked: bool = False  # the likeliest rows come first: as many are judged as were planted
 
 
@@ -112,7 +113,7 @@ def judge(findings: Iterable[Finding], truth: Truth, before: Iterable[Finding] =
         said = {(f.code, f.columns) for f in before if GRADES[f.grade] >= GRADES[truth.least]}
         new = any((f.code, f.columns) not in said for f in right)
         return {"found": new, "code": new, "recall": float(new), "precision": float(new), "grade": grade}
-    old = {r for f in before if f.code in truth.codes for r in f.rows} - truth.rows
+    old = truth.beside.union(r for f in before if f.code in truth.codes for r in f.rows) - truth.rows
     named = {r for f in right for r in f.rows} - old
     if truth.ranked:
         named = set([r for f in right for r in f.rows if r not in old][:len(truth.rows)])

@@ -45,19 +45,21 @@ def units(data: Data, rng: np.random.Generator, strength: float) -> tuple[Data, 
     rows = np.sort(rng.choice(len(values), max(4, len(values) // 20), replace=False))
     able = separable(data, name, rows, float(np.log(strength)))
     values[rows] *= strength
-    return with_values(data, name, values), Truth(("LOOK-UNITS",), frozenset(rows.tolist()), (name,), possible=able)
+    return with_values(data, name, values), Truth(("LOOK-UNITS",), frozenset(rows.tolist()), (name,), ranked=True,
+                                                  possible=able)
 
 
 def separable(data: Data, name: str, rows: np.ndarray, apart: float) -> bool:
-    """Whether one who knows the column, the factor and the clean law (a kernel density of its logarithms, or of what they
-    differ from the other columns' expectation) ranks at least 80 % of the planted rows first, by the likelihood ratio."""
+    """Whether one who knows the column, the factor and the clean law (a kernel density of the logarithms of all other rows, or
+    of what they differ from the other columns' expectation) ranks at least 80 % of the planted rows first, by the likelihood
+    ratio."""
     from scipy.stats import gaussian_kde
 
     columns = {n: values_of(data, n) for n in data.of_kind("number")}
     for clean in (np.log(columns[name]), residuals(columns, logs=True).get(name)):
         if clean is None or np.isnan(clean).any():
             continue
-        law, moved = gaussian_kde(clean), clean.copy()
+        law, moved = gaussian_kde(np.delete(clean, rows)), clean.copy()  # with their own values it would know the rows
         moved[rows] += apart
         likelier = np.log(law(moved - apart) + 1e-12) - np.log(law(moved) + 1e-12)
         if np.isin(np.argsort(-likelier, kind="stable")[:len(rows)], rows).mean() >= 0.8:
@@ -70,22 +72,25 @@ def slipped(data: Data, rng: np.random.Generator, strength: float) -> tuple[Data
     name = picked(data, rng)
     values = values_of(data, name)
     rows = np.sort(rng.choice(len(values), 3, replace=False))
-    clean = values.copy()
     values[rows] = np.nanmax(values) + strength * np.nanstd(values) * rng.uniform(1, 1.2, 3)
-    able = surprising(clean, values, len(data.of_kind("number")))
-    return with_values(data, name, values), Truth(("LOOK-OUTLIER",), frozenset(rows.tolist()), (name,), ranked=True,
-                                                  possible=able)
+    data = with_values(data, name, values)
+    columns = {n: values_of(data, n) for n in data.of_kind("number")}
+    left = residuals(columns)
+    seen = [values, *([left[name]] if name in left else [])]
+    able = any(surprising(np.delete(one, rows), one[rows], 2 * (len(columns) + len(left))) for one in seen)
+    return data, Truth(("LOOK-OUTLIER",), frozenset(rows.tolist()), (name,), ranked=True, possible=able)
 
 
-def surprising(clean: np.ndarray, planted: np.ndarray, columns: int) -> bool:
-    """Whether one who knows that three slipped, but not in which column or at which end, finds them beyond a power law
-    through the upper tenth of the clean values (Hill 1975), with ALARM over all ends of all columns: three spacings after
-    the clean maximum."""
-    away = np.sort(clean - np.median(clean))[::-1]
+def surprising(others: np.ndarray, slipped: np.ndarray, ends: int) -> bool:
+    """Whether one who knows that three slipped, but not in which column or at which end, finds them beyond the power law
+    through the upper tenth of the others (Hill 1975), with ALARM over all ends: three spacings beyond the largest, the law
+    known as well as m spacings tell it ((1 + 3 gap / (m scale))^-m)."""
+    away = np.sort(others - np.nanmedian(others))[::-1]
     tail = away[:max(10, len(away) // 10)]
+    known = len(tail) - 1
     scale = float(np.mean(np.log(tail[:-1] / tail[-1])))
-    gap = float(np.log((np.sort(planted)[-3] - np.median(clean)) / away[0]))
-    return bool(np.exp(-3 * gap / scale) < ALARM / 2 / columns)
+    gap = float(np.log(max(slipped.min() - np.nanmedian(others), 1e-12) / away[0]))
+    return gap > 0 and bool((1 + 3 * gap / (known * scale)) ** -known < ALARM / ends)
 
 
 def gaps_tell(data: Data, rng: np.random.Generator, strength: float) -> tuple[Data, Truth]:

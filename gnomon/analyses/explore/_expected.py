@@ -13,6 +13,7 @@ FEWEST = 8  # rows for each column that predicts
 TOLD = 0.5  # share of a column's variance that the others must explain before its residual says more than its value
 ROUNDS, WIDE = 3, 3.0  # fits, and the spreads beyond which a row is left out of the next one
 MOST_COLUMNS, MOST_ROWS = 60, 20000  # columns; rows that are fitted
+ALIKE = 1e-6  # ratio of singular values below which predictors count as one
 GAPS = 0.2  # share of missing values up to which a column takes part
 
 
@@ -45,17 +46,20 @@ def residuals(columns: Mapping[str, np.ndarray], *, logs: bool = False) -> dict[
 
 
 def _expectation(whole: np.ndarray) -> np.ndarray:
-    """(n, d): each column's fit on the others."""
+    """(n, d): each column's fit on the others, by the normal equations: rows that are left out of a fit are taken off the
+    products of all, for they are few."""
     seen = np.column_stack([np.clip(np.nan_to_num(whole), -WIDE, WIDE), np.ones(len(whole))])
-    few = slice(None, None, -(-len(whole) // MOST_ROWS))
+    step = slice(None, None, -(-len(whole) // MOST_ROWS))
+    x, products = seen[step], seen[step].T @ seen[step]
     beta = np.zeros((seen.shape[1], whole.shape[1]))
     for j in range(whole.shape[1]):
-        others = np.delete(np.arange(seen.shape[1]), j)
-        x, y = seen[few][:, others], whole[few, j]
+        others, y = np.delete(np.arange(seen.shape[1]), j), whole[step, j]
         use = ~np.isnan(y)
         for _ in range(ROUNDS):
-            beta[others, j] = np.linalg.lstsq(x[use], y[use], rcond=1e-6)[0]
-            left = y - x @ beta[others, j]
+            gone = x[~use]
+            square = (products - gone.T @ gone)[np.ix_(others, others)]
+            beta[others, j] = np.linalg.lstsq(square, (np.where(use, y, 0.0) @ x)[others], rcond=ALIKE**2)[0]
+            left = y - x @ beta[:, j]
             use = np.abs(left) <= WIDE * max(_spread(left), 1e-12)
     return seen @ beta
 

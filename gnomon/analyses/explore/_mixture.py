@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -26,8 +27,17 @@ class Moved:
     posterior: np.ndarray
 
 
-def moved(values: np.ndarray, distances: np.ndarray, *, least: float = 0.0) -> Moved | None:
-    """The distance at which a moved share explains the values (n,) best, if any gains more than `least`; NaN take no part.
+def surprising(chance: float) -> float:
+    """The gain that a given distance exceeds with this chance where nothing is moved: P(Z^2 / 2 > gain, Z > 0) (Chernoff)."""
+    from scipy.stats import norm
+
+    return float(norm.isf(chance)) ** 2 / 2
+
+
+def moved(values: np.ndarray, distances: np.ndarray, *, least: float = 0.0,
+          stands: Callable[[Moved], bool] = lambda hit: True) -> Moved | None:
+    """The distance at which a moved share explains the values (n,) best, of those that gain more than `least` and of which the
+    caller says that they stand: a few equal values may gain more than a second law. NaN take no part.
 
     Null: f = (1 - e) g + e w, g an exponential power law with a scale of its own on either side (Zhu & Zinde-Walsh 2009, J.
     Econometrics 148:86), w a Cauchy law of the same centre, WIDE times as wide, so that neither a skewed nor a light nor a
@@ -41,17 +51,17 @@ def moved(values: np.ndarray, distances: np.ndarray, *, least: float = 0.0) -> M
         return None  # most are one value: no law to follow
     start = _start(u)
     null, plain = _fit(u, weight, start)
-    best: tuple[float, int, np.ndarray] = (least, -1, null)
+    tried = []
     for j in _likely((null, start), u, weight, distances):
         x, cost = min((_fit(u, weight, _placed(x, distances[j])) for x in (null, start)), key=lambda run: run[1])
-        if plain - cost > best[0]:
-            best = (plain - cost, int(j), x)
-    gain, place, x = best
-    if place < 0 or gain < EACH * float(weight @ (_parts(x, u)[1][2] > 0.5)):
-        return None
-    if plain - _fit(u, weight, x, free=True)[1] > gain + FREE:
-        return None
-    return Moved(gain, place, np.nan_to_num(_parts(x, values)[1][2]))
+        tried.append((plain - cost, int(j), x))
+    for gain, place, x in sorted(tried, key=lambda one: -one[0]):
+        if gain <= max(least, EACH * float(weight @ (_parts(x, u)[1][2] > 0.5))):
+            continue
+        hit = Moved(gain, place, np.nan_to_num(_parts(x, values)[1][2]))
+        if stands(hit) and plain - _fit(u, weight, x, free=True)[1] <= gain + FREE:
+            return hit
+    return None
 
 
 def _fewer(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -77,8 +87,8 @@ def _placed(x: np.ndarray, distance: float) -> np.ndarray:
 
 
 def _likely(laws: tuple[np.ndarray, ...], u: np.ndarray, weight: np.ndarray, distances: np.ndarray) -> np.ndarray:
-    """Places of the TRIED distances that gain most while a law without moved values is held, those that gain at all. The
-    fitted one may have been bent to hold the moved values, the one read from quantiles is not."""
+    """Places of the TRIED distances that gain most while a law without moved values is held, and the best of the other
+    direction, if they gain at all. A fitted law may have been bent to hold the moved values, one read from quantiles is not."""
     gains = np.zeros((len(laws), len(distances)))
     for i, x in enumerate(laws):
         total = _parts(x, u)[0]
@@ -86,8 +96,11 @@ def _likely(laws: tuple[np.ndarray, ...], u: np.ndarray, weight: np.ndarray, dis
             ratio = np.exp(np.minimum(_main(x, u - distances[j])[0] - total, 500.0))
             gains[i, j] = max(float(weight @ np.log1p(p * (ratio - 1))) for p in SHARES)
     best = gains.max(axis=0)
-    order = np.argsort(-best, kind="stable")[:TRIED]
-    return order[best[order] > 1.0]
+    order = np.argsort(-best, kind="stable")
+    first, rest = order[:TRIED], order[TRIED:]
+    if len(set(np.sign(distances[first]))) == 1:
+        first = np.append(first, rest[distances[rest] * distances[order[0]] < 0][:1])
+    return first[best[first] > 1.0]
 
 
 def _fit(u: np.ndarray, weight: np.ndarray, start: np.ndarray, *, free: bool = False) -> tuple[np.ndarray, float]:

@@ -22,7 +22,7 @@ from gnomon.analyses.explore._leaks import (
 from gnomon.analyses.explore._names import METADATA, has
 from gnomon.card import Card
 from gnomon.data.table import Data, missing
-from gnomon.values import Action, Finding
+from gnomon.values import Action, Finding, Grade
 
 CARD = Card(
     name="Target leaks",
@@ -43,7 +43,7 @@ MOST = 60  # columns scored one by one; of more, those that go with the target m
 def leaks(data: Data, target: str, rows: np.ndarray, *, groups: Mapping[str, Grouping], seed: int = 0,
           seconds: float = 15.0) -> Looked:
     """Leaking columns: excluded on structural evidence (copied, encoded, a cut of the target or its source, named as
-    a prediction of it, missing exactly by class), else warned of and kept."""
+    a prediction of it, missing exactly by class), else warned of and kept; noted where the other inputs tell as much."""
     aim = aim_of(data, target, rows)
     if aim is None or len(aim) < 30:
         return Looked(checks=(not_run(CODE, "fewer than 30 training rows with this target"),))
@@ -51,7 +51,7 @@ def leaks(data: Data, target: str, rows: np.ndarray, *, groups: Mapping[str, Gro
     folds = folds_of(len(aim), seed, "leaks")
     columns = candidates(data, aim, target)
     skill = {name: one_column_skill(values, aim, folds) for name, (_, values) in columns.items()}
-    exclude, warned = {}, {}
+    exclude, warned, noted = {}, {}, {}
     for name, (source, values) in columns.items():
         if source not in data.inputs:
             continue
@@ -65,6 +65,8 @@ def leaks(data: Data, target: str, rows: np.ndarray, *, groups: Mapping[str, Gro
         for name in strong:
             if 1 - skill[name] < (1 - other) / 3:
                 warned[name] = "alone it predicts nine tenths of the target or more, far more than all other inputs together"
+            else:
+                noted[name] = "alone it predicts nine tenths of the target or more, and all other inputs together about as much"
     if data.of_kind("image"):
         warned.update({n: "a description of the file, whose traces can show in the pixels" for n, (_, values) in columns.items()
                        if (has(n, METADATA) or n in of_files(data)) and n not in exclude and n not in warned
@@ -73,7 +75,9 @@ def leaks(data: Data, target: str, rows: np.ndarray, *, groups: Mapping[str, Gro
     if any(skill.get(n, 0.0) > 0.05 for n in after):
         warned.update({n: "recorded after the event, by its name" for n in after if n not in warned})
     findings = [_finding(data, target, columns, skill, exclude, "set aside"),
-                _finding(data, target, columns, skill, warned, "kept; check when it is known")]
+                _finding(data, target, columns, skill, warned, "kept; check when it is known"),
+                _finding(data, target, columns, skill, {n: why for n, why in noted.items() if n not in warned},
+                         "kept; check when it is known", grade="note")]
     findings += files_tell(data, aim)
     order = row_order(data, aim, columns, exclude)
     findings += order[0]
@@ -146,16 +150,17 @@ def _structural(name: str, values: np.ndarray, aim: Aim, skill: float) -> str:
     return encoded(values, aim) or sharp_cut(values, aim) or name_predicts(name, values, aim, skill)
 
 
-def _finding(data: Data, target: str, columns: dict, skill: dict[str, float], hit: Mapping[str, str], done: str
-             ) -> Finding | None:
+def _finding(data: Data, target: str, columns: dict, skill: dict[str, float], hit: Mapping[str, str], done: str, *,
+             grade: Grade = "warn") -> Finding | None:
+    """The finding on these columns and the reasons; a note where nothing but their strength speaks against them."""
     if not hit:
         return None
     names = tuple(hit)
-    verb = "gives" if len(names) == 1 else "give"
+    verb = ("gives" if len(names) == 1 else "give") if grade == "warn" else "may give"
     reasons = "; ".join(dict.fromkeys(hit.values()))
     claim = f"{join(names)} {verb} '{target}' away ({reasons}): {done}"
     best = {n: max((s for label, s in skill.items() if columns[label][0] == n or label == n), default=0.0)
             for n in names[:50]}
     plan = f"exclude = {list(names)}" if done == "set aside" else ""
-    return found(data, CODE, "warn", claim, columns=names, values={"reasons": dict(hit), "alone": best},
+    return found(data, CODE, grade, claim, columns=names, values={"reasons": dict(hit), "alone": best},
                  action=Action(done, plan), source="leaks")

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from gnomon.analyses.explore._expected import residuals
 from gnomon.analyses.explore._kit import Looked, found, ran, sample, sampled_note
-from gnomon.analyses.explore._mixture import Moved, moved
+from gnomon.analyses.explore._mixture import Moved, moved, surprising
 from gnomon.analyses.explore._tails import expected_beyond, set_apart
 from gnomon.analyses.explore.missing_values import missing_code
 from gnomon.card import Card
@@ -41,13 +41,15 @@ FEW = 10  # rows in the smaller unit from which the error of its median is allow
 
 @dataclass(frozen=True)
 class TwoScales:
-    """what: the conversion in words; minority (n,): the values of the smaller cluster; apart: how much larger their
-    logarithms are (negative: smaller); gain: log likelihood ratio, where it was worked out."""
+    """what: the conversion in words; rows: those of the smaller cluster, the likeliest first; apart: how much larger their
+    logarithms are (negative: smaller). Where laws were compared, gain: the log likelihood ratio; wide: the distance in spreads
+    of the rest."""
 
     what: str
-    minority: np.ndarray
+    rows: np.ndarray
     apart: float
     gain: float = 0.0
+    wide: float = 0.0
 
 
 def mixed_units(data: Data, *, seed: int = 0, seconds: float = 15.0) -> Looked:
@@ -57,49 +59,77 @@ def mixed_units(data: Data, *, seed: int = 0, seconds: float = 15.0) -> Looked:
     columns = {n: data.columns[n].take(rows) for n in data.of_kind("number") if not data.columns[n].spec.shape}
     hits = {n: hit for n, v in columns.items() if (hit := two_scales(v)) is not None}
     columns = {n: converted(v, hits[n]) if n in hits else v for n, v in columns.items()}
+    logs = {n: even for n, v in columns.items() if (even := logarithms(v)) is not None}
     own: dict[str, Moved | None] = {}
-    for _ in range(MOST_CONVERTED):  # the clearest first: a wrong value also misleads about the columns it predicts
-        more = {n: hit for n, hit in shifted(columns, own).items() if n not in hits}
+    for _ in range(MOST_CONVERTED):  # a wrong value also misleads about the columns it predicts, by fewer of their spreads
+        more = {n: hit for n, hit in shifted(columns, logs, own).items() if n not in hits}
         if not more:
             break
-        name = max(more, key=lambda n: more[n].gain)
+        name = max(more, key=lambda n: more[n].wide)
         hits[name], columns[name] = more[name], converted(columns[name], more[name])
+        logs[name][more[name].rows] -= more[name].apart
         del own[name]
     findings = [found(data, "LOOK-UNITS", "warn", f"'{name}' may hold two units ({hit.what}) in one column"
-                      + sampled_note(len(rows), len(data)), rows=rows[hit.minority], columns=(name,),
-                      values={"rows": int(hit.minority.sum())}, source="mixed_units") for name, hit in hits.items()]
+                      + sampled_note(len(rows), len(data)), rows=rows[hit.rows], columns=(name,),
+                      values={"rows": len(hit.rows)}, source="mixed_units") for name, hit in hits.items()]
     smallest = "1 % of rows (3 at least) in another unit, about four spreads of the values, or of what others leave, away"
     return Looked(tuple(findings), (ran("LOOK-UNITS", smallest + sampled_note(len(rows), len(data))),))
 
 
 def converted(values: np.ndarray, hit: TwoScales) -> np.ndarray:
     """The values with the smaller cluster brought to the larger one's scale."""
-    return np.where(hit.minority, values * np.exp(-hit.apart), values)
+    values = values.copy()
+    values[hit.rows] *= np.exp(-hit.apart)
+    return values
 
 
-def shifted(columns: Mapping[str, np.ndarray], own: dict[str, Moved | None]) -> dict[str, TwoScales]:
+def shifted(columns: Mapping[str, np.ndarray], logs: Mapping[str, np.ndarray], own: dict[str, Moved | None]
+            ) -> dict[str, TwoScales]:
     """Columns in which some logarithms, or their residuals given the other columns, follow the law of the rest a known factor
     away, although the two overlap.
 
-    The log likelihood ratio (`moved`) must exceed log(tests / CHANCE), tests = factors x signs x columns x 2. own: what was
-    found in the columns' own logarithms before, kept from call to call.
+    The log likelihood ratio (`moved`) must be one that the null law exceeds with a chance of CHANCE / tests, tests = factors x
+    signs x columns x 2. own: what was found in the columns' own logarithms before, kept from call to call.
     """
-    logs = {n: np.log(np.where(known, values, np.nan)) for n, values in columns.items()
-            if (known := measured(values)) is not None}
     left = residuals(columns, logs=True) if logs else {}
-    bar = np.log(2 * len(SHIFTS) * max(len(columns), 1) / CHANCE)
-    hits: dict[str, TwoScales] = {}
-    for name, values in logs.items():
+    bar = surprising(CHANCE / (2 * len(SHIFTS) * max(len(columns), 1)))
+
+    def sought(values: np.ndarray, raw: np.ndarray) -> Moved | None:
+        return moved(values, SHIFTS, least=bar, stands=lambda hit: _second_law(hit.posterior, raw))
+
+    for name in logs:
         if name not in own:
-            own[name] = moved(values, SHIFTS, least=bar)
-    for name, hit in [*own.items(), *((n, moved(left[n], SHIFTS, least=bar)) for n in left if n in logs)]:
-        if hit is None or (name in hits and hit.gain <= hits[name].gain):
-            continue
-        named = hit.posterior > 0.5
-        varied = len(np.unique(columns[name][named])) >= 3  # one value many times is a limit or a habit, no second law
-        if varied and named.sum() >= max(3, int(0.01 * len(named))) and hit.posterior[named].mean() >= SURE:
-            hits[name] = TwoScales(list(FACTORS.values())[hit.place // 2], named, float(SHIFTS[hit.place]), hit.gain)
+            own[name] = sought(logs[name], columns[name])
+    hits: dict[str, TwoScales] = {}
+    for name in logs:
+        seen = [(own[name], logs[name])] + ([(sought(left[name], columns[name]), left[name])] if name in left else [])
+        told = [_told(hit, values) for hit, values in seen if hit is not None]
+        if told:
+            hits[name] = replace(max(told, key=lambda one: one.gain), wide=max(one.wide for one in told))
     return hits
+
+
+def _second_law(posterior: np.ndarray, values: np.ndarray) -> bool:
+    """Whether the values that have likely moved are as many as are sought, vary (one value many times is a limit or a habit, no
+    second law), and have moved almost surely."""
+    named = posterior > 0.5
+    return bool(named.sum() >= max(3, int(0.01 * len(named))) and len(np.unique(values[named])) >= 3
+                and posterior[named].mean() >= SURE)
+
+
+def _told(hit: Moved, values: np.ndarray) -> TwoScales:
+    """What was found among these logarithms (n,), in words and rows."""
+    rows, apart = np.flatnonzero(hit.posterior > 0.5), float(SHIFTS[hit.place])
+    rows = rows[np.argsort(-hit.posterior[rows], kind="stable")]
+    rest = np.delete(values, rows)
+    wide = abs(apart) / max(float(np.subtract(*np.nanpercentile(rest, [84, 16]))) / 2, 1e-12)
+    return TwoScales(list(FACTORS.values())[hit.place // 2], rows, apart, hit.gain, wide)
+
+
+def logarithms(values: np.ndarray) -> np.ndarray | None:
+    """Of a measured column, NaN where nothing was."""
+    known = measured(values)
+    return None if known is None else np.log(np.where(known, values, np.nan))
 
 
 def measured(values: np.ndarray) -> np.ndarray | None:
@@ -129,9 +159,10 @@ def two_scales(values: np.ndarray) -> TwoScales | None:
             continue
         large, small = logs[:-few], logs[-few:]
         if (what := _conversion(large, small, sign)) is not None:
-            with np.errstate(invalid="ignore", divide="ignore"):
-                minority = sign * np.log(values) > (large[-1] + small[0]) / 2
-            return TwoScales(what, minority & known, sign * float(np.median(small) - np.median(large)))
+            inside = sign * np.log(np.where(known, values, np.nan))
+            beyond = np.flatnonzero(inside > (large[-1] + small[0]) / 2)
+            return TwoScales(what, beyond[np.argsort(-inside[beyond], kind="stable")],
+                             sign * float(np.median(small) - np.median(large)))
     return None
 
 

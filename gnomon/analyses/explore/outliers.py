@@ -111,18 +111,25 @@ def apart(values: np.ndarray, expected: float, *, logged: bool = False, careful:
     away = values - np.nanmedian(values)
     most = max(FEW, int(SHARE * len(values)))
     hits = [np.zeros(len(values), dtype=bool) for _ in range(2)]
-    for side in (-away, away):
+    for upper, side in enumerate((-away, away)):
         far = np.sort(side[side > 0])[::-1]
         # in logarithms any power law is exponential
         straight = far if logged else np.log(far) if careful else straightened(far, most=most)
         count, chance = _gap(straight, most)
-        if not count or far[count - 1] < (far[count] + np.log(FURTHER) if logged else far[count] * FURTHER):
+        if not count or _distance(far[count - 1], logged, upper) < FURTHER * _distance(far[count], logged, upper):
             continue  # however sure the gap, one between neighbours is none: repeated design values leave such
         for hit, level in zip(hits, (GAPS * expected / 2, GAPS * expected / 2 / SURE), strict=True):
             if chance < level:
                 with np.errstate(invalid="ignore"):
                     hit |= side >= far[count - 1]
     return hits[0], hits[1]
+
+
+def _distance(far: float, logged: bool, upper: int) -> float:
+    """How far a value lies from the median, in medians where it was read as a logarithm: below, where that ends at one, the
+    ratio of the two."""
+    with np.errstate(over="ignore"):
+        return float(far if not logged else np.expm1(far) if upper else np.exp(far))
 
 
 def _gap(straight: np.ndarray, most: int) -> tuple[int, float]:

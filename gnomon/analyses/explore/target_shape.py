@@ -99,8 +99,8 @@ def _scales(data: Data, aim: Aim) -> list:
     if hit is None:
         return []
     claim = f"The target '{aim.name}' may hold two units ({hit.what}) in one column"
-    return [found(data, "LOOK-UNITS", "warn", claim, rows=aim.rows[hit.minority], columns=(aim.name,),
-                  values={"rows": int(hit.minority.sum())}, source="target_shape")]
+    return [found(data, "LOOK-UNITS", "warn", claim, rows=aim.rows[hit.rows], columns=(aim.name,),
+                  values={"rows": len(hit.rows)}, source="target_shape")]
 
 
 def _far(data: Data, aim: Aim) -> list:

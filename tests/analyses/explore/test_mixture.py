@@ -9,12 +9,12 @@ import numpy as np
 import pandas as pd
 import pytest
 from scipy.optimize import approx_fprime
-from scipy.stats import gennorm
+from scipy.stats import chi2, gennorm
 
 sys.path.insert(0, str(Path(__file__).parent))
 from making import make
 
-from gnomon.analyses.explore._mixture import _main, _moved, _parts, _stray, moved
+from gnomon.analyses.explore._mixture import _main, _moved, _parts, _stray, moved, surprising
 from gnomon.analyses.explore.mixed_units import SHIFTS, mixed_units
 
 LAW = np.array([0.1, -0.1, 0.2, 0.4, 2.1, 0.2, -3.0, -2.5])
@@ -68,6 +68,22 @@ def test_other_shapes_are_no_second_unit(draw):
         assert moved(u, distances, least=8.0) is None
 
 
+def test_the_least_gain_follows_the_law_of_the_null():
+    """Chernoff: twice the gain is chi-squared with one degree in half of all cases, else nothing."""
+    for chance in (0.05, 1e-6):
+        assert chi2.sf(2 * surprising(chance), 1) / 2 == pytest.approx(chance)
+
+
+def test_a_few_equal_values_hide_no_second_law():
+    rng = np.random.default_rng(5)
+    u = rng.exponential(1.2, 400)
+    u[:16] += np.log(1000)
+    u[16:24] = -0.9  # a limit next to the sharp end gains more than the moved values do
+    assert SHIFTS[moved(u, SHIFTS, least=10.0).place] < 0
+    hit = moved(u, SHIFTS, least=10.0, stands=lambda one: len(np.unique(u[one.posterior > 0.5])) >= 3)
+    assert SHIFTS[hit.place] == pytest.approx(np.log(1000)) and set(np.flatnonzero(hit.posterior > 0.5)) == set(range(16))
+
+
 def test_too_few_values_or_mostly_one_have_no_law():
     rng = np.random.default_rng(3)
     assert moved(rng.normal(size=20), SHIFTS) is None
@@ -85,6 +101,29 @@ def test_a_unit_that_only_the_other_columns_tell():
     (found,) = mixed_units(make(frame)).findings
     assert found.columns == ("length",) and "feet" in found.claim
     assert len(set(found.rows) & set(rows.tolist())) >= 18 and len(found.rows) <= 21
+
+
+def test_the_column_in_two_units_is_named_and_not_the_one_that_it_predicts():
+    """Two columns that tell each other: a wrong value pulls the other's residual too, by fewer of its spreads."""
+    for column in ("first", "second"):
+        rng = np.random.default_rng(6)
+        size = 0.5 * rng.normal(size=400)
+        frame = pd.DataFrame({"first": np.exp(size + 0.04 * rng.normal(size=400)), "third": np.exp(rng.normal(size=400)),
+                              "second": np.exp(0.9 * size + 0.05 * rng.normal(size=400))})
+        rows = np.sort(rng.choice(400, 20, replace=False))
+        frame.loc[rows, column] *= 2.54
+        (found,) = mixed_units(make(frame)).findings
+        assert found.columns == (column,)
+        assert len(set(found.rows) & set(rows.tolist())) >= 18 and len(found.rows) <= 22
+
+
+def test_the_likeliest_rows_come_first():
+    rng = np.random.default_rng(7)
+    values = np.exp(0.5 * rng.normal(size=400))
+    values[:20] *= 12.0
+    (found,) = mixed_units(make({"x": values})).findings
+    assert len(set(found.rows[:10]) & set(range(20))) == 10
+    assert np.isin(found.rows, range(20)).mean() <= np.isin(found.rows[:10], range(20)).mean()
 
 
 def test_one_value_repeated_is_no_second_unit():

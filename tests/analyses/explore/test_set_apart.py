@@ -58,6 +58,16 @@ def test_the_residual_is_what_the_other_columns_leave():
     assert not residuals({n: rng.normal(size=400) for n in "abc"})
 
 
+def test_the_residual_is_that_of_least_squares():
+    """Another library's fit of all rows: nothing here lies far enough out to be left out or drawn in."""
+    rng = np.random.default_rng(11)
+    x = rng.uniform(-1, 1, (300, 2))
+    y = x @ [1.0, -0.5] + 0.1 * rng.uniform(-1, 1, 300)
+    told = residuals({"a": x[:, 0], "b": x[:, 1], "y": y})["y"]
+    exact = y - np.column_stack([x, np.ones(300)]) @ np.linalg.lstsq(np.column_stack([x, np.ones(300)]), y, rcond=None)[0]
+    assert np.corrcoef(told, exact)[0, 1] == pytest.approx(1.0, abs=1e-9)
+
+
 def test_inches_inside_the_range_of_centimetres_are_found_by_the_other_columns():
     rng = np.random.default_rng(4)
     frame = related(rng)

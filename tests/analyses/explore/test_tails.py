@@ -68,6 +68,15 @@ def test_three_values_five_spreads_beyond_a_normal_column_are_named():
     assert set(found.rows) == {5, 80, 300}
 
 
+def test_slipped_values_of_a_skewed_column_with_a_high_base_are_named():
+    """Like strengths of wine: no 1.5 times as strong as any other, yet more than twice as far from the median."""
+    rng = np.random.default_rng(11)
+    values = 8 + 1.2 * rng.gamma(3.0, 0.4, 400)
+    assert not outliers(make({"x": values})).findings
+    values[[3, 70, 300]] = values.max() + 5 * values.std() * rng.uniform(1, 1.2, 3)
+    assert values.max() < 1.5 * np.sort(values)[-4] and set(outliers(make({"x": values})).findings[0].rows) == {3, 70, 300}
+
+
 def test_a_gap_is_set_against_those_next_to_it_or_many_and_keeps_its_level():
     """Exact for an exponential tail, whichever window is the more surprised: twice the lesser chance is paid."""
     rng = np.random.default_rng(10)
@@ -128,7 +137,7 @@ def test_two_units_a_little_apart_are_found_and_one_heavy_tail_is_not():
     mixed = height.copy()
     mixed[rows] *= 2.2046
     hit = two_scales(mixed)
-    assert hit is not None and set(np.flatnonzero(hit.minority)) == set(rows.tolist()) and "pounds" in hit.what
+    assert hit is not None and set(hit.rows.tolist()) == set(rows.tolist()) and "pounds" in hit.what
     assert not any(two_scales(np.exp(0.5 * rng.standard_t(3, 400))) for _ in range(20))
 
 
