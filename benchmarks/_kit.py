@@ -50,11 +50,16 @@ def measured(name: str, key: dict[str, Any], do: Callable[[], dict[str, Any]]) -
     row = {**key, **do(), "took_s": round(time.perf_counter() - started, 1), "load": round(os.getloadavg()[0], 1)}
     whole = load(name)
     whole["rows"].append(row)
+    save(name, whole)
+    return row
+
+
+def save(name: str, whole: dict[str, Any]) -> None:
+    """Write a result file at once, or not at all."""
     RESULTS.mkdir(exist_ok=True)
     draft = RESULTS / f".{name}.json"
     draft.write_text(json.dumps(whole, indent=1) + "\n")
     draft.replace(RESULTS / f"{name}.json")
-    return row
 
 
 def paired_upper(ours: list[float], theirs: list[float], higher_is_better: bool) -> tuple[float, float]:

@@ -1,6 +1,7 @@
 """Which attribution finds what is known to decide, in the pieces and by the code that a study explains with.
 
     python benchmarks/attribution_truth.py [KIND ...]     # about 20 core-minutes; resumable; results/attribution_truth.json
+    python benchmarks/attribution_truth.py KIND --techniques A B [--again]   # only these, where missing or refused
     python benchmarks/attribution_truth.py --table        # the ranking as the package's table (attribute/_trusted.csv)
 
 Nine plantings a kind, of networks on molecules eighteen (benchmarks/_planting.py: rules "one", "either", "both" in three
@@ -29,7 +30,7 @@ from typing import Any
 import _plantings as plant
 import numpy as np
 import torch
-from _kit import load, measured
+from _kit import load, measured, save
 from _planted_texts import text
 from _real_masks import masks
 from sklearn.metrics import average_precision_score, roc_auc_score
@@ -38,7 +39,8 @@ from gnomon.analyses.attribute import _trusted, occlusion
 from gnomon.analyses.attribute._attempts import by_atoms, by_features
 from gnomon.analyses.attribute._case import Case
 from gnomon.analyses.attribute._intervals import mean_over_units
-from gnomon.analyses.attribute._perturbing import PIECEWISE, by_redrawing
+from gnomon.analyses.attribute._perturbing import PIECEWISE
+from gnomon.analyses.attribute._redrawing import by_redrawing
 from gnomon.analyses.attribute._techniques import TECHNIQUES, WAYS, attributed
 from gnomon.errors import InputError
 
@@ -102,9 +104,31 @@ def planted(kind: str, number: int) -> dict[str, Any]:
     if not len(made.truth):
         return {"model": round(made.accuracy, 3), "flips": made.flipped, "techniques": {}}
     names = [n for n in TECHNIQUES if kind not in REAL or n in WAYS or n in ("occlusion", "lime", "kernel_shap")]
-    found = {name: {k: round(v, 4) if isinstance(v, float) else v for k, v in told(made, name).items()} for name in names}
+    found = {name: rounded(told(made, name)) for name in names}
     flips = None if made.flipped != made.flipped else round(made.flipped, 3)
     return {"model": round(made.accuracy, 3), "flips": flips, "rows": len(made.case.rows), "techniques": found}
+
+
+def added(kind: str, number: int, names: list[str], again: bool) -> None:
+    """These techniques on a planting that is in the results, where they are missing there or were refused (again: anyhow):
+    its model is trained again, and has to be as right as it was."""
+    row = next((r for r in load("attribution_truth")["rows"] if (r["kind"], r["planting"]) == (kind, number)), None)
+    names = [n for n in names if row and row["techniques"] and (again or "auroc" not in row["techniques"].get(n, {}))]
+    if not names:
+        return
+    made = KINDS[kind][0](number)
+    if round(made.accuracy, 3) != row["model"]:
+        raise SystemExit(f"{kind} {number}: the model is right on {made.accuracy:.3f}, and was on {row['model']}: remove the "
+                         "row and measure all techniques")
+    found = {name: rounded(told(made, name)) for name in names}
+    whole = load("attribution_truth")
+    next(r for r in whole["rows"] if (r["kind"], r["planting"]) == (kind, number))["techniques"].update(found)
+    save("attribution_truth", whole)
+    print(f"{kind:<16} {number} " + ", ".join(f"{n} {v.get('auroc', v.get('refused'))}" for n, v in found.items()), flush=True)
+
+
+def rounded(values: dict[str, Any]) -> dict[str, Any]:
+    return {k: round(v, 4) if isinstance(v, float) else v for k, v in values.items()}
 
 
 def ranking(rows: list[dict[str, Any]], kind: str) -> list[dict[str, Any]]:
@@ -146,6 +170,9 @@ def table(rows: list[dict[str, Any]]) -> str:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("kinds", nargs="*", default=list(KINDS), metavar="KIND", help=", ".join(KINDS))
+    parser.add_argument("--techniques", nargs="+", default=[], choices=list(TECHNIQUES), metavar="TECHNIQUE",
+                        help="measure only these, on plantings that are in the results already")
+    parser.add_argument("--again", action="store_true", help="measure --techniques also where they have been measured")
     parser.add_argument("--table", action="store_true", help="write the package's table from the results and stop")
     args = parser.parse_args()
     torch.set_num_threads(1)
@@ -154,6 +181,9 @@ def main() -> None:
         return
     for kind in args.kinds:
         for number in range(KINDS[kind][1]):
+            if args.techniques:
+                added(kind, number, args.techniques, args.again)
+                continue
             row = measured("attribution_truth", {"kind": kind, "planting": number}, partial(planted, kind, number))
             print(f"{kind:<16} {number} model {row['model']:.2f}, cue removal flips {row['flips']}, {row['took_s']} s",
                   flush=True)

@@ -29,6 +29,18 @@ READ = {  # by kind of picture: how a file that stands alone is read
          "Small numbers are positions, counted from 1.",
     "t": understand.READ["t"],
 }
+MEANS = {  # of techniques whose numbers are not what a part adds to the output or takes from it
+    "optimised_mask": "A part's number is how far a mask takes it away that is to undo the output with few, connected parts: "
+                      "0 not at all, 1 whole; below 0 where the output was low and the mask raises it.",
+    "extremal_perturbation": "A part's number is how much of it is among the small share of the row that best keeps the output "
+                             "(10 % of an image; else the mean of 5, 10 and 20 %): 0 nothing, 1 all; below 0 where it is a low "
+                             "output that is kept.",
+    "gnn_explainer": "A part's number is how much of it is kept, its bonds included, when as little as possible is to keep the "
+                     "prediction: 0 nothing, 1 all; below 0 where it is a low output that is kept. Columns beside a molecule "
+                     "stay whole, and nothing is said of them.",
+    "prediction_difference": "A part's number is how far the output falls when what stands there is not known, but only what "
+                             "could stand there, as the rest of the row suggests.",
+}
 
 
 def answers(folder: Path) -> list[tuple[str, dict[str, Any]]]:
@@ -51,8 +63,10 @@ def asked_section(found: Sequence[tuple[str, Mapping[str, Any]]]) -> list[dict[s
         entry = answer["entry"]
         told = understand.explanations({"explanations": [entry]}, answer.get("exhibits") or {})[0]
         rows = [] if entry.get("withheld") else entry.get("by_row") or ()
+        means = MEANS.get(str(entry.get("technique")), "")
         out.append({
             **told,
+            "how": " ".join(filter(None, (told["how"], means if told["how"] else ""))),
             "asked": str(answer.get("asked") or ""),
             "estimate": str(answer.get("estimate") or ""),
             "seconds": words.duration(answer.get("seconds")),
@@ -61,7 +75,7 @@ def asked_section(found: Sequence[tuple[str, Mapping[str, Any]]]) -> list[dict[s
             "pieces": str(entry.get("pieces") or ""),
             "said": [str(g.get("says") or "") for g in entry.get("gates") or () if isinstance(g, Mapping)],
             "bars": [{"row": words.number(r.get("row")), "plot": bars(r)} for r in rows if isinstance(r, Mapping)],
-            "how_bars": _read_bars(_about(entry)),
+            "how_bars": _read_bars(entry, _about(entry)),
             "stem": stem,
         })
     return out
@@ -99,16 +113,17 @@ def drawings(stem: str, answer: Mapping[str, Any]) -> list[tuple[str, str]]:
                 said = ", ".join(f"{what} {words.signed(str(value))}" for what, value in (("predicted", p.get("predicted")),
                                                                        ("true", p.get("truth"))) if value)
                 how = [READ[k] for k in dict.fromkeys(s["k"] for s in shown if s) if k in READ]
-                how += [_read_bars(about)] if int(p["row"]) in rows else []
-                out.append((f"{stem}_row{int(p['row'])}.svg",
-                            _sheet(f"{name}, row {int(p['row'])}", said, (body, width, height), about, entry, " ".join(how))))
+                how += [_read_bars(entry, about) if int(p["row"]) in rows else MEANS.get(str(entry.get("technique")), "")]
+                title, told = f"{name}, row {int(p['row'])}", " ".join(filter(None, how))
+                out.append((f"{stem}_row{int(p['row'])}.svg", _sheet(title, said, (body, width, height), about, entry, told)))
     drawn = {n for n, _ in out}
     for row in entry.get("by_row") or ():
         place = f"{stem}_row{int(row['row'])}.svg"
         if place not in drawn and str(entry.get("pieces")) in ("columns", "features"):
             about = _about(entry)
             drawn_bars = (str(bars(row)), 640, _bars_tall(row))
-            out.append((place, _sheet(f"{name}, row {int(row['row'])}", "", drawn_bars, about, entry, _read_bars(about))))
+            out.append((place, _sheet(f"{name}, row {int(row['row'])}", "", drawn_bars, about, entry,
+                                      _read_bars(entry, about))))
     return out
 
 
@@ -117,8 +132,10 @@ def _about(entry: Mapping[str, Any]) -> str:
     return str(entry.get("about") or entry.get("target") or "the output")
 
 
-def _read_bars(about: str) -> str:
+def _read_bars(entry: Mapping[str, Any], about: str) -> str:
     """How a row's bars are read."""
+    if str(entry.get("technique")) in MEANS:
+        return f"{MEANS[str(entry['technique'])]} A molecule's or text's bar is the sum over its parts."
     unit = "in log-odds" if about.startswith("the odds of") else "in the output's own unit"
     return f"A bar says what its input adds to {about} or takes from it in this row, {unit}."
 

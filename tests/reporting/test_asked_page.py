@@ -48,6 +48,20 @@ def test_every_kind_is_a_whole_svg_with_its_key_and_gates():
     assert len(list(ET.fromstring(drawings("x", KINDS["image"])[0][1]).iter("{http://www.w3.org/2000/svg}image"))) == 2
 
 
+def test_a_masks_numbers_are_said_to_be_no_contributions():
+    """On the sheet and on the page, for atoms and for bars."""
+    for told in (answer(molecule_picture("CCO", weights=[0.9, -0.5, 0.2])), answer(pieces="columns", by_row=[ROW])):
+        told["entry"]["technique"] = "optimised_mask"
+        for group in told["exhibits"]["explained"]:
+            group["technique"] = "optimised_mask"
+        (_, svg), = drawings("x", told)
+        said = " ".join(t.text or "" for t in ET.fromstring(svg).iter("{http://www.w3.org/2000/svg}text"))
+        section, = asked_section([("x", told)])
+        for text in (said, section["how_bars"]):
+            assert "how far a mask takes it away" in text and "adds to" not in text
+        assert ("how far a mask" in section["how"]) == bool(section["pictures"])
+
+
 def test_bars_are_as_long_as_the_contributions():
     rects = [r for r in ET.fromstring(drawings("x", KINDS["table"])[0][1]).iter("{http://www.w3.org/2000/svg}rect")
              if r.get("rx") == "1.5"]

@@ -20,14 +20,15 @@ from gnomon.analyses.attribute._explain import (
     _fullest,
     _uses,
     _withheld,
+    audited,
     judged,
 )
 from gnomon.analyses.attribute._ground import Ground, Piece
 from gnomon.analyses.attribute._pictures import patches_of, pictures_of
+from gnomon.analyses.attribute._printed import AUDIT_SHARE, agreements, printed
 from gnomon.analyses.attribute._question import ask
 from gnomon.analyses.attribute._statements import Held, statements
 from gnomon.analyses.attribute._techniques import TECHNIQUES, seconds_for
-from gnomon.analyses.attribute.agreement import agreement
 from gnomon.data.table import Data
 from gnomon.errors import InputError
 from gnomon.rng import stream
@@ -55,17 +56,18 @@ class Asked:
         return replace(self, case=self.case.only(kept), units=self.units[kept])
 
 
-def known(names: Sequence[str]) -> tuple[str, ...]:
-    """The names, hyphens or spaces forgiven, each once; refused in words when one is none."""
+def known(names: Sequence[str], more: Sequence[str] = ()) -> tuple[str, ...]:
+    """The names, hyphens or spaces forgiven, each once; refused in words when one is none of TECHNIQUES, nor of `more`."""
     import difflib
 
     tidy = tuple(dict.fromkeys(n.strip().lower().replace("-", "_").replace(" ", "_") for n in names))
     for name in tidy:
-        if name not in TECHNIQUES:
-            near = difflib.get_close_matches(name, TECHNIQUES, n=2)
+        if name not in TECHNIQUES and name not in more:
+            near = difflib.get_close_matches(name, (*TECHNIQUES, *more), n=2)
             hint = f"did you mean {' or '.join(near)}? " if near else ""
+            layers = f"; of layers: {', '.join(sorted(more))}" if more else ""
             raise InputError("E-TECHNIQUE", f"no attribution is called '{name}'",
-                             do=f"{hint}known: {', '.join(sorted(TECHNIQUES))}")
+                             do=f"{hint}known: {', '.join(sorted(TECHNIQUES))}{layers}")
     return tidy
 
 
@@ -110,7 +112,9 @@ def priced(question: Asked, names: Sequence[str]) -> tuple[Asked, dict[str, floa
 
 def explain_asked(question: Asked, names: Sequence[str], *, recipe: str = "", most_examples: int = 24) -> Explained:
     """Every technique asked for, in turn, while time is left, each behind both gates and with its agreement with the others."""
-    case, attempts = question.case, []
+    whole = question.case.end
+    early = whole if whole == float("inf") else whole - AUDIT_SHARE * max(0.0, whole - time.monotonic())
+    case, held, attempts = replace(question.case, end=early), replace(question.held, end=early), []
     findings: list[Finding] = []
     checks: list[Check] = []
     for name in names:
@@ -119,34 +123,28 @@ def explain_asked(question: Asked, names: Sequence[str], *, recipe: str = "", mo
             attempts.append(replace(found, units=question.units[found.kept], note=question.note))
         else:
             checks.append(Check("WHY-WITHHELD", False, found or f"{name.replace('_', ' ')} has nothing to rank in these rows"))
-    entries, pictures = [], []
+    entries, pictures, passing = [], [], []
     for attempt in attempts:
-        others = tuple(_agreement(attempt, o).entry for o in attempts if o is not attempt and _alike(attempt, o))
-        attempt = replace(attempt, other_checks=(*attempt.other_checks, *others))
         gates = judged(attempt, case.seed)
         passed = all(g.passed for g in gates)
         entry = _entry(attempt, gates, recipe)
-        findings += [f for f in ([_uses(attempt)] if passed else [_withheld(attempt, gates)]) if f is not None]
         if passed:
-            entry.update(statements(attempt, question.held))
+            entry.update(statements(attempt, held))
             entry["by_row"] = [_row(attempt, i, int(case.data.position[attempt.rows[i]]))
                                for i in question.named if i < len(attempt.scores)]
             typical = [c["typical"] for c in (entry.get("clusters") or {}).get("found") or ()]
             first = [int(case.data.position[attempt.rows[i]]) for i in question.named if i < len(attempt.rows)] + typical
             pictures += [{**p, "recipe": recipe} for p in (*pictures_of(attempt, case.data, case.task, most_examples, first),
                                                            *patches_of(entry, attempt))]
-        entries.append(plain(entry))
-    return Explained(tuple(entries), tuple(findings), tuple(pictures), tuple(checks))
-
-
-def _alike(one: Attempt, other: Attempt) -> bool:
-    """Both rank the same pieces of the same first rows."""
-    return all(len(a) == len(b) for a, b in zip(one.scores, other.scores, strict=False))
-
-
-def _agreement(one: Attempt, other: Attempt) -> Any:
-    many = min(len(one.scores), len(other.scores))
-    return agreement(one.scores[:many], other.scores[:many], units=one.units[:many], names=(one.technique, other.technique))
+            passing.append((attempt, entry))
+        else:
+            entry["other_checks"] += agreements(attempt, attempts)
+            findings.append(_withheld(attempt, gates))
+        entries.append(entry)
+    for attempt, entry in passing:  # last: an audit may never cost an explanation
+        entry["other_checks"] += printed(attempt, replace(case, end=whole).only(attempt.kept), attempts)
+        findings += [f for f in [_uses(attempt, entry)] if f is not None]
+    return Explained(tuple(plain(audited(e)) for e in entries), tuple(findings), tuple(pictures), tuple(checks))
 
 
 def _row(attempt: Attempt, row: int, position: int) -> dict[str, Any]:
@@ -154,10 +152,13 @@ def _row(attempt: Attempt, row: int, position: int) -> dict[str, Any]:
     ground, scores = attempt.ground, attempt.scores[row]
     out: dict[str, Any] = {"row": position}
     if isinstance(ground, Ground):
-        names = [p.label if p.parts else _place(ground, row, p) for p in ground.pieces[row]]
-        if len({bool(p.span) for p in ground.pieces[row]}) == 2:
+        told = [k for k, p in enumerate(ground.pieces[row])  # what the technique says nothing about is not said to be 0
+                if any(name in attempt.columns for name in ([part.what for part in p.parts] or [p.column]))]
+        pieces, scores = [ground.pieces[row][k] for k in told], scores[told]
+        names = [p.label if p.parts else _place(ground, row, p) for p in pieces]
+        if len({bool(p.span) for p in pieces}) == 2:
             sums: dict[str, float] = {}
-            for piece, score in zip(ground.pieces[row], scores, strict=True):
+            for piece, score in zip(pieces, scores, strict=True):
                 sums[piece.label] = sums.get(piece.label, 0.0) + float(score)
             out["whole"] = [{"what": k, "value": v} for k, v in sorted(sums.items(), key=lambda kv: -abs(kv[1]))[:LISTED]]
     else:

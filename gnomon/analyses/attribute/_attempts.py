@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
@@ -25,7 +25,6 @@ from gnomon.analyses.attribute._ground import Ground
 from gnomon.analyses.attribute._inputs import data_values
 from gnomon.analyses.attribute._question import Question
 from gnomon.analyses.attribute._trusted import kind_of, trusted, why
-from gnomon.data.table import Data
 
 MOSTLY_BITS = 0.5  # share of the contributions that must be the fingerprint's before its bits colour atoms
 MOST_TRIED = 4  # techniques of the ranking, from the top, that time is looked for
@@ -59,17 +58,16 @@ class Attempt:
     fine: dict[str, list[np.ndarray]] = field(default_factory=dict)  # column -> weights a row, finer than pieces
 
 
-def attempts_for(learned: Any, task: Any, data: Data, rows: np.ndarray, reference: np.ndarray, question: Question,
-                 seed: int, fit_again: Callable[[int], Any] | None, end: float) -> Iterator[partial]:
+def attempts_for(case: Case) -> Iterator[partial]:
     """Partials (keyword `technique`) that make an Attempt each, the best-suited first.
 
     Networks and trees are explained by what finds planted cues of their kind best (_trusted.csv); linear and additive
     models by their own terms, which are exact. Molecules, letters, words and pixels are then explained a second time, by
     the best technique that asks nothing of the model.
     """
-    case = Case(learned, task, data, rows, reference, question, seed, fit_again, end)
+    learned, data = case.learned, case.data
     structured = [c for c in data.inputs if data.kind(c) not in SCALAR]
-    way = way_of(learned.estimators[max(question.part, 0)]) if case.is_fitted else None
+    way = way_of(learned.estimators[max(case.question.part, 0)]) if case.is_fitted else None
     used: list[str] = []
     if way is not None and structured:
         yield partial(by_features, case, True, technique=way)
@@ -89,7 +87,7 @@ def suited_names(case: Case, way: str | None, *, anything: bool = False) -> list
     from gnomon.analyses.attribute._perturbing import PIECEWISE
     from gnomon.analyses.attribute._techniques import WAYS
 
-    open_to_all = {*PIECEWISE, "occlusion"}
+    open_to_all = {*PIECEWISE, "occlusion", "prediction_difference"}
     fits = open_to_all | ({way} if way else set()) | (set(WAYS) if case.is_network else set())
     found = [t.technique for t in trusted(kind_of(case.data, network=case.is_network))
              if t.technique in (open_to_all if anything else fits)]

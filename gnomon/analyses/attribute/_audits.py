@@ -11,6 +11,8 @@ import numpy as np
 from gnomon.analyses.attribute._gates import rank_correlation
 from gnomon.analyses.attribute._intervals import mean_over_units
 
+GIVEN = "holds by construction"  # how an audit that theory answers begins what it says
+
 
 @dataclass(frozen=True)
 class Audit:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from gnomon.errors import InputError
@@ -79,9 +80,12 @@ class Leaves:
         if isinstance(value, Tokens):
             return value
         if isinstance(value, Graphs):
-            nodes, bonds = (self._leaf((name, part), tensor, _zeros(tensor)) for part, tensor in
-                            (("nodes", value.nodes), ("edges", value.edge_features)))
-            return value._replace(nodes=nodes, edge_features=bonds)
+            base, made = self.base.get(name), {}
+            for key, part in (("nodes", "nodes"), ("edges", "edge_features")):
+                own = getattr(value, part)
+                nothing = _zeros(own) if base is None else partial(getattr(base, part).to, own)
+                made[part] = self._leaf((name, key), own, nothing)
+            return value._replace(**made)
         if not value.is_floating_point() and value.ndim != 4:
             return value
         base = self.base.get(name)

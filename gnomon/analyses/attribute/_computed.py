@@ -8,7 +8,8 @@ of the property goes when the atom is taken away:   h_a = sum_j C_j (x_j - x_j w
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -16,8 +17,34 @@ from gnomon.analyses.attribute._case import Case
 from gnomon.analyses.attribute._ground import Ground
 from gnomon.analyses.attribute._tensors import Spread
 
+if TYPE_CHECKING:
+    from torch import Tensor
+
 AVERAGED = 500  # rows that a property's mean, its baseline, is taken over
 EQUAL = 1e-6  # a property this close to its baseline (its scale is about 1) contributes nothing that could be handed back
+
+
+@dataclass(frozen=True)
+class Lost:
+    """A tensor (B, d) computed from a graph, as it becomes when atoms go: for what gives way by d_a in [0, 1]
+        x - sum_a d_a one_a - (all - sum_a one_a) * q,   q = sum_{a != b} d_a d_b / (n (n - 1)),
+    which is right where no atom, any one, or all of them have gone. one: (N, d) what x loses without each atom; all: (B, d)
+    what it loses without any. source: the graph's name."""
+
+    source: str
+    one: Tensor
+    all: Tensor
+
+    def only(self, rows: Any, atoms: Any) -> Lost:
+        return Lost(self.source, self.one[atoms], self.all[rows])
+
+    def __call__(self, x: Tensor, kept: Tensor, owner: Tensor) -> Tensor:
+        gone, by_row = 1 - kept, x.new_zeros(len(x))
+        n, total = by_row.index_add(0, owner, x.new_ones(len(owner))), by_row.index_add(0, owner, gone)
+        pairs = (total**2 - by_row.index_add(0, owner, gone**2)) / (n * (n - 1)).clamp(min=1)
+        single = x.new_zeros(x.shape).index_add(0, owner, gone[:, None] * self.one)
+        every = x.new_zeros(x.shape).index_add(0, owner, self.one)
+        return x - single - (self.all - every) * pairs[:, None]
 
 
 def means(case: Case, network: Any, inputs: Mapping[str, Any]) -> dict[str, Any]:
@@ -55,6 +82,38 @@ def handed_back(out: Spread, case: Case, network: Any, ground: Ground, inputs: M
                 out.fine[column][row][atom] += value
         out.over[column] = out.over.get(column, 0) - np.bincount(rows, weights=handed, minlength=len(ground))
     return out
+
+
+def losses(case: Case, network: Any, ground: Ground, inputs: Mapping[str, Any]) -> dict[str, Lost]:
+    """Tensor -> how each computed property follows a mask over the graph it is computed from: what it loses without each
+    atom, and without all."""
+    import torch
+
+    out = {}
+    for name in _computed(network):
+        column = network.tensoriser.sources[name][0]
+        graph = next(n for n, own in network.tensoriser.sources.items() if own[0] == column and hasattr(inputs[n], "owner"))
+        if not _has_pieces(ground, column):
+            continue
+        x, owner = inputs[name], inputs[graph].owner
+        rows, places, gone = _taken_away(case, network, ground, name, column)
+        start = torch.searchsorted(owner, torch.arange(len(x), device=x.device)).cpu().numpy()
+        atoms = [start[row] + ground.pieces[row][k].span[0] for row, k in zip(rows, places, strict=True)]
+        one = torch.zeros(len(owner), x.shape[1], device=x.device)
+        one[torch.as_tensor(atoms, device=x.device)] = x[torch.from_numpy(rows).to(x.device)] - torch.from_numpy(gone).to(x)
+        out[name] = Lost(graph, one, x - _without_any(case, network, ground, name, column))
+    return out
+
+
+def _without_any(case: Case, network: Any, ground: Ground, name: str, column: str) -> Any:
+    """(B, d) the properties with every atom taken away."""
+    key = f"without any {name} {ground.data.position.tobytes().hex()}"
+    if key not in case.made:
+        masks = [np.array([p.column == column and bool(p.span) for p in pieces]) for pieces in ground.pieces]
+        device = next(network.module.parameters()).device
+        everyone = np.arange(len(ground))
+        case.made[key] = network.tensoriser.batch(ground.altered(everyone, masks), everyone, device)[name]
+    return case.made[key]
 
 
 def _computed(network: Any) -> tuple[str, ...]:

@@ -11,11 +11,12 @@ from typing import Any
 import numpy as np
 
 from gnomon.analyses.attribute._attempts import Attempt, attempts_for
-from gnomon.analyses.attribute._case import strongest
+from gnomon.analyses.attribute._case import Case, strongest
 from gnomon.analyses.attribute._gates import Gate
 from gnomon.analyses.attribute._inputs import named
 from gnomon.analyses.attribute._intervals import mean_over_units
 from gnomon.analyses.attribute._pictures import patches_of, pictures_of
+from gnomon.analyses.attribute._printed import AUDIT_SHARE, printed, with_meaning
 from gnomon.analyses.attribute._question import ask
 from gnomon.analyses.attribute._statements import Held, curves_of, statements
 from gnomon.analyses.attribute.deletion_against_random import deletion_against_random
@@ -57,16 +58,18 @@ def explain(learned: Any, task: Any, data: Data, rows: np.ndarray, units: np.nda
     randomise; estimators over a view are instead fitted on `rows` with their labels dealt out anew where these are
     enough, which is faster. recipe: the hash to quote in the entries.
     """
-    end = time.monotonic() + seconds
+    whole = time.monotonic() + seconds
+    end = whole - AUDIT_SHARE * seconds
     rows, units = np.asarray(rows), np.asarray(units)
     shuffled = permutation_importance(learned, task, data, rows, units, seconds=SHARE * seconds, seed=seed)
-    entries, findings, checks = [_permutation_entry(shuffled, recipe)], [], _unchecked(shuffled)
+    entries, checks = [_permutation_entry(shuffled, recipe)], _unchecked(shuffled)
     pictures: list[dict[str, Any]] = []
+    judgements: list[tuple[Attempt, Case, list[Gate], dict[str, Any]]] = []
     reference = rows[np.sort(stream(seed, "reference").permutation(len(rows))[:REFERENCE])]
     held = Held(learned, task, data, rows, units, reference, seed, time.monotonic() + CURVE_SHARE * seconds)
     entries[0].update(curves_of(shuffled.found, held))
     held = replace(held, end=end)
-    for build in _questions(learned, task, data, rows, units, seed, fit_again, end):
+    for case, build in _questions(learned, task, data, rows, units, seed, fit_again, end):
         if time.monotonic() > end:
             checks.append(Check("WHY-WITHHELD", False, f"no time left for {build.keywords['technique']}"))
             continue
@@ -76,16 +79,19 @@ def explain(learned: Any, task: Any, data: Data, rows: np.ndarray, units: np.nda
             continue
         gates = judged(attempt, seed)
         entries.append(_entry(attempt, gates, recipe))
-        if not all(g.passed for g in gates):
-            findings.append(_withheld(attempt, gates))
+        judgements.append((attempt, case.only(attempt.kept), gates, entries[-1]))
+        if entries[-1]["withheld"]:
             continue
-        findings.append(_uses(attempt))
         if not any(STATED & set(e) for e in entries):  # once, from the best-suited explanation that holds
             entries[-1].update(statements(attempt, held))
         typical = [c["typical"] for c in (entries[-1].get("clusters") or {}).get("found") or ()]
         pictures += [{**p, "recipe": recipe} for p in pictures_of(attempt, data, task, most_examples, typical)]
         pictures += [{**p, "recipe": recipe} for p in patches_of(entries[-1], attempt)]
-    return Explained(tuple(plain(e) for e in entries), tuple(f for f in findings if f is not None), tuple(pictures),
+    shown = [(attempt, case, entry) for attempt, case, _, entry in judgements if not entry["withheld"]]
+    for attempt, case, entry in shown:  # last: an audit may never cost an explanation
+        entry["other_checks"] += printed(attempt, replace(case, end=whole), [a for a, _, _ in shown])
+    findings = [_withheld(a, gates) if entry["withheld"] else _uses(a, entry) for a, _, gates, entry in judgements]
+    return Explained(tuple(plain(audited(e)) for e in entries), tuple(f for f in findings if f is not None), tuple(pictures),
                      tuple(checks))
 
 
@@ -96,8 +102,8 @@ def judged(attempt: Attempt, seed: int) -> list[Gate]:
 
 
 def _questions(learned: Any, task: Any, data: Data, rows: np.ndarray, units: np.ndarray, seed: int,
-               fit_again: Callable[[int], Any] | None, end: float) -> Iterator[partial]:
-    """The attributions to try, best first, each a partial that makes an Attempt."""
+               fit_again: Callable[[int], Any] | None, end: float) -> Iterator[tuple[Case, partial]]:
+    """The attributions to try, best first: what is explained, and a partial that makes an Attempt."""
     learned, note = strongest(learned)
     rows, of_rows = labelled_sample(task, data, rows, units, seed)
     if not len(rows):
@@ -106,8 +112,9 @@ def _questions(learned: Any, task: Any, data: Data, rows: np.ndarray, units: np.
     chosen = stream(seed, "explained").permutation(len(rows))[:EXPLAINED if structured else SCALAR_ROWS]  # by lot: cut short
     reference = rows[np.sort(stream(seed, "reference").permutation(len(rows))[:REFERENCE])]
     question = ask(task, learned.predict(data, rows[chosen]), part=_fullest(task, data, rows))
-    for build in attempts_for(learned, task, data, rows[chosen], reference, question, seed, fit_again, end):
-        yield partial(_with_units, build, of_rows[chosen], note, technique=build.keywords["technique"])
+    case = Case(learned, task, data, rows[chosen], reference, question, seed, fit_again, end)
+    for build in attempts_for(case):
+        yield case, partial(_with_units, build, of_rows[chosen], note, technique=build.keywords["technique"])
 
 
 def _with_units(build: Callable[[], Attempt | str | None], units: np.ndarray, note: str, *,
@@ -191,8 +198,14 @@ def direction(values: np.ndarray, signed: np.ndarray) -> str:
     return "rise" if rho > 0.5 else "fall" if rho < -0.5 else ""
 
 
-def _uses(attempt: Attempt) -> Finding | None:
-    """One sentence on what the predictions rise and fall with; None when nothing has a direction."""
+def audited(entry: dict[str, Any]) -> dict[str, Any]:
+    """The entry with what each audit's number means."""
+    return {**entry, "other_checks": [with_meaning(check) for check in entry["other_checks"]]}
+
+
+def _uses(attempt: Attempt, entry: dict[str, Any]) -> Finding | None:
+    """One sentence on what the predictions rise and fall with, and the audits as evidence; None when nothing has a
+    direction."""
     listed = feature_importances(attempt) if attempt.features else []
     listed = [f for f in listed if f["value"] >= NOTABLE * listed[0]["value"]][:2 * NAMED]
     ways = [(way, [f["what"] for f in listed if f["direction"] == way][:NAMED]) for way in ("rise", "fall")]
@@ -203,7 +216,8 @@ def _uses(attempt: Attempt) -> Finding | None:
     also = f"{', and ' if said else ''}depend on {_and(also)}" if also else ""
     claim = f"The model's predictions of {attempt.question.what} {said}{also}; this explanation passed both gates."
     return finding("WHY-USES", "fine", claim, columns=tuple(dict.fromkeys(attempt.columns))[:20],
-                   values={"technique": attempt.technique, "features": listed, "rows": len(attempt.scores)},
+                   values={"technique": attempt.technique, "features": listed, "rows": len(attempt.scores),
+                           **{check["name"]: check.get("says") or check["value"] for check in entry["other_checks"]}},
                    source=attempt.technique)
 
 

@@ -41,7 +41,7 @@ def contributions(estimator: Any, matrix: Any, neutral: np.ndarray,
 def way_of(estimator: Any) -> str | None:
     """Which exact attribution suits this estimator."""
     kinds = {c.__name__ for c in type(estimator).__mro__}
-    if kinds & {"ExplainableBoostingClassifier", "ExplainableBoostingRegressor"}:
+    if kinds & {"_Curves", "ExplainableBoostingClassifier", "ExplainableBoostingRegressor"}:
         return "additive_terms"
     if kinds & TREES:
         return "tree_shap"
@@ -78,12 +78,22 @@ def _linear(estimator: Any, matrix: Any, neutral: np.ndarray, places: np.ndarray
 
 def _walked(kind: str, estimator: Any, matrix: np.ndarray, place: int) -> np.ndarray:
     if kind == "additive_terms":
-        from gnomon.analyses.attribute.additive_terms import additive_terms
-
-        return additive_terms(estimator, matrix, output=place)
+        return _added(estimator, matrix, place)
     from gnomon.analyses.attribute.tree_shap import tree_shap
 
     return np.mean([tree_shap(trees, matrix, output=place) for trees in _ensembles(estimator)], axis=0)
+
+
+def _added(estimator: Any, matrix: np.ndarray, place: int) -> np.ndarray:
+    """Of the curves' own terms; features that the estimator left out add nothing."""
+    from gnomon.analyses.attribute.additive_terms import additive_terms
+    from gnomon.models.tables._curves import _Curves
+
+    if not isinstance(estimator, _Curves):
+        return additive_terms(estimator, matrix, output=place)
+    out = np.zeros(matrix.shape)
+    out[:, estimator.chosen_] = additive_terms(estimator.model_, estimator._features(matrix), output=place)
+    return out
 
 
 def _ensembles(estimator: Any) -> list[Any]:
@@ -112,6 +122,11 @@ class FeatureGround:
 
     def __len__(self) -> int:
         return self.matrix.shape[0]
+
+    @property
+    def pieces(self) -> tuple[np.ndarray, ...]:
+        """The same as `present`, by the name that pieces have in a Ground."""
+        return self.present
 
     def whole(self) -> np.ndarray:
         return self._answer(self.matrix, np.arange(len(self)))

@@ -9,11 +9,12 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from functools import partial
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
 
-from gnomon.analyses.attribute import occlusion
+from gnomon.analyses.attribute import extremal_perturbation, gnn_explainer, occlusion, optimised_mask
 from gnomon.analyses.attribute._attempts import (
     Attempt,
     _columns,
@@ -23,14 +24,17 @@ from gnomon.analyses.attribute._attempts import (
     by_occlusion,
 )
 from gnomon.analyses.attribute._audits import audited
-from gnomon.analyses.attribute._case import SCALAR, Case
-from gnomon.analyses.attribute._computed import handed_back, means, seconds_before
+from gnomon.analyses.attribute._case import Case
+from gnomon.analyses.attribute._computed import handed_back, losses, means, seconds_before
 from gnomon.analyses.attribute._features import rows_affordable, way_of
 from gnomon.analyses.attribute._gates import mean_correlations
 from gnomon.analyses.attribute._ground import Ground
 from gnomon.analyses.attribute._inside import shaken
-from gnomon.analyses.attribute._perturbing import PIECEWISE, _redrawn, by_own_way, by_pieces, by_redrawing, masked, runs_of
+from gnomon.analyses.attribute._masks import by_masks
+from gnomon.analyses.attribute._perturbing import PIECEWISE, by_own_way, by_pieces, runs_of
+from gnomon.analyses.attribute._redrawing import by_redrawing, laws, redrawn, refused
 from gnomon.analyses.attribute._tensors import Spread, spread
+from gnomon.analyses.attribute.input_shift import shifted
 from gnomon.analyses.attribute.integrated_gradients import path_ends
 from gnomon.errors import InputError
 
@@ -38,9 +42,11 @@ Way = Callable[[Any, Any, Any, Any], Any]  # (module, inputs, target, its furthe
 
 DRAWS, STEPS = 16, 32  # of SmoothGrad and of integrated gradients
 MASK_STEPS = 60  # of gradient, a mask
+AREA_OF_IMAGES = (0.1,)  # of an extremal perturbation
 CASCADE = (0.25, 0.5)  # shares of the weights, from the output backwards, that the cascade randomises
 FITTED_ON = 500  # rows that patterns are fitted on
 FROM_A_BASELINE = ("integrated_gradients", "deeplift")
+UNMOVED: Mapping[str, float] = MappingProxyType({})
 
 
 def through_network(case: Case, *, technique: str) -> Attempt | str | None:
@@ -61,11 +67,15 @@ def through_network(case: Case, *, technique: str) -> Attempt | str | None:
         return f"{technique.replace('_', ' ')}: {error.message}"
     copies, of = fewer.randomised()
     again = [attributed(fewer, copy, ground, technique).scores for copy in copies]
-    return Attempt(technique, _pieces_name(ground), ground, found.scores, again, of, fewer.question, fewer.rows,
-                   _columns(ground, found.scores, found.over), _piece_features(ground, found.scores),
+    unsaid = {c for c in case.data.inputs if c not in found.said}
+    unsaid |= {part.what for piece in ground.pieces[0] for part in piece.parts if part.column in unsaid}
+    told = tuple(p for p in ground.pieces[0] if not {p.column, *(part.column for part in p.parts)} <= unsaid)
+    columns, features = _columns(ground, found.scores, found.over), _piece_features(ground, found.scores)
+    return Attempt(technique, _pieces_name(replace(ground, pieces=(told,))), ground, found.scores, again, of, fewer.question,
+                   fewer.rows, {name: own for name, own in columns.items() if name not in unsaid},
+                   {name: own for name, own in features.items() if name in {p.label for p in told}},
                    (*cascade(fewer, ground, found.scores, technique), *completeness(fewer, ground, found, technique),
-                    *_through(found)), kept=np.arange(len(fewer.rows)),
-                   fine=found.fine)
+                    *_through(found)), kept=np.arange(len(fewer.rows)), fine=found.fine)
 
 
 def completeness(case: Case, ground: Ground, found: Spread, technique: str) -> tuple[dict[str, Any], ...]:
@@ -88,15 +98,18 @@ def _through(found: Spread) -> tuple[dict[str, Any], ...]:
                           "without the atom", "value": share} for column, share in found.through.items())
 
 
-def attributed(case: Case, network: Any, ground: Ground, technique: str) -> Spread:
-    """One technique's attributions, brought to the ground's pieces. Inputs it says nothing about are left out."""
+def attributed(case: Case, network: Any, ground: Ground, technique: str, *, moved: Mapping[str, float] = UNMOVED) -> Spread:
+    """One technique's attributions, brought to the ground's pieces. Inputs it says nothing about are left out.
+    moved: tensor -> what is added to it, for a module that takes it off again (input-shift invariance)."""
     device = next(network.module.parameters()).device
-    inputs = network.tensoriser.batch(ground.data, np.arange(len(ground)), device)
+    inputs = shifted(network.tensoriser.batch(ground.data, np.arange(len(ground)), device), moved)
     base = means(case, network, inputs) if technique in FROM_A_BASELINE else {}
     more: dict[str, Any] = {"baseline": base} if base else {}
     if technique == "pattern_attribution":
         some = case.reference[:: -(-len(case.reference) // FITTED_ON)]
-        more = {"data": network.tensoriser.batch(case.data, some, device)}
+        more = {"data": shifted(network.tensoriser.batch(case.data, some, device), moved)}
+    if technique in MASKS:
+        more = {"lost": losses(case, network, ground, inputs), "find": _finding(technique, ground, inputs)}
     found = WAYS[technique](network.module, inputs, ground.question.pick, more)
     positions = {name: encoder.vocabulary.positions for name, encoder in network.tensoriser.encoders.items()
                  if encoder.kind == "tokens" and encoder.vocabulary.positions}
@@ -127,6 +140,30 @@ def _named(name: str, **options: Any) -> Way:
     return way
 
 
+def _finding(technique: str, ground: Ground, inputs: Mapping[str, Any]) -> dict[str, Any]:
+    """What a mask technique has to know of the question: whether it is a class; and of the rows: words are wholes, and of
+    images one area is enough, as every pixel tells."""
+    if technique == "gnn_explainer":
+        return {"odds": ground.question.classes is not None}
+    told: dict[str, Any] = {"cell": 1} if any(c.spec.kind == "text" for c in ground.data.columns.values()) else {}
+    pixels = any(getattr(value, "ndim", 0) == 4 for value in inputs.values())
+    return {**told, "areas": AREA_OF_IMAGES} if technique == "extremal_perturbation" and pixels else told
+
+
+def _masked(of_rows: Callable[..., Any], **options: Any) -> Way:
+    """A mask technique: signed, so that what speaks against the explained output is below 0."""
+    def way(module: Any, inputs: Any, target: Any, more: Mapping[str, Any]) -> Any:
+        return by_masks(module, inputs, target, partial(of_rows, **options, **more.get("find", {})), signed=True,
+                        lost=more.get("lost"))
+
+    return way
+
+
+MASKS: Mapping[str, Way] = {
+    "optimised_mask": _masked(optimised_mask.of_rows, steps=MASK_STEPS),
+    "extremal_perturbation": _masked(extremal_perturbation.of_rows, steps=MASK_STEPS),
+    "gnn_explainer": _masked(gnn_explainer.of_rows, steps=MASK_STEPS),
+}
 WAYS: Mapping[str, Way] = {
     "saliency": _named("saliency", times_input=True),
     "smoothgrad": _named("smoothgrad", times_input=True, draws=DRAWS),
@@ -138,8 +175,7 @@ WAYS: Mapping[str, Way] = {
     "pattern_attribution": _named("pattern_attribution"),
     "deeplift": _named("deeplift"),
     "layer_relevance": _named("layer_relevance"),
-    "optimised_mask": masked("optimised_mask", steps=MASK_STEPS),
-    "extremal_perturbation": masked("extremal_perturbation", areas=(0.1,), steps=MASK_STEPS),
+    **MASKS,
 }
 TECHNIQUES: dict[str, Callable[[Case], Attempt | str | None]] = {
     **{name: partial(through_network, technique=name) for name in WAYS},
@@ -153,7 +189,6 @@ TECHNIQUES: dict[str, Callable[[Case], Attempt | str | None]] = {
 def seconds_for(case: Case, name: str) -> float:
     """What a technique takes for all rows of a case, gates included: measured on two of them; 0 where it does not apply."""
     copies = 1 + case.copies
-    structured = any(case.data.kind(c) not in SCALAR for c in case.data.inputs)
     if name in WAYS:
         once, times = (lambda few: attributed(few, few.learned, few.ground(), name)), copies + len(CASCADE)
     elif name in PIECEWISE:
@@ -161,11 +196,13 @@ def seconds_for(case: Case, name: str) -> float:
     elif name == "occlusion":
         once, times = (lambda few: occlusion.of_pieces(few.ground())), copies
     elif name == "prediction_difference":
-        once, times = (lambda few: _redrawn(few, few.ground())), copies
+        if refused(case, case.ground()):
+            return 0.0
+        laws(case)
+        once, times = (lambda few: redrawn(few, few.ground())), copies
     else:
         once, times = (lambda few: _of_features(few, few.learned)), copies
-    fits = (case.is_network if name in WAYS else not structured and case.question.classes is not None
-            if name == "prediction_difference" else True if name in PIECEWISE or name == "occlusion" else
+    fits = (case.is_network if name in WAYS else True if name in (*PIECEWISE, "occlusion", "prediction_difference") else
             case.is_fitted and way_of(case.learned.estimators[max(case.question.part, 0)]) == name)
     if not fits:
         return 0.0

@@ -20,12 +20,14 @@ ATOM = ("[", *"BCNOPSFIbcnops*")  # how a SMILES token that is an atom begins
 class Spread:
     """scores: one array a row over the ground's pieces. over: column -> (n,), what belongs to the column but to none of
     its pieces (a molecule's descriptors). fine: column -> one array a row, by letter, pixel (H, W) or atom.
-    through: column -> the share of its pieces' weight that reached them through properties computed from them."""
+    through: column -> the share of its pieces' weight that reached them through properties computed from them.
+    said: the columns that the technique says something about."""
 
     scores: list[np.ndarray]
     over: dict[str, np.ndarray] = field(default_factory=dict)
     fine: dict[str, list[np.ndarray]] = field(default_factory=dict)
     through: dict[str, float] = field(default_factory=dict)
+    said: set[str] = field(default_factory=set)
 
 
 def network_attributions(network: Any, ground: Ground, *, steps: int = 32, chunk: int = 64) -> Spread:
@@ -46,6 +48,7 @@ def spread(ground: Ground, sources: Mapping[str, tuple[str, ...]], names: Mappin
     Law: pieces and leftovers add up to the tensors' sum, row by row."""
     out = Spread([np.zeros(len(p)) for p in ground.pieces])
     for tensor, values in found.items():
+        out.said.update(sources[tensor])
         column = sources[tensor][0]
         if isinstance(inputs[tensor], Graphs):
             owner = inputs[tensor].owner.cpu().numpy()

@@ -74,5 +74,5 @@ def _integrate(leaves: Leaves, path: list[tuple[float, float]]) -> dict[str, Any
             return value.sub(steps[key], alpha=left)
 
         for key, slope in leaves.slopes(at).items():
-            sums[key] = slope.mul_(float(weight)) if key not in sums else sums[key].add_(slope, alpha=float(weight))
+            sums[key] = slope * float(weight) if key not in sums else sums[key].add_(slope, alpha=float(weight))
     return leaves.placed({key: total * steps[key] for key, total in sums.items()})

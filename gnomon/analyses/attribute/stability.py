@@ -23,20 +23,22 @@ CARD = Card(
 
 
 def stability(technique: Callable[..., Any], model: Any, x: Any, target: Any, *, noise: float = 0.02, draws: int = 5,
-              seeded: bool = False, units: np.ndarray | None = None, seed: int = 0) -> Audit:
+              seeded: bool = False, units: np.ndarray | None = None, seed: int = 0, first: Any = None) -> Audit:
     """Mean rank correlation of a row's attribution with those of `draws` copies x + noise * sd(x) * e, e normal.
 
     technique: `technique(model, x, target)`. sd(x): of each element over the rows (of a constant one 0). noise: 0 with
     seeded=True measures the technique's own randomness alone. seeded: also hands the technique another `seed` each time.
-    x: floats (B, ...), tensor or array. units: (B,). Laws: 1 for a linear model's gradient; 1 without noise and seeds.
+    x: floats (B, ...), tensor or array; missing values (NaN) stay missing. units: (B,). first: technique(model, x, target)
+    where it is known. Laws: 1 for a linear model's gradient; 1 without noise and seeds.
     """
     import torch
 
     tensor = isinstance(x, torch.Tensor)
     values = x.detach().cpu().numpy() if tensor else np.asarray(x)
-    first, found = technique(model, x, target), []
+    spread = np.ma.masked_invalid(values).std(axis=0).filled(0.0)
+    first, found = technique(model, x, target) if first is None else first, []
     for draw in range(draws):
-        shaken = values + noise * values.std(axis=0) * stream(seed, "stability", draw).standard_normal(values.shape)
+        shaken = values + noise * spread * stream(seed, "stability", draw).standard_normal(values.shape)
         given = torch.from_numpy(shaken).to(x.device, x.dtype) if tensor else shaken.astype(values.dtype)
         more = {"seed": seed + 1 + draw} if seeded else {}
         found.append(correlations(first, technique(model, given, target, **more)))

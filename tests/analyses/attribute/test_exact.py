@@ -76,6 +76,21 @@ def test_additive_terms_add_up():
     assert np.allclose(found.sum(1) + model.intercept_, model.predict(x[:20]))
 
 
+def test_terms_of_our_own_curves_add_up_and_columns_left_out_add_nothing():
+    from gnomon.analyses.attribute._features import contributions, way_of
+    from gnomon.analyses.attribute._question import Question
+    from gnomon.models.tables._curves import CurvesOfNumbers
+
+    dice = np.random.default_rng(4)
+    x = dice.normal(size=(150, 4))
+    model = CurvesOfNumbers(bags=1, rounds=60, most=2).fit(x, 3 * x[:, 1] - x[:, 3])
+    assert way_of(model) == "additive_terms" and model.chosen_.tolist() == [1, 3]
+    kind, found = contributions(model, x[:20], np.zeros(4), Question("y", -1, 0, 1, None))
+    assert kind == "additive_terms" and not found[:, [0, 2]].any()
+    assert np.allclose(found.sum(axis=1) + model.model_.intercept_, model.predict(x[:20]), atol=1e-9)
+
+
+
 def test_bits_go_to_the_atoms_that_set_them():
     from attribution_fakes import table
 

@@ -75,11 +75,18 @@ def test_masks_are_each_row_s_own_and_gradients_of_weights_are_given_back():
     assert all(p.requires_grad and p.grad is None for p in model.parameters())
 
 
-def test_masks_refuse_codes_and_tables_without_area_in_words():
+def test_masks_refuse_codes_without_embedding_and_tables_without_area_in_words():
+    with pytest.raises(InputError, match="no gradient"):
+        optimised_mask(Floats(), torch.ones(2, 6, dtype=torch.long), None)
     with pytest.raises(InputError, match="gradient"):
-        optimised_mask(only_two(), torch.ones(2, 6, dtype=torch.long), None)
+        optimised_mask(only_two(), np.ones((2, 6)), None)
     with pytest.raises(InputError, match="area"):
         extremal_perturbation(only_two(), torch.ones(2, 6), None)
+
+
+class Floats(torch.nn.Module):
+    def forward(self, codes):
+        return codes.float().sum(dim=1, keepdim=True)
 
 
 def both_or_third(x):
@@ -122,7 +129,7 @@ def test_a_constant_needs_one_piece_and_a_share_of_nothing_is_refused():
         sufficient_subsets(both_or_third, np.ones((1, 3)), None, share=0)
 
 
-def test_a_study_s_way_through_a_network_gives_the_same_mask_and_refuses_two_inputs():
+def test_a_study_s_way_through_a_network_gives_the_same_mask_and_refuses_what_has_no_graph():
     from gnomon.analyses.attribute._techniques import WAYS
 
     class Named(torch.nn.Module):
@@ -135,7 +142,7 @@ def test_a_study_s_way_through_a_network_gives_the_same_mask_and_refuses_two_inp
 
     x, truth = planted()
     network = Named().train()
-    found = WAYS["optimised_mask"](network, {"image": x}, 1, None)["image"]
+    found = WAYS["optimised_mask"](network, {"image": x}, 1, {})["image"]
     assert network.training and min(auroc(found[:, 0], truth)) > 0.95
-    with pytest.raises(InputError, match="one image"):
-        WAYS["extremal_perturbation"](network, {"image": x, "table": x[:, 0, 0]}, 1, None)
+    with pytest.raises(InputError, match="reads none"):
+        WAYS["gnn_explainer"](network, {"image": x}, 1, {})

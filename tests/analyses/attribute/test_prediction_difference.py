@@ -69,3 +69,51 @@ def test_images_by_patches_find_the_bright_one_and_logits_are_refused():
     assert found.shape == x.shape and bool((found.sum(1).flatten(1).argmax(1) == 4 * 16 + 8).all())
     with pytest.raises(InputError, match="probabilities"):
         prediction_difference(logits, x, 1, data=data)
+
+
+def test_on_codes_of_a_sequence_it_is_the_exact_conditional_expectation():
+    """A Markov chain of three letters and a model of the middle three: enumerated, against what is drawn from counts."""
+    dice, change = stream(6, "chain"), np.array([[0.6, 0.3, 0.1], [0.2, 0.5, 0.3], [0.3, 0.1, 0.6]])
+    codes = np.zeros((20_000, 5), dtype=np.int64)
+    for i in range(1, 5):
+        codes[:, i] = (dice.random(len(codes))[:, None] > np.cumsum(change[codes[:, i - 1]], axis=1)).sum(axis=1)
+    data = codes + 1  # 0 is padding
+    table = dice.normal(size=(3, 3, 3))
+
+    def model(x):
+        p = 1 / (1 + np.exp(-table[x[:, 1] - 1, x[:, 2] - 1, x[:, 3] - 1]))
+        return np.stack([1 - p, p], axis=1)
+
+    x = np.array([[1, 2, 1, 3, 3], [3, 3, 2, 1, 1]])
+    found = prediction_difference(model, x, 1, data=data, draws=3, reach=1)
+    for row in range(2):
+        for k in (1, 2, 3):
+            before, after = x[row, k - 1] - 1, x[row, k + 1] - 1
+            law = change[before] * change[:, after]
+            copies = np.repeat(x[row:row + 1], 3, axis=0)
+            copies[:, k] = np.arange(1, 4)
+            mean, own = law @ model(copies)[:, 1] / law.sum(), model(x[row:row + 1])[0, 1]
+            wanted = np.log(own / (1 - own)) - np.log(mean / (1 - mean))
+            assert abs(found[row, k] - wanted) < 0.05
+    assert np.allclose(found[:, [0, 4]], 0), "places that the model does not read"
+    number = prediction_difference(lambda x: x[:, 2].astype(float), x, None, data=data, draws=3, reach=0)
+    assert np.allclose(number[:, 2], x[:, 2] - data.mean(), atol=0.03) and np.allclose(number[:, :2], 0)
+
+
+def test_runs_of_codes_go_together_padding_stays_and_draws_are_alike_in_probability():
+    dice = stream(7, "runs")
+    pair = dice.integers(1, 3, (4000, 1)) * np.ones((1, 2), dtype=np.int64)  # both letters always alike
+    data = np.concatenate([dice.integers(1, 3, (4000, 1)), pair, np.zeros((4000, 1), dtype=np.int64)], axis=1)
+    seen = []
+
+    def model(x):
+        seen.append(x)
+        return (x[:, 1] != x[:, 2]).astype(float)
+
+    found = prediction_difference(model, data[:3], None, data=data, pieces=np.array([0, 1, 1, 2]), reach=1)
+    assert np.allclose(found, 0) and all((x[:, 3] == 0).all() for x in seen)
+    many = prediction_difference(lambda x: x[:, 0].astype(float), np.full((1, 1), 9), None, reach=0, draws=400,
+                                 data=np.arange(1, 1001)[:, None])
+    assert abs(many[0, 0] - (9 - 500.5)) < 60
+    with pytest.raises(InputError, match="run of neighbouring"):
+        prediction_difference(model, data[:3], None, data=data, pieces=np.array([0, 1, 0, 2]))

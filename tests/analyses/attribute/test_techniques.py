@@ -20,7 +20,8 @@ from gnomon.tasks.classify import classify
 from gnomon.tasks.regress import regress
 
 BACKWARDS = ("saliency", "smoothgrad", "integrated_gradients", "grad_cam", "deconvolution", "guided_backprop",
-             "visual_backprop", "pattern_attribution", "deeplift", "layer_relevance")
+             "visual_backprop", "pattern_attribution", "deeplift", "layer_relevance", "optimised_mask", "extremal_perturbation",
+             "gnn_explainer")
 
 
 def case_of(learned, task, data, rows):
@@ -51,7 +52,10 @@ def test_a_network_on_every_kind_of_input_at_once(technique):
     assert all(np.isfinite(s).all() for s in attempt.scores) and any((s != 0).any() for s in attempt.scores)
     touched = {p.column for pieces, scores in zip(ground.pieces, attempt.scores, strict=True)
                for p, s in zip(pieces, scores, strict=True) if s != 0}
-    if technique not in ("grad_cam", "visual_backprop"):
+    if technique == "gnn_explainer":
+        assert {case.data.kind(c) for c in touched} == {"molecule"} == {case.data.kind(c) for c in attempt.columns}
+        assert "columns" not in attempt.pieces and "atoms" in attempt.pieces
+    elif technique not in ("grad_cam", "visual_backprop"):
         assert touched == set(case.data.inputs)
     else:
         assert "img" in touched and "a" not in touched
