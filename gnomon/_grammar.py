@@ -96,7 +96,8 @@ def _using(verbs: Any) -> None:
     one.add_argument("--candidate", metavar="HASH", help="another candidate than the recommended one")
     one = _of_study(verbs, "explain", "attributions with their gates")
     one.add_argument("paths", nargs="*", metavar="PATH")
-    one.add_argument("--technique", nargs="+", default=[], metavar="NAME", help="only these: lime sampled_shapley occlusion ..")
+    one.add_argument("--technique", nargs="+", default=[], metavar="NAME",
+                     help="only these: lime sampled_shapley occlusion ..; cka svcca ..: the network's layers compared")
     one.add_argument("--rows", nargs="+", type=int, default=[], metavar="N", help="rows of the input, from 0, listed singly")
     one.add_argument("--budget", default="60s", help="time to spend; the estimate is printed first (default 60s)")
     one.add_argument("--show-rows", dest="show_rows", action="store_true", help="free text may be drawn")

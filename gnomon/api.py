@@ -200,7 +200,8 @@ def explain(folder: str | Path, source: Any = None, *, techniques: Sequence[str]
             seconds: float = 60.0, show_rows: bool = False, voice: Voice = QUIET) -> dict[str, Any]:
     """Explanations of the recommended model with their gates: of the study's own held-out rows, or of new ones.
 
-    techniques: names such as "lime" or "sampled_shapley" (none: what suits the model). rows: 0-based rows of the input
+    techniques: names such as "lime" or "sampled_shapley" (none: what suits the model), or measures such as "cka", by which the
+    network's layers are compared over training, with each other and between seeds. rows: 0-based rows of the input
     as read that are listed one by one, and drawn. seconds: the budget. show_rows: free text may be drawn. Kept in the
     study's explanations.json, with pictures in its folder `explained` ("files" names them) and in report.html.
     """

@@ -141,10 +141,13 @@ def do_explain(args: argparse.Namespace) -> None:
             print(f"  {gate['name']}: {gate['says']}")
         for item in [] if entry["withheld"] else entry["importances"][:10]:
             print(f"  {item['what'][:50]:<50} {item['value']:.4g} {_limits(item)}")
+        for text in entry.get("sentences", []):
+            print(f"  {text}")
         for row in entry.get("by_row", []):
             print(f"  row {row['row']}: " + ", ".join(f"{p['what']} {p['value']:+.3g}" for p in row["pieces"][:6]))
         for check in entry["other_checks"] if args.technique else []:
-            print(f"  {check['name']}: {check.get('says') or check['value']}")
+            means = f" ({check['means']})" if check.get("means") and check["value"] is not None else ""
+            print(f"  {check['name']}: {check.get('says') or check['value']}{means}")
     for why in told["not_run"]:
         print(f"not run: {why}")
     for name in told["files"][:12]:

@@ -17,6 +17,7 @@ class Desk:
     steps: optimiser steps to take. folder: where checkpoints, log.csv and TensorBoard events go; None = nowhere.
     threads: CPU threads to use. deadline: by time.monotonic(); past it a run is given up whole, never shortened: its
     checkpoint stays, so that a larger budget goes on from there. checkpoint_seconds: at most so long between checkpoints.
+    snapshots: states of the weights kept in the folder over the run, at steps in equal ratios, at most 6 (see _snapshots).
     say: shows progress."""
 
     device: str = "cpu"
@@ -26,4 +27,5 @@ class Desk:
     threads: int = 2
     checkpoint_seconds: float = 20.0
     deadline: float | None = None
+    snapshots: int = 0
     say: Callable[[str], None] = silent

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import json
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
@@ -41,6 +42,8 @@ TRUSTED_OWN = frozenset({
     *(f"gnomon.models.tables._kernels.{c}" for c in
       ("VectorNumbers", "VectorClasses", "ProcessNumbers", "ProcessClasses")),
 })
+OLD_HOME = "gnomon.models.tables._estimators"  # of the linear, forest and curve classes in studies saved by early versions
+NEW_HOMES = {own.rpartition(".")[2]: own.rpartition(".")[0] for own in TRUSTED_OWN}
 # The loaders of skops that only build containers, arrays and objects of those classes: none that calls a function.
 TRUSTED_LOADERS = frozenset({
     "DictNode", "DefaultDictNode", "ListNode", "SetNode", "TupleNode", "TypeNode", "SliceNode", "ObjectNode",
@@ -96,9 +99,10 @@ def load_fitted(folder: Path) -> Fitted:
     about = json.loads((folder / "learned.json").read_text(encoding="utf-8"))
     outs = tuple(Spec(**{k: tuple(v) if isinstance(v, list) else v for k, v in out.items()}) for out in about["outs"])
     homes = _homes(about["builder"], outs[0]) if about.get("builder") else frozenset()
-    _refuse_strangers(file, homes)
+    held = _in_new_homes(file.read_bytes())
+    _refuse_strangers(file, homes, held)
     try:
-        estimators = io.load(file, trusted=_welcome(io.get_untrusted_types(file=file), homes))
+        estimators = io.loads(held, trusted=_welcome(io.get_untrusted_types(data=held), homes))
     except TypeError as error:  # skops found a type that is not on its own list either
         raise _untrusted(file, str(error)) from error
     return Fitted(load_view(folder), tuple(estimators), outs, about["several"], about.get("builder"))
@@ -132,9 +136,26 @@ def _end_to_end(parts: list[Prediction]) -> Prediction:
     return Prediction(value=np.concatenate([p.value for p in parts]), proba=proba)  # type: ignore[misc]
 
 
-def _refuse_strangers(file: Path, homes: frozenset[str] = frozenset()) -> None:
-    """Read the file's plan as text, before anything is built from it, and refuse any class or loader not listed."""
-    with zipfile.ZipFile(file) as archive:
+def _in_new_homes(held: bytes) -> bytes:
+    """The same archive with classes of ours that have moved since named by where they are now."""
+    with zipfile.ZipFile(BytesIO(held)) as old:
+        schema = json.loads(old.read("schema.json"))
+        moved = [node for node in _nodes(schema) if node.get("__module__") == OLD_HOME and node.get("__class__") in NEW_HOMES]
+        if not moved:
+            return held
+        for node in moved:
+            node["__module__"] = NEW_HOMES[node["__class__"]]
+        made = BytesIO()
+        with zipfile.ZipFile(made, "w") as new:
+            for name in old.namelist():
+                new.writestr(name, json.dumps(schema) if name == "schema.json" else old.read(name))
+        return made.getvalue()
+
+
+def _refuse_strangers(file: Path, homes: frozenset[str] = frozenset(), held: bytes | None = None) -> None:
+    """Read the plan of the file (or of what was read of it) as text, before anything is built from it, and refuse any class
+    or loader not listed."""
+    with zipfile.ZipFile(file if held is None else BytesIO(held)) as archive:
         schema = json.loads(archive.read("schema.json"))
     for name, loader in _asked_for(schema):
         if loader is not None and loader not in TRUSTED_LOADERS:
@@ -145,16 +166,20 @@ def _refuse_strangers(file: Path, homes: frozenset[str] = frozenset()) -> None:
 
 def _asked_for(node: Any) -> list[tuple[str, str | None]]:
     """Every class the plan names, with the loader it wants."""
-    found, waiting = [], [node]
+    return [(f"{now.get('__module__', '')}.{now.get('__class__', '')}", now.get("__loader__"))
+            for now in _nodes(node) if "__class__" in now or "__loader__" in now]
+
+
+def _nodes(schema: Any) -> Iterator[dict[str, Any]]:
+    """Every mapping in a plan, whatever holds it."""
+    waiting = [schema]
     while waiting:
         now = waiting.pop()
-        if isinstance(now, Mapping):
-            if "__class__" in now or "__loader__" in now:
-                found.append((f"{now.get('__module__', '')}.{now.get('__class__', '')}", now.get("__loader__")))
+        if isinstance(now, dict):
+            yield now
             waiting += now.values()
         elif isinstance(now, list):
             waiting += now
-    return found
 
 
 def _is_trusted(name: str, homes: frozenset[str]) -> bool:

@@ -13,6 +13,7 @@ from gnomon.data.kinds import Batch
 from gnomon.data.table import Data
 from gnomon.data.tensors import Tensoriser
 from gnomon.methods._checkpoint import copied
+from gnomon.methods._modes import evaluating
 from gnomon.rng import stream
 
 if TYPE_CHECKING:
@@ -190,13 +191,11 @@ def raw_outputs(module: nn.Module, data: Data, rows: np.ndarray, tensors: Tensor
 
     from gnomon.methods._device import autocast
 
-    rows, training, out = np.asarray(rows), module.training, []
-    module.eval()
+    rows, out = np.asarray(rows), []
     call = module.embed if embed else module
-    with torch.inference_mode(), autocast(desk):
+    with evaluating(module), torch.inference_mode(), autocast(desk):
         for i in range(0, max(len(rows), 1), JUDGE_ROWS):
             out.append(call(tensors.batch(data, rows[i:i + JUDGE_ROWS], desk.device)).float())
-    module.train(training)
     return torch.cat(out).cpu().numpy()
 
 

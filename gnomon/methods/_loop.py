@@ -10,6 +10,7 @@ from __future__ import annotations
 import itertools
 import math
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -17,8 +18,10 @@ import numpy as np
 from gnomon.errors import TrainingError
 from gnomon.methods._desk import Desk
 from gnomon.methods._device import autocast, out_of_memory, own_dice, seed_dice
+from gnomon.methods._modes import evaluating
 from gnomon.methods._players import Batches, Keeps, Player
 from gnomon.methods._run_state import RunState, Saving
+from gnomon.methods._snapshots import Snapshots
 from gnomon.rng import key
 
 if TYPE_CHECKING:
@@ -49,10 +52,13 @@ def descend(players: Sequence[Player], batches: Batches, keep: Mapping[str, Keep
     saving = Saving(at, desk, stamp, log)
     run = _Run(at, saving, seed, desk, log, read_every or max(5, min(25, desk.steps // 40)))
     saving.resume()
+    snapshots = Snapshots(at, desk)
+    snapshots.see()
     with own_dice(desk.device):
         while at.step < desk.steps:
             reading = run.take()
             yield Step(at.step, reading)
+            snapshots.see()
             if saving.due and run.good is None:  # what was not read may hold trouble; a reading comes when saving is due
                 saving.save()
         saving.save()
@@ -206,12 +212,10 @@ class _Run:
                 totals = [torch.as_tensor(sum(p.loss(piece).values())) for p in self.players]
                 return all(bool(torch.isfinite(total)) for total in totals)
 
-        modes = [(m, m.training) for p in self.players for m in p.module.modules()]
-        for player in self.players:
-            player.module.eval()
-        gone = self.batches.mask(batch, healthy)
-        for module, training in modes:
-            module.training = training
+        with ExitStack() as stack:
+            for player in self.players:
+                stack.enter_context(evaluating(player.module))
+            gone = self.batches.mask(batch, healthy)
         if gone:
             rows = f"{gone} training row{'s' * (gone > 1)}"
             self._go_back(f"{rows} gave a loss that is not a number; left out", slower=False)

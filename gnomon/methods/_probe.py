@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from gnomon.methods._modes import evaluating
+
 if TYPE_CHECKING:
     from torch import nn
 
@@ -31,13 +33,10 @@ def layer_readings(module: nn.Module, inputs: Any) -> dict[str, float]:
     layers, outputs, out = followed(module), {}, {}
     handles = [m.register_forward_hook(lambda _m, _i, y, name=name: outputs.__setitem__(name, y))
                for name, m in layers.items()]
-    training = module.training
-    module.eval()
     try:
-        with torch.no_grad():
+        with evaluating(module), torch.no_grad():
             module(inputs)
     finally:
-        module.train(training)
         for handle in handles:
             handle.remove()
     for name, layer in layers.items():

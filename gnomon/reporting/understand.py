@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from gnomon.analyses.attribute._audits import GIVEN
 from gnomon.reporting import effects, figures, words
+from gnomon.reporting.likeness import compared
 from gnomon.reporting.pictures import checked, drawn
 
 READ = {  # by kind of picture: what is coloured, and what the strength of the colour means
@@ -45,14 +47,35 @@ def explanations(report: Mapping[str, Any], exhibits: Mapping[str, Any]) -> list
                 "removals": None if e.get("withheld") else removals(e.get("removal")),
                 "curves": curves(e.get("dependence")),
                 **together(e, drawings, pictures),
-                "other": [
-                    (words.words(c.get("name", "")), words.number(c.get("value")))
-                    for c in e.get("other_checks") or ()
-                    if isinstance(c, Mapping)
-                ],
+                "compared": compared(e.get("compared")),
+                "audits": audits(e.get("other_checks") or ()),
             }
         )
     return out
+
+
+def audits(checks: Sequence[Any]) -> dict[str, Any] | None:
+    """What audits that withhold nothing found, each by name with what its number means; `line`: those with a meaning, short."""
+    found = [
+        {
+            "name": words.words(c.get("name", "")),
+            "value": words.number(c.get("value")),
+            "says": str(c.get("says") or ""),
+            "means": str(c.get("means") or "") if c.get("value") is not None else "",
+            "short": _short(c) if c.get("means") else "",
+        }
+        for c in checks
+        if isinstance(c, Mapping)
+    ]
+    line = ", ".join(f"{c['name']} {c['short']}" for c in found if c["short"])
+    return {"found": found, "line": line} if found else None
+
+
+def _short(check: Mapping[str, Any]) -> str:
+    """An audit's number with two decimals (no minus before nothing), or that there is none."""
+    if check.get("value") is None:
+        return GIVEN if str(check.get("says")).startswith(GIVEN) else "not checked"
+    return words.number(round(float(check["value"]), 2) + 0.0, decimals=2)
 
 
 def how_to_read(shown: Sequence[Mapping[str, Any] | None]) -> str:

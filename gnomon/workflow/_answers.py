@@ -43,6 +43,17 @@ def keep_answers(folder: Folder, told: Any, data: Data, *, about: Mapping[str, A
     return written
 
 
+def keep_entries(folder: Folder, entries: Sequence[Mapping[str, Any]], *, about: Mapping[str, Any]) -> list[str]:
+    """Write entries that draw no rows (layers compared); the names of the files, relative to the folder."""
+    written = []
+    for entry in entries:
+        name = f"{entry['technique']}_{entry['pieces']}.json"
+        whole = {"format": 1, **about, "rows": [], "entry": entry, "exhibits": {}, "hidden": ""}
+        write_json(folder / PLACE / name, plain(whole))
+        written.append(f"{PLACE}/{name}")
+    return written
+
+
 PIECES = {"patches": "image", "positions": "sequence", "words": "text", "atoms": "molecule"}
 
 

@@ -9,6 +9,7 @@ from typing import Any
 
 from gnomon.data.table import ROLES, Data
 from gnomon.errors import InputError
+from gnomon.methods._snapshots import MOST
 from gnomon.values import Recipe, plain
 from gnomon.workflow._folder import write_text
 from gnomon.workflow.plan import Plan
@@ -29,6 +30,7 @@ def write_plan(path: Path, plan: Plan, data: Data, split: Mapping[str, str], act
     doc.add("budget_seconds", tomlkit.item(round(plan.budget, 1)))
     doc.add("memory_mb", _line(round(plan.memory_mb), "measured on this machine"))
     doc.add("threads", _line(plan.threads, "CPU threads for training: the fastest in a trial; other programs' load counts"))
+    doc.add("snapshots", _line(plan.snapshots, "weights kept on the way, up to 6 a network, to see what was learned when"))
     doc.add("made_for", tomlkit.item(plain(plan.made_for)))
     columns = tomlkit.table()
     for name in data.columns:
@@ -108,7 +110,15 @@ def plan_of(body: Mapping[str, Any], path: Path, task: str) -> Plan:
         seconds[recipe.hash] = float(entry.get("seconds", 0.0))
     left = tuple((str(k), str(v)) for k, v in dict(body.get("left_out", {})).items())
     return Plan(tuple(recipes), seeds, seconds, left, float(body.get("memory_mb", 0.0)),
-                float(body.get("budget_seconds", 600.0)), int(body.get("threads", 0)), dict(body.get("made_for", {})))
+                float(body.get("budget_seconds", 600.0)), int(body.get("threads", 0)), dict(body.get("made_for", {})),
+                _whole(body.get("snapshots", 0), path))
+
+
+def _whole(value: Any, path: Path) -> int:
+    """How many snapshots a person asked for."""
+    if not isinstance(value, int) or not 0 <= value <= MOST:
+        raise InputError("E-PLAN", f"{path}: snapshots = {value!r}", do=f"write a whole number from 0 to {MOST}")
+    return int(value)
 
 
 def roles_of(body: Mapping[str, Any], path: Path) -> dict[str, str]:

@@ -14,6 +14,7 @@ import numpy as np
 from gnomon.errors import InputError
 from gnomon.values import plain
 from gnomon.workflow._folder import Folder, read_json, write_json
+from gnomon.workflow._voice import Voice
 from gnomon.workflow.options import Options
 from gnomon.workflow.run import deliver
 
@@ -35,13 +36,17 @@ def explain_again(
 ) -> dict[str, Any]:
     """Explanations of the delivered model, on the study's sealed (else one fold's) rows, or on rows of `rows_of`.
 
-    techniques: by name, only these; none: what suits the model. named: rows asked for, 0-based in the input as read.
+    techniques: by name, only these; none: what suits the model. Measures of likeness (cka, svcca ...) compare the network's
+    layers instead. named: rows asked for, 0-based in the input as read.
     say: told the estimated time before anything is explained. What was found is kept in explanations.json, and with its
     pictures in explained/. show_rows: free text may be shown (and rows of a study made with --no-examples). asked: the
     command, for the page.
     """
     from gnomon.analyses.attribute._asked import known, suited
-    from gnomon.workflow._answers import keep_answers
+    from gnomon.analyses.attribute._explain import Explained
+    from gnomon.workflow._again import reopened
+    from gnomon.workflow._answers import keep_answers, keep_entries
+    from gnomon.workflow._layers_compared import COMPARISONS, compare_layers
 
     first: list[str] = []
 
@@ -49,23 +54,30 @@ def explain_again(
         first.append(text)
         say(text)
 
-    techniques = known(techniques) if techniques else ()
+    techniques = known(techniques, COMPARISONS) if techniques else ()
+    measures, techniques = ([t for t in techniques if (t in COMPARISONS) == of] for of in (True, False))
     subject = _subject(folder, source, options, rows_of)
     learned = deliver(folder.path, subject.members)
     started = time.monotonic()  # the budget is for explaining: reading the data has no choice
+    layers, unable = compare_layers(
+        folder, subject.data, None if rows_of is None else subject.rows, measures, end=started + seconds, seed=options.seed,
+        say=speak, reopen=lambda: reopened(folder, source, options, Voice())) if measures else ([], [])
     if named and not techniques:
         techniques = suited(learned, subject.data)
-    if techniques:
+    if measures and not techniques:
+        told = Explained((), (), ())
+    elif techniques:
         told = _by_name(learned, subject, techniques, named, started + seconds, options.seed, speak)
     else:
         told = _by_what_suits(learned, subject, seconds, options.seed, speak)
     of = "the study's rows" if rows_of is None else "new rows"
-    out = plain({"explanations": list(told.explanations), "findings": [asdict(f) for f in told.findings],
-                 "not_run": [c.why_not for c in told.checks if c.why_not]})
+    out = plain({"explanations": [*layers, *told.explanations], "findings": [asdict(f) for f in told.findings],
+                 "not_run": [*unable, *(c.why_not for c in told.checks if c.why_not)]})
     write_json(folder / "explanations.json", {"format": 1, "of": of, **out})
-    about = {"asked": asked, "estimate": first[0] if first else "", "seconds": round(time.monotonic() - started, 1), "of": of}
+    about = {"asked": asked, "estimate": "; ".join(first), "seconds": round(time.monotonic() - started, 1), "of": of}
     out["kept"] = keep_answers(folder, told, subject.data, about=about, named=named, examples=options.examples or show_rows,
                                show_rows=options.show_rows or show_rows)
+    out["kept"] += keep_entries(folder, layers, about=about)
     return out
 
 
@@ -151,7 +163,8 @@ def clean_study(folder: Folder) -> int:
         freed += _remove(path)
     for place in folder.path.glob("runs/*/*/fold*"):
         if place.relative_to(folder.path).as_posix() not in needed:
-            for name in ("estimators.skops", "weights.safetensors", "view.npz", "learned.json", "view.json"):
+            for name in ("estimators.skops", "weights.safetensors", "view.npz", "learned.json", "view.json",
+                         "snapshots"):
                 freed += _remove(place / name)
     return freed
 

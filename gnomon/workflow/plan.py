@@ -61,6 +61,7 @@ class Plan:
     budget: float = 600.0
     threads: int = 0  # CPU threads for training, chosen by measurement; 0 = all the desk has
     made_for: Mapping[str, Any] = field(default_factory=dict)
+    snapshots: int = 0  # states of each network's weights kept over its first run
 
 
 def facts_of(data: Data, parts: Parts, task: Any) -> Facts:

@@ -80,7 +80,7 @@ def make_plan(bench: Bench, options: Options, ledger: Ledger, keep: Plan | None 
         all_seeds = {**all_seeds, **{h: max(s, all_seeds.get(h, 1)) for h, s in keep.seeds.items()}}
     made_for = {"key": bench.key, "metric": bench.task.metric.name}
     return Plan(tuple(candidates), all_seeds, {**seconds, **cost}, tuple([*left, *dropped, *cut]), peak_mb(),
-                options.budget, threads, made_for)
+                options.budget, threads, made_for, keep.snapshots if keep is not None else 0)
 
 
 def without_suspects(recipes: Sequence[Recipe]) -> list[Recipe]:

@@ -151,7 +151,8 @@ def fit(bench: Bench, recipe: Recipe, train: np.ndarray, number: int, k: int | s
 
     method, method_options, build = parts_of(recipe, bench.trusted)
     kept, stop = carve_stop(bench.parts.units, train, bench.labels, bench.seed, recipe.hash, number, k)
-    desk = replace(bench.desk, steps=recipe.steps, folder=place)
+    first = (number, k) == (0, 0)  # of a recipe, one run's states over time are enough to look at
+    desk = replace(bench.desk, steps=recipe.steps, folder=place, snapshots=bench.desk.snapshots if first else 0)
     seed = key(bench.seed, recipe.hash, number, k) % 2**31
     data = data or bench.mended or bench.data
     return method(bench.task, build, data, Rows(kept, stop), seed, desk, **method_options)

@@ -46,7 +46,8 @@ def study(source: Any, folder: Folder, options: Options, voice: Voice, origin: M
             return explore_report(folder, seen, options, ledger)
         bench = bench_of(seen, folder, options, voice)
         plan = timed(ledger, "plan", lambda: plan_stage(bench, seen, options, written, ledger, voice))
-        bench = replace(bench, desk=replace(bench.desk, threads=plan.threads or bench.desk.threads))
+        bench = replace(bench, desk=replace(bench.desk, threads=plan.threads or bench.desk.threads,
+                                                  snapshots=plan.snapshots))
         runs, cuts, found = run_stage(bench, plan, options, ledger, voice)
         from gnomon.workflow._relabel_gain import with_gain
         from gnomon.workflow.conclude import conclude

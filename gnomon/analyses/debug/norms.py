@@ -15,6 +15,7 @@ from gnomon.analyses.debug.over_under import fitting_finding, over_under
 from gnomon.card import Card
 from gnomon.data.table import Data
 from gnomon.methods._log import read_log
+from gnomon.methods._modes import evaluating
 from gnomon.methods._probe import activity
 from gnomon.values import Finding, finding
 
@@ -68,17 +69,18 @@ def layer_norms(learned: Any, data: Data, rows: np.ndarray, *, most: int = 256) 
               if any(True for _ in m.parameters(recurse=False)) and not list(m.children())}
     handles = [m.register_forward_hook(lambda _m, _i, out, name=name: outputs.__setitem__(name, out))
                for name, m in layers.items()]
+    before = [(weight, weight.grad) for weight in module.parameters()]
     try:
-        module.eval()
         module.zero_grad(set_to_none=True)
-        loss = sum(learned.task.loss(module(batch), truth, torch.ones(len(rows), device=desk.device)).values())
-        loss.backward()  # type: ignore[union-attr]
+        with evaluating(module):
+            loss = sum(learned.task.loss(module(batch), truth, torch.ones(len(rows), device=desk.device)).values())
+            loss.backward()  # type: ignore[union-attr]
+        return [_layer(name, m, outputs.get(name)) for name, m in layers.items()]
     finally:
         for handle in handles:
             handle.remove()
-    table = [_layer(name, m, outputs.get(name)) for name, m in layers.items()]
-    module.zero_grad(set_to_none=True)
-    return table
+        for weight, gradient in before:
+            weight.grad = gradient
 
 
 def _layer(name: str, module: Any, output: Any) -> dict[str, Any]:

@@ -50,6 +50,41 @@ def first_tensor(output: Any) -> Tensor:
                      do="name a layer whose output is a Tensor")
 
 
+def called_once(model: nn.Module, batch: Any, fewer: Any) -> tuple[dict[str, int], list[str]]:
+    """(leaves with weights that are called once in a pass and give a tensor of numbers: name -> the axis of its rows, in the
+    order of the pass; the other leaves with weights). batch, fewer: of different numbers of rows, so that the axis shows."""
+    import torch
+
+    leaves = {n: m for n, m in model.named_modules() if not list(m.children()) and list(m.parameters(recurse=False))}
+    given: dict[nn.Module, list[Any]] = {}
+    handles: list[Any] = []
+    try:
+        handles += [m.register_forward_hook(lambda m, _, output: given.setdefault(m, []).append(output))
+                    for m in leaves.values()]
+        with still(model), torch.no_grad():
+            for some in (batch, fewer):
+                model(some)
+    finally:
+        for handle in handles:
+            handle.remove()
+    counts = [rows_of(dict(b) if isinstance(b, Mapping) else {INPUT: b}) for b in (batch, fewer)]
+    turn = {m: k for k, m in enumerate(given)}
+    axes = {n: _row_axis(given.get(m, []), counts) for n, m in sorted(leaves.items(), key=lambda leaf: turn.get(leaf[1], -1))}
+    return {n: axis for n, axis in axes.items() if axis is not None}, [n for n, axis in axes.items() if axis is None]
+
+
+def _row_axis(outputs: list[Any], counts: list[int]) -> int | None:
+    """0, or 1 of modules that read sequences or members first; 0 too where entries (atoms) grow with the rows; else None."""
+    import torch
+
+    if len(outputs) != 2 or not all(isinstance(o, torch.Tensor) and o.is_floating_point() and o.ndim >= 2 for o in outputs):
+        return None
+    for axis in (0, 1):
+        if outputs[0].ndim > axis + 1 and [o.shape[axis] for o in outputs] == counts:
+            return axis
+    return 0 if outputs[0].shape[0] != outputs[1].shape[0] else None
+
+
 @contextmanager
 def watched(model: nn.Module, name: str, *, leaf: bool = False) -> Iterator[Callable[[], Tensor]]:
     """While inside, the value yielded tells, after each pass, what the layer gave in it; then it forgets.

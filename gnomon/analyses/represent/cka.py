@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Any, Literal
 
 import numpy as np
@@ -24,7 +23,7 @@ CARD = Card(
     cost="seconds",
 )
 ROWS_FOR_WIDTH = 1000  # rows whose distances set the width of the RBF kernel
-BLOCK = 1024  # rows of a block of a kernel matrix: it is never whole
+BLOCK, BLOCK_BYTES = 512, 16_000_000  # rows of a block of a kernel matrix, which is never whole; of the rows it is made from
 FEWEST = 4  # rows the unbiased estimator needs
 
 
@@ -39,8 +38,9 @@ def cka(x: Any, y: Any, *, kernel: Literal["linear", "rbf"] = "linear", unbiased
     denominator (Nguyen et al.); implies unbiased; 0 = all rows at once.
 
     Linear CKA works on p x q moments, in one or two passes over the rows, so memory-mapped arrays larger than memory are
-    read in pieces; where units outnumber rows, and for RBF without `batch`, kernels are made in blocks: time n^2, memory
-    not. 0 where a representation never varies. Raises E-ACTIVATIONS.
+    read in pieces; where units outnumber rows, and for RBF without `batch`, kernels are made block by block from pieces of
+    the rows as they are stored: time n^2, memory at most 100 MB and six numbers a row, whatever n and the file's size (rows of
+    over 100,000 units take more). 0 where a representation never varies. Raises E-ACTIVATIONS.
     """
     x, y = pair(x, y, FEWEST if unbiased or batch else 2)
     if batch:
@@ -77,63 +77,82 @@ def _song(n: int, traces: np.ndarray, totals: np.ndarray, dots: np.ndarray) -> n
     return (traces + totals / ((n - 1) * (n - 2)) - 2 * dots / (n - 2)) / (n * (n - 3))
 
 
-@dataclass(frozen=True)
-class _Blocks:
-    """Sums over blocks of two kernel matrices."""
-
-    traces: np.ndarray  # of KL, KK, LL
-    k: np.ndarray  # row sums
-    l: np.ndarray  # noqa: E741
-
-
 class _Kernel:
-    """Rows of a kernel matrix when asked for."""
+    """Blocks of a kernel matrix when asked for; the rows stay where they are, on disk too, and are read as they are needed."""
 
     def __init__(self, x: np.ndarray, kind: str, width: float, seed: int, scale: float | None = None):
-        self.x = np.asarray(x, dtype=np.float64)
-        self.x = self.x - self.x.mean(axis=0)
-        self.kind, self.squares = kind, (self.x**2).sum(axis=1)
-        self.scale = scale if scale is not None or kind == "linear" else rbf_scale(self.x, width, seed)
+        self.x, self.kind = x, kind
+        step = block_rows(x)
+        self.mean = sum(part.sum(axis=0, dtype=np.float64) for (part,) in pieces(x, chunk=step)) / len(x)
+        self.squares = np.concatenate([(self._centred(s, s + step) ** 2).sum(axis=1) for s in range(0, len(x), step)])
+        self.scale = scale if scale is not None or kind == "linear" else rbf_scale(x, width, seed)
 
-    def rows(self, start: int, stop: int) -> np.ndarray:
-        dots = self.x[start:stop] @ self.x.T
+    def _centred(self, start: int, stop: int) -> np.ndarray:
+        return np.asarray(self.x[start:stop], dtype=np.float64) - self.mean
+
+    def block(self, rows: slice, others: slice) -> np.ndarray:
+        """K of these rows with those."""
+        one = self._centred(rows.start, rows.stop)
+        dots = one @ (one if rows == others else self._centred(others.start, others.stop)).T
         if self.kind == "linear":
             return dots
-        distance = np.maximum(self.squares[start:stop, None] + self.squares[None] - 2 * dots, 0)
-        distance[np.arange(stop - start), np.arange(start, stop)] = 0
-        return np.exp(-distance / (2 * self.scale)) if self.scale else np.ones_like(distance)
+        if not self.scale:
+            return np.ones_like(dots)
+        dots *= -2  # in place from here on: a block is held once
+        dots += self.squares[rows, None]
+        dots += self.squares[None, others]
+        if rows == others:
+            np.fill_diagonal(dots, 0)
+        return np.exp(np.divide(np.maximum(dots, 0, out=dots), -2 * self.scale, out=dots), out=dots)
+
+
+def block_rows(*arrays: np.ndarray) -> int:
+    """Rows of a block: BLOCK, fewer where rows are so wide that a block of them would pass BLOCK_BYTES."""
+    widest = max(a.shape[1] for a in arrays)
+    return int(np.clip(BLOCK_BYTES // (8 * widest), 16, BLOCK))
 
 
 def rbf_scale(x: np.ndarray, width: float, seed: int) -> float:
-    """s^2: the square of `width` times the median distance between (at most 1,000 of) the rows."""
+    """s^2: the square of `width` times the median distance between (at most 1,000 of) the rows, summed over some units at a
+    time."""
     from scipy.spatial.distance import pdist
 
     some = np.sort(stream(seed, "rbf width").permutation(len(x))[:ROWS_FOR_WIDTH])
-    return float(width * np.median(pdist(np.asarray(x[some], dtype=np.float64)))) ** 2
+    wide = BLOCK_BYTES // (8 * ROWS_FOR_WIDTH)
+    squares = sum(pdist(np.asarray(x[some, k:k + wide], dtype=np.float64), "sqeuclidean") for k in range(0, x.shape[1], wide))
+    return float(width**2 * np.median(np.sqrt(squares)) ** 2)
 
 
 def _hsic(a: _Kernel, b: _Kernel, unbiased: bool) -> np.ndarray:
     """HSIC of (ab, aa, bb) from kernels in blocks; biased without its factor (n - 1)^-2, which cancels."""
     n = len(a.x)
-    s = _summed(n, a, b, unbiased)
-    dots = np.array([s.k @ s.l, s.k @ s.k, s.l @ s.l])
-    totals = np.array([s.k.sum() * s.l.sum(), s.k.sum() ** 2, s.l.sum() ** 2])
+    traces, k, l = _summed(a, b, unbiased)  # noqa: E741
+    dots = np.array([k @ l, k @ k, l @ l])
+    totals = np.array([k.sum() * l.sum(), k.sum() ** 2, l.sum() ** 2])
     if unbiased:
-        return _song(n, s.traces, totals, dots)
-    return s.traces - 2 * dots / n + totals / n**2
+        return _song(n, traces, totals, dots)
+    return traces - 2 * dots / n + totals / n**2
 
 
-def _summed(n: int, a: _Kernel, b: _Kernel, hollow: bool) -> _Blocks:
+def _summed(a: _Kernel, b: _Kernel, hollow: bool) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """tr of KL, KK and LL, and the row sums of K and of L. Kernels are symmetric: a block off the diagonal counts twice."""
+    n, step = len(a.x), block_rows(a.x, b.x)
     traces, k, l = np.zeros(3), np.zeros(n), np.zeros(n)  # noqa: E741
-    for start in range(0, n, BLOCK):
-        stop = min(start + BLOCK, n)
-        one, two = a.rows(start, stop), b.rows(start, stop)
-        if hollow:
-            one[np.arange(stop - start), np.arange(start, stop)] = 0
-            two[np.arange(stop - start), np.arange(start, stop)] = 0
-        traces += (np.vdot(one, two), np.vdot(one, one), np.vdot(two, two))
-        k[start:stop], l[start:stop] = one.sum(axis=1), two.sum(axis=1)
-    return _Blocks(traces, k, l)
+    for start in range(0, n, step):
+        rows = slice(start, min(start + step, n))
+        for other in range(start, n, step):
+            others = slice(other, min(other + step, n))
+            one, two = a.block(rows, others), b.block(rows, others)
+            if hollow and other == start:
+                np.fill_diagonal(one, 0)
+                np.fill_diagonal(two, 0)
+            times = 1 if other == start else 2
+            traces += times * np.array((np.vdot(one, two), np.vdot(one, one), np.vdot(two, two)))
+            for sums, block in ((k, one), (l, two)):
+                sums[rows] += block.sum(axis=1)
+                if other != start:
+                    sums[others] += block.sum(axis=0)
+    return traces, k, l
 
 
 def _batches(n: int, batch: int, seed: int) -> Iterator[np.ndarray]:

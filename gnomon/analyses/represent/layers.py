@@ -33,7 +33,8 @@ CHANNEL_FIRST = ("Conv", "BatchNorm", "InstanceNorm", "GroupNorm", "Pool")
 
 
 def layers(model: nn.Module, inputs: Any, names: Sequence[str] = (), *, chunk: int = 256, pool: Pool = "mean",
-           channel: int | None = None, into: Path | str | None = None) -> dict[str, np.ndarray]:
+           channel: int | None = None, rows: Mapping[str, int] | int = 0, into: Path | str | None = None
+           ) -> dict[str, np.ndarray]:
     """name -> (n, d) what each layer gives, as the model predicts (evaluation mode, no gradient), in the order of rows.
 
     model: any nn.Module, called as `model(batch)`. inputs: a Tensor (n, ...) or a dict of Tensors, Tokens and Graphs, cut
@@ -43,6 +44,7 @@ def layers(model: nn.Module, inputs: Any, names: Sequence[str] = (), *, chunk: i
     pool: layers with places (pixels, tokens) are averaged ("mean") or maximised over them, laid flat (n, everything), or
     kept as they are. Padding counts as a place. channel: the axis of the units; None: after the batch for convolutions and
     their kin and for 4 or more axes, the last for tokens.
+    rows: the axis along which rows lie in what a layer gives, or name -> that: 1 for modules that read sequences first.
     into: a folder; activations then go to INTO/NAME.npy batch by batch, and memory-mapped arrays are returned.
 
     Hooks are removed and the mode restored whatever happens; a copy is kept before a later in-place operation can change
@@ -66,7 +68,8 @@ def layers(model: nn.Module, inputs: Any, names: Sequence[str] = (), *, chunk: i
             seen.clear()
             model(batch)
             for name in wanted:
-                kept.add(name, _pooled(_called(name, modules, seen), module_called(modules, name), pool, channel))
+                given = _called(name, modules, seen).movedim(rows if isinstance(rows, int) else rows.get(name, 0), 0)
+                kept.add(name, _pooled(given, module_called(modules, name), pool, channel))
         return kept.done(wanted)
 
 

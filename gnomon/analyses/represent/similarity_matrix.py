@@ -43,6 +43,7 @@ def similarity_matrix(one: Mapping[str, Any], other: Mapping[str, Any] | None = 
         found = measure(x, y)
         return float(getattr(found, "value", found))
 
+    mirrored = getattr(measure, "func", measure) is cka
     names, others = tuple(one), tuple(one if other is None else other)
     values = np.zeros((len(names), len(others)))
     for i, a in enumerate(names):
@@ -51,5 +52,5 @@ def similarity_matrix(one: Mapping[str, Any], other: Mapping[str, Any] | None = 
                 values[i, j] = told(one[a], other[b])
             elif j >= i:
                 there = told(one[a], one[b])
-                values[i, j] = values[j, i] = there if i == j or measure is cka else (there + told(one[b], one[a])) / 2
+                values[i, j] = values[j, i] = there if i == j or mirrored else (there + told(one[b], one[a])) / 2
     return Similarities(names, others, values)

@@ -230,7 +230,7 @@ def test_mixed_units(convert):
     rows = np.sort(rng.choice(500, 25, replace=False))
     values[rows] = convert(values[rows])
     looked = mixed_units(make({"mass": values}))
-    assert grades(looked) == {"LOOK-UNITS": "warn"} and looked.findings[0].rows == tuple(rows.tolist())
+    assert grades(looked) == {"LOOK-UNITS": "warn"} and set(looked.findings[0].rows) == set(rows.tolist())
 
 
 def test_celsius_and_fahrenheit():

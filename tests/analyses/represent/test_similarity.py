@@ -105,6 +105,43 @@ def test_cka_streams_float32_far_from_zero_without_cancelling(tmp_path):
         assert cka(*mapped, unbiased=unbiased) == pytest.approx(exact, abs=1e-5)
 
 
+@pytest.mark.parametrize("options", [{"kernel": "rbf"}, {"unbiased": True}])
+def test_kernels_are_made_in_blocks_and_never_copy_the_rows(tmp_path, monkeypatch, options):
+    """What is held does not grow with the rows: less than six pieces of BLOCK_BYTES and what does not depend on the rows'
+    width, and less than one copy in double precision. Of the linear kernel too, where units outnumber rows."""
+    import tracemalloc
+
+    from gnomon.analyses.represent import cka as module
+
+    monkeypatch.setattr(module, "BLOCK_BYTES", 2_000_000)
+    rng, most = np.random.default_rng(6), {}
+    for n in (1000, 1900):
+        paths = [tmp_path / f"{name}{n}.npy" for name in "xy"]
+        for path in paths:
+            np.save(path, rng.normal(size=(n, 2000)).astype(np.float32))
+        mapped = [np.load(path, mmap_mode="r") for path in paths]
+        tracemalloc.start()
+        cka(*mapped, **options)
+        most[n] = tracemalloc.get_traced_memory()[1]
+        tracemalloc.stop()
+    assert most[1900] < 1.1 * most[1000] and most[1900] < 6 * 2e6 + 12e6 and most[1900] < 8 * 1900 * 2000
+
+
+@pytest.mark.parametrize("unbiased", [False, True])
+def test_blocks_add_up_to_the_whole_kernel(monkeypatch, unbiased):
+    """Blocks that do not divide the rows evenly, of both kernels, equal the definition by whole matrices."""
+    from gnomon.analyses.represent import cka as module
+
+    x, y, _ = two(13, n=130)
+    wide = np.random.default_rng(1).normal(size=(130, 140))
+    whole = [cka(x, y, kernel="rbf", unbiased=unbiased), cka(x, wide, unbiased=unbiased)]
+    monkeypatch.setattr(module, "BLOCK", 37)
+    assert [cka(x, y, kernel="rbf", unbiased=unbiased), cka(x, wide, unbiased=unbiased)] == pytest.approx(whole, abs=1e-12)
+    if not unbiased:
+        assert whole[0] == pytest.approx(by_definition(rbf(x, 0.5), rbf(y, 0.5)), abs=1e-9)
+        assert whole[1] == pytest.approx(by_definition(x @ x.T, wide @ wide.T), abs=1e-9)
+
+
 def test_canonical_correlations_are_scikit_learns_and_unmoved_by_invertible_maps():
     from sklearn.cross_decomposition import CCA
 
