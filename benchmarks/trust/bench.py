@@ -82,7 +82,7 @@ def planted(fault: Fault, kind: str, strength: float, reps: int, rows: int) -> d
         if fault.known:
             hit["possible"] = fault.known(data, i)
         if "suspect_labels" in fault.checks:
-            hit["possible"] = known_better(clean, data, truth, i)
+            hit["possible"] = truth.possible is None and known_better(clean, data, truth, i)
             if is_classes(data):
                 hit["cleanlab"] = cleanlab_overlap(truth.rows)
         results.append(hit)

@@ -25,14 +25,16 @@ def wrong_uniform(data: Data, rng: np.random.Generator, strength: float) -> tupl
 
 
 def wrong_one_class(data: Data, rng: np.random.Generator, strength: float) -> tuple[Data, Truth]:
-    """Rows of the largest class, as many as a share `strength` of all, labelled as the second largest."""
+    """Rows of the largest class, as many as a share `strength` of all, labelled as the second largest. Not to be known where
+    that is half of the class or more: then its rows say the other name at least as often as their own (Northcutt, Jiang &
+    Chuang 2021, condition of diagonal dominance)."""
     values = values_of(data, "target")
     first, second = np.argsort(-np.bincount(values))[:2]
     able = np.flatnonzero(values == first)
     rows = np.sort(rng.choice(able, max(3, round(strength * len(values))), replace=False))
     values[rows] = second
-    return with_values(data, "target", values), Truth(("LOOK-LABEL",), frozenset(rows.tolist()), share=0.5,
-                                                            ranked=True)
+    return with_values(data, "target", values), Truth(("LOOK-LABEL",), frozenset(rows.tolist()), share=0.5, ranked=True,
+                                                      possible=False if 2 * len(rows) >= len(able) else None)
 
 
 def uneven(data: Data, rng: np.random.Generator, strength: float) -> tuple[Data, Truth]:
