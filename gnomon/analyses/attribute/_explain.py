@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
@@ -33,6 +34,7 @@ SHARE = 0.4  # of the seconds go to permutation importance at most
 CURVE_SHARE = 0.15  # and to dependence curves
 STATED = {"motifs", "substructures", "regions", "removal", "clusters"}
 NAMED = 4  # features named in a sentence
+AXIS = re.compile(r": axis (\d+)$")  # a principal axis of a long block of features
 NOTABLE = 0.1  # of the largest contribution; smaller ones are not named
 
 
@@ -208,9 +210,10 @@ def _uses(attempt: Attempt, entry: dict[str, Any]) -> Finding | None:
     direction."""
     listed = feature_importances(attempt) if attempt.features else []
     listed = [f for f in listed if f["value"] >= NOTABLE * listed[0]["value"]][:2 * NAMED]
-    ways = [(way, [f["what"] for f in listed if f["direction"] == way][:NAMED]) for way in ("rise", "fall")]
+    plain = [f for f in listed if not AXIS.search(f["what"])]
+    ways = [(way, [f["what"] for f in plain if f["direction"] == way][:NAMED]) for way in ("rise", "fall")]
     said = " and ".join(f"{way} with {_and(names)}" for way, names in ways if names)
-    also = [f["what"] for f in listed if not f["direction"]][:NAMED]
+    also = [f["what"] for f in plain if not f["direction"]][:NAMED] + _patterns(listed)
     if not said and not also:
         return None
     also = f"{', and ' if said else ''}depend on {_and(also)}" if also else ""
@@ -219,6 +222,16 @@ def _uses(attempt: Attempt, entry: dict[str, Any]) -> Finding | None:
                    values={"technique": attempt.technique, "features": listed, "rows": len(attempt.scores),
                            **{check["name"]: check.get("says") or check["value"] for check in entry["other_checks"]}},
                    source=attempt.technique)
+
+
+def _patterns(listed: list[dict[str, Any]]) -> list[str]:
+    """Principal axes in words a person can read, an input at a time: an axis has no direction of its own."""
+    axes: dict[str, list[str]] = {}
+    for f in listed:
+        if axis := AXIS.search(f["what"]):
+            axes.setdefault(f["what"][:axis.start()], []).append(axis[1])
+    return [f"patterns over the whole of '{column}' (principal ax{'es' if len(which) > 1 else 'is'} {_and(which[:NAMED])})"
+            for column, which in axes.items()]
 
 
 def _and(names: list[str]) -> str:

@@ -273,3 +273,11 @@ def test_a_simple_models_attributions_find_the_planted_motif(shared_data):
     drawn = {picture["technique"] for picture in told.pictures}
     assert drawn and all(motif_auroc(told, data, technique) > 0.9 for technique in drawn)
     assert "GAACT" in " ".join(f["what"] for f in entry(told, "linear_attribution")["features"])
+
+
+def test_principal_axes_are_said_as_patterns_without_a_direction():
+    from gnomon.analyses.attribute._explain import _patterns
+
+    listed = [{"what": "scan: axis 2"}, {"what": "age"}, {"what": "scan: axis 1"}, {"what": "text: axis 5"}]
+    assert _patterns(listed) == ["patterns over the whole of 'scan' (principal axes 2 and 1)",
+                                 "patterns over the whole of 'text' (principal axis 5)"]
