@@ -17,8 +17,8 @@ CARD = Card(
     name="Prediction difference analysis",
     gist="Replaces a piece by what else could stand there given the rest of the row, and takes the fall of the log-odds.",
     use_when="Deleted pieces should be filled in as the rest of the row suggests, not by a value never seen.",
-    avoid_when="Atoms of molecules (planted groups: AUROC 0.73); few rows to learn from what could stand there; pieces that the "
-               "rest determines get 0, rightly.",
+    avoid_when="Atoms of molecules (planted groups: AUROC 0.73); few rows to learn from what could stand there; pieces that "
+               "the rest determines get 0, rightly.",
     paper="Zintgraf et al. 2017, arXiv:1702.04595; Robnik-Sikonja & Kononenko 2008, IEEE TKDE 20",
     survey=("I8", "T2"),
     tasks=("classify", "regress", "several"),
