@@ -27,7 +27,7 @@ CARD = Card(
     cost="seconds",
 )
 MOST_ROWS, FOLDS = 1500, 5
-LINE = 0.03  # the logistic model's inverse penalty, on columns of unit spread
+LINE = 0.3  # the logistic model's inverse penalty over the number of columns, these of unit spread
 UNKNOWN = ("The targets of these rows are not known, so whether inputs and target are still related in the same way (concept "
            "shift) is not identifiable.")
 NOTED, WARNED = 0.60, 0.75  # lower limits of the AUC
@@ -74,7 +74,7 @@ def shift(train: np.ndarray, test: np.ndarray, train_units: np.ndarray | None = 
         held = place == k
         if held.any():
             forest.fit(x[~held], side[~held])
-            line = LogisticRegression(C=LINE, class_weight="balanced", max_iter=200).fit(level[~held], side[~held])
+            line = LogisticRegression(C=LINE / x.shape[1], class_weight="balanced", max_iter=200).fit(level[~held], side[~held])
             proba[held] = (forest.predict_proba(x[held])[:, 1] + line.predict_proba(level[held])[:, 1]) / 2
             weight += forest.feature_importances_ / FOLDS
     task = classify("test", ("train", "test"), metric="roc_auc")
