@@ -44,22 +44,21 @@ class Snapshots:
     def see(self) -> None:
         """Keep the weights as they are where this step is one of those; drop later ones where the run went back."""
         step = self.state.step
-        if not self.steps:
+        if not self.steps or self.folder is None:
             return
         if self.seen < 0 or step < self.seen:  # begun, resumed, or back to an earlier state: later ones are of another course
-            for old, path in kept_snapshots(self.folder).items():  # type: ignore[arg-type]
+            for old, path in kept_snapshots(self.folder).items():
                 if old > step or not step:
                     path.unlink()
         self.seen = step
         if step in self.steps:
-            self._write(step)
+            self._write(self.folder, step)
 
-    def _write(self, step: int) -> None:
+    def _write(self, folder: Path, step: int) -> None:
         from safetensors.torch import save_file
 
-        assert self.folder is not None
-        self.folder.mkdir(parents=True, exist_ok=True)
-        path = self.folder / f"step{step:06d}.safetensors"
+        folder.mkdir(parents=True, exist_ok=True)
+        path = folder / f"step{step:06d}.safetensors"
         weights = {f"{p.name}/{k}": v.detach().to("cpu", copy=True).contiguous()
                    for p in self.state.players for k, v in p.module.state_dict().items()}
         beside = path.with_name(path.name + ".part")

@@ -26,6 +26,7 @@ CARD = Card(
     cost="seconds",
 )
 COMPONENTS, REFERENCE, NEIGHBOURS, FOLDS, QUANTILE, RARE = 24, 2000, 5, 10, 0.95, 0.05
+ENOUGH = 500  # units held out, from which on no more folds are fitted: a vocabulary learnt ten times over is dear
 Refit = Callable[[np.ndarray, np.ndarray], tuple[np.ndarray, np.ndarray, np.ndarray]]
 
 
@@ -91,12 +92,16 @@ def ood(x: np.ndarray, units: np.ndarray | None = None, *, weight: np.ndarray | 
     fold = (rng.permutation(g) % min(FOLDS, g))[codes]
     least = len(x) - int(np.bincount(fold).max()) if g > 1 else len(x)
     axes = max(1, min(COMPONENTS, x.shape[1], min(least, REFERENCE) // 5))  # in every fit: distances grow with them
-    near, off = np.empty(len(x)), np.empty(len(x))
+    near, off, judged = np.empty(len(x)), np.empty(len(x)), np.zeros(len(x), dtype=bool)
     for k in range(fold.max() + 1):
         known, held = np.flatnonzero((fold != k) | (g == 1)), np.flatnonzero(fold == k)
         a, b, w = refit(known, held) if refit is not None else (x[known], x[held], weight)
         near[held], off[held] = _fit(a, w, axes, rng).both(b)
-    threshold, off_least, off_limit = _limits(near, off, 1 / np.bincount(codes, minlength=g)[codes])
+        judged[held] = True
+        if len(np.unique(codes[judged])) >= ENOUGH:
+            break
+    weight_of_row = 1 / np.bincount(codes, minlength=g)[codes]
+    threshold, off_least, off_limit = _limits(near[judged], off[judged], weight_of_row[judged])
     return replace(_fit(x, weight, axes, rng), threshold=threshold, off_least=off_least, off_limit=off_limit, n_units=g)
 
 

@@ -175,6 +175,17 @@ def test_ood_calibrates_on_features_learnt_without_the_held_out_rows():
     np.testing.assert_allclose(again.score(counts[300:][:, kept]), rule.score(counts[300:][:, kept]))
 
 
+def test_ood_of_many_rows_learns_features_again_only_as_often_as_it_must():
+    x, asked = stream(5, "ood many").normal(size=(3300, 30)), []
+
+    def features(known, held):
+        asked.append(len(held))
+        return x[known], x[held], None
+
+    rule = ood(x[:3000], refit=features)
+    assert asked == [300, 300] and 0.02 < rule.flag(x[3000:]).mean() < 0.09
+
+
 def test_ood_of_a_plane_that_holds_every_row_has_one_limit():
     x = stream(4, "ood plane").normal(size=(200, 3))
     rule = ood(x)
