@@ -112,7 +112,7 @@ def _numbers(data: Data, aim: Aim, full: int, seed: int) -> Looked:
         claim = (f"{many(int(plain.sum()), 'target')} in '{aim.name}' {'lie' if plain.sum() > 1 else 'lies'} far from what "
                  f"their inputs say; the list holds the {len(listed):,} furthest, these first")
     else:
-        claim = (f"{far:,} rows lie far from what the inputs say of '{aim.name}', twice as many as a normal law leaves or more: "
+        claim = (f"{far:,} rows lie far from what the inputs say of '{aim.name}', at least twice what a normal law leaves: "
                  f"hard cases as likely as wrong values; of the {len(listed):,} furthest the first few are worth a look")
     claim, grade = claim + sampled_note(len(aim), full), "warn" if stands else "note"
     return Looked((found(data, "LOOK-LABEL", grade, claim, rows=aim.rows[listed], columns=(aim.name,),
