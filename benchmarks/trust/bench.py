@@ -38,9 +38,9 @@ from twins import TWINS
 from gnomon.analyses.explore import suspect_labels
 from gnomon.analyses.explore._aim import aim_of, folds_of
 from gnomon.analyses.explore._kit import finite, gathered
-from gnomon.analyses.explore._lapses import out_of_fold
+from gnomon.analyses.explore._lapses import each_out_of_fold, out_of_fold
 from gnomon.analyses.explore._look import INPUT_CHECKS, check, without_targets
-from gnomon.analyses.explore._views import quick_view
+from gnomon.analyses.explore._views import full_view, quick_view
 from gnomon.data.table import Data
 from gnomon.rng import stream
 from gnomon.values import Finding
@@ -116,7 +116,7 @@ def known_better(clean: Data, data: Data, truth: Truth, seed: int) -> bool:
     """Whether the same learner, given the right labels of all other rows, ranks the planted ones first as asked of the
     check: what it cannot do either is not identifiable from these rows."""
     aim = aim_of(clean, "target", np.arange(len(clean)))
-    view = quick_view(clean, aim.rows, inputs=clean.inputs, seed=seed)
+    view = full_view(clean, aim.rows, inputs=clean.inputs, seed=seed)
     proba = out_of_fold(view, aim, folds_of(len(aim), seed, "labels"), seed)
     said = values_of(data, "target")[aim.rows]
     likely = proba[np.arange(len(aim)), said] if aim.classes else -np.abs(said - proba)
@@ -144,8 +144,9 @@ LAST: dict[str, np.ndarray] = {}  # the out-of-fold probabilities that suspect_l
 
 
 def remembering(view: np.ndarray, aim: Any, folds: np.ndarray, seed: int) -> np.ndarray:
-    LAST["proba"], LAST["labels"], LAST["rows"] = out_of_fold(view, aim, folds, seed), aim.values, aim.rows
-    return LAST["proba"]
+    each = each_out_of_fold(view, aim, folds, seed)
+    LAST["proba"], LAST["labels"], LAST["rows"] = each[:2].mean(axis=0), aim.values, aim.rows
+    return each
 
 
 def cleanlab_overlap(truth: frozenset[int]) -> tuple[float, float, float]:
@@ -226,7 +227,7 @@ def main() -> None:
     parser.add_argument("--table", action="store_true", help="print what is there, run nothing")
     args = parser.parse_args()
     warnings.simplefilter("ignore")
-    suspect_labels.out_of_fold = remembering  # cleanlab is asked with the same probabilities
+    suspect_labels.each_out_of_fold = remembering  # cleanlab is asked with the same probabilities
     end = time.monotonic() + 60 * (0 if args.table else args.minutes)
     for key, do in jobs(args):
         if re.search(args.only, f"{key['fault']} {key['kind']} {key['strength']}") and time.monotonic() < end:

@@ -104,21 +104,21 @@ def labelled(folder: Folder, source: Any, options: Options) -> Labelled:
 def suspects(data: Data, target: str, rows: np.ndarray, seed: int) -> Suspects:
     """Rows whose out-of-fold prediction is another class (or far off), those whose own label is least likely first."""
     from gnomon.analyses.explore._aim import aim_of, folds_of
-    from gnomon.analyses.explore._lapses import lapse_rate, least_like, out_of_fold, own_probability
-    from gnomon.analyses.explore._views import quick_view
+    from gnomon.analyses.explore._doubts import doubts
+    from gnomon.analyses.explore._lapses import each_out_of_fold, lapse_rate
+    from gnomon.analyses.explore._views import full_view
 
     aim = aim_of(data, target, rows)
     if aim is None or len(aim) < 20:
         raise InputError("E-RELABEL", f"'{target}' is known in too few rows to cross-examine", do="look at all of them")
     aim = aim.sampled(SAMPLE, seed, "relabel")
-    view = quick_view(data, aim.rows, inputs=tuple(n for n in data.inputs if n != target), seed=seed)
-    guess = out_of_fold(view, aim, folds_of(len(aim), seed, "labels"), seed)
+    view = full_view(data, aim.rows, inputs=tuple(n for n in data.inputs if n != target), seed=seed)
+    each = each_out_of_fold(view, aim, folds_of(len(aim), seed, "labels"), seed)
+    guess = each[:2].mean(axis=0)
     if aim.classes:
-        lapse = lapse_rate(guess, aim.values)
-        best = guess.argmax(axis=1)
-        own = own_probability(view, aim, guess, seed)
-        order, doubt = least_like(own, best != aim.values).tolist(), 1 - own
-        names, stands = [aim.classes[k] for k in best], lapse.stands
+        doubted = doubts(view, aim, each, seed)
+        order, doubt = doubted.order.tolist(), 1 - doubted.own
+        names, stands = [aim.classes[k] for k in doubted.like], lapse_rate(guess, aim.values).stands
     else:
         size = np.abs(aim.values - guess)
         doubt = size / max(float(np.median(size)), 1e-12)

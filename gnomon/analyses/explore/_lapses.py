@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
 from gnomon.analyses.explore._aim import Aim, folds_of
 
 COMPONENTS = 60
+READ = 500  # columns of a view that the linear model reads one by one
 TWICE = 2_000  # rows up to which a second round is asked: above, the first has rows enough
 CLAIMED = 0.15  # of the rows: where other classes claim more, the classes overlap and none is left out of the second round
 SLOPE = 0.8  # least steepness of the curve of hard cases; 1 when the probabilities are honest. A flatter one is lapses.
@@ -25,45 +27,45 @@ class Lapse:
 
 
 def out_of_fold(view: np.ndarray, aim: Aim, folds: np.ndarray, seed: int, *, taught: np.ndarray | None = None) -> np.ndarray:
-    """Probabilities (m, K), or values (m,): the mean of a linear model and of extremely randomised trees, each fitted
-    without the row's fold, on at most 60 principal components beside the view when it is wide. taught (m,) bool: the rows
-    that may be learnt from."""
-    from sklearn.decomposition import PCA
-    from sklearn.ensemble import ExtraTreesClassifier, ExtraTreesRegressor
-    from sklearn.linear_model import LogisticRegression, Ridge
+    """Probabilities (m, K), or values (m,): the mean of a linear model and of trees, see `each_out_of_fold`."""
+    return each_out_of_fold(view, aim, folds, seed, taught=taught)[:2].mean(axis=0)
 
+
+def each_out_of_fold(view: np.ndarray, aim: Aim, folds: np.ndarray, seed: int, *,
+                     taught: np.ndarray | None = None) -> np.ndarray:
+    """(3, m, K) probabilities of a linear model, of trees and of a discriminant, or (2, m) values of the first two, each fitted
+    without the row's fold. taught (m,) bool: the rows that may be learnt from. Of a wide view the principal axes are read, by
+    the linear model all columns up to READ."""
+    from sklearn.decomposition import PCA
+
+    axes = view
     if view.shape[1] > 2 * COMPONENTS:
-        view = PCA(min(COMPONENTS, *view.shape), svd_solver="randomized", random_state=0).fit_transform(view)
-    view = (view - view.mean(axis=0)) / np.maximum(view.std(axis=0), 1e-6)
-    out = np.zeros((len(aim), len(aim.classes))) if aim.classes else np.zeros(len(aim))
+        axes = PCA(min(COMPONENTS, *view.shape), svd_solver="randomized", random_state=0).fit_transform(view)
+    axes = (axes - axes.mean(axis=0)) / np.maximum(axes.std(axis=0), 1e-6)
+    whole = view if 2 * COMPONENTS < view.shape[1] <= READ else axes
+    out = np.zeros((3, len(aim), len(aim.classes)) if aim.classes else (2, len(aim)))
     for fold in np.unique(folds):
         fit, held = (folds != fold) if taught is None else (folds != fold) & taught, folds == fold
-        if aim.classes:
-            linear = LogisticRegression(C=0.3, max_iter=200)
-            trees = ExtraTreesClassifier(100, min_samples_leaf=2, max_features="sqrt", random_state=0)
-        else:
-            linear, trees = Ridge(1.0), ExtraTreesRegressor(60, min_samples_leaf=2, max_features=0.33, random_state=0)
-        for model in (linear, trees):
-            model.fit(view[fit], aim.values[fit])
+        for place, (model, read) in enumerate(zip(_models(bool(aim.classes)), (whole, axes, axes), strict=False)):
+            model.fit(read[fit], aim.values[fit])
             if aim.classes:
-                out[np.ix_(held, model.classes_)] += model.predict_proba(view[held]) / 2
+                out[np.ix_([place], np.flatnonzero(held), model.classes_)] = model.predict_proba(read[held])
             else:
-                out[held] += model.predict(view[held]) / 2
+                out[place, held] = model.predict(read[held])
     return out
 
 
-def own_probability(view: np.ndarray, aim: Aim, proba: np.ndarray, seed: int) -> np.ndarray:
-    """(m,) How likely each row's own class is: `proba` of the first round averaged with a second round's, in other folds and
-    taught without the rows that another class claims, lest wrong labels teach that they are right."""
-    rows = np.arange(len(aim))
-    if len(aim) > TWICE:
-        return proba[rows, aim.values]
-    claimed = confident_joint(proba, aim.values)
-    emptied = np.array([claimed[aim.values == k].mean() > 0.5 if (aim.values == k).any() else False
-                        for k in range(proba.shape[1])])
-    taught = ~claimed | emptied[aim.values] | (claimed.mean() > CLAIMED)
-    again = out_of_fold(view, aim, folds_of(len(aim), seed, "labels again"), seed, taught=taught)
-    return (proba + again)[rows, aim.values] / 2
+def _models(classes: bool) -> tuple[Any, ...]:
+    """Linear, extremely randomised trees, and for classes a discriminant (one covariance, shrunk: Ledoit & Wolf 2004)."""
+    from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
+    from sklearn.ensemble import ExtraTreesClassifier, ExtraTreesRegressor
+    from sklearn.linear_model import LogisticRegression, Ridge
+
+    if not classes:
+        return Ridge(1.0), ExtraTreesRegressor(60, min_samples_leaf=2, max_features=0.33, random_state=0)
+    return (LogisticRegression(C=0.3, max_iter=200),
+            ExtraTreesClassifier(100, min_samples_leaf=2, max_features="sqrt", random_state=0),
+            LinearDiscriminantAnalysis(solver="lsqr", shrinkage="auto"))
 
 
 def own_residual(view: np.ndarray, aim: Aim, guess: np.ndarray, residual: np.ndarray, seed: int) -> np.ndarray:
@@ -110,13 +112,6 @@ def _drawn_together(values: np.ndarray, variance: np.ndarray) -> np.ndarray:
     true = max(float(values.var(ddof=1)) - float(variance.mean()), 0.0)
     keep = true / (true + variance + 1e-300)
     return keep * values + (1 - keep) * values.mean()
-
-
-def least_like(own: np.ndarray, differs: np.ndarray) -> np.ndarray:
-    """Places of the rows that another class wins (differs), those whose own class is least likely first: how many of them are
-    listed is for the confident joint to say, which of them for this order (pruning, Northcutt et al. 2021, section 3.2)."""
-    order = np.argsort(own, kind="stable")
-    return order[differs[order]]
 
 
 def confident_joint(proba: np.ndarray, labels: np.ndarray) -> np.ndarray:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 
 import numpy as np
@@ -26,6 +27,22 @@ def quick_view(data: Data, rows: np.ndarray, *, inputs: tuple[str, ...] | None =
     parts = [_column_view(data, name, rows, seed) for name in (data.inputs if inputs is None else inputs)]
     parts = [p for p in parts if p.shape[1]]
     return np.concatenate(parts, axis=1) if parts else np.zeros((len(rows), 0), dtype=np.float32)
+
+
+def full_view(data: Data, rows: np.ndarray, *, inputs: tuple[str, ...], seed: int = 0) -> np.ndarray:
+    """(m, d) float32: the quick view of numbers, dates and categories, and what a study's simple models read of pictures and
+    texts (edges, texture, pieces of words); of molecules and sequences both, without the descriptors, which take ten times as
+    long."""
+    from gnomon.data.features._view import fit_view
+    from gnomon.errors import InputError
+
+    plain = tuple(n for n in inputs if data.kind(n) not in ("image", "text"))
+    items = tuple(n for n in inputs if data.kind(n) in ("image", "text", "molecule", "sequence"))
+    parts = [quick_view(data, rows, inputs=plain, seed=seed)]
+    if items:
+        with contextlib.suppress(InputError):  # nothing varies in them
+            parts.append(fit_view(data, rows, items, "morgan+properties", dense=True, seed=seed).transform(data, rows))
+    return np.concatenate(parts, axis=1)
 
 
 def _column_view(data: Data, name: str, rows: np.ndarray, seed: int) -> np.ndarray:

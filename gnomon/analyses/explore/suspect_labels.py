@@ -8,20 +8,21 @@ from dataclasses import replace
 import numpy as np
 
 from gnomon.analyses.explore._aim import Aim, aim_of, folds_of
+from gnomon.analyses.explore._doubts import Doubts, doubts
 from gnomon.analyses.explore._kit import Grouping, Looked, found, many, not_run, ran, sampled_note
 from gnomon.analyses.explore._lapses import (
+    Lapse,
     beyond_normal,
     by_local_spread,
     confident_joint,
+    each_out_of_fold,
     lapse_rate,
-    least_like,
     out_of_fold,
-    own_probability,
     own_residual,
 )
 from gnomon.analyses.explore._leaks import rank_correlation
 from gnomon.analyses.explore._tails import evened, limits
-from gnomon.analyses.explore._views import quick_view
+from gnomon.analyses.explore._views import full_view
 from gnomon.card import Card
 from gnomon.data.table import Data
 
@@ -60,8 +61,9 @@ def _classes(data: Data, aim: Aim, full: int, seed: int) -> Looked:
     counts = np.bincount(aim.values)
     if len(counts) < 2 or np.sort(counts)[-2] < FEWEST or len(counts) > 50:
         return Looked(checks=(not_run("LOOK-LABEL", f"needs two classes of {FEWEST} rows or more and at most 50 classes"),))
-    view = quick_view(data, aim.rows, inputs=tuple(n for n in data.inputs if n != aim.name), seed=seed)
-    proba = out_of_fold(view, aim, folds_of(len(aim), seed, "labels"), seed)
+    view = full_view(data, aim.rows, inputs=tuple(n for n in data.inputs if n != aim.name), seed=seed)
+    each = each_out_of_fold(view, aim, folds_of(len(aim), seed, "labels"), seed)
+    proba = each[:2].mean(axis=0)
     lapse = lapse_rate(proba, aim.values)
     claimed = confident_joint(proba, aim.values)
     count = int(((lapse.posterior > 0.5) | claimed if lapse.stands else claimed).sum())
@@ -70,27 +72,37 @@ def _classes(data: Data, aim: Aim, full: int, seed: int) -> Looked:
                 f"wrong cannot be told{sampled_note(len(aim), full)}")
     check = ran("LOOK-LABEL", smallest)
     by_chance = 1 - float(counts.max()) / len(aim)  # the error of always naming the largest class
-    differs = proba.argmax(axis=1) != aim.values
-    overlap = not lapse.stands and count > by_chance / 2 * len(aim)
-    count = max(count, min(int(differs.sum()), round(LOOK_AT * len(aim))))
-    if count < 3 or overlap:
+    if not lapse.stands and count > by_chance / 2 * len(aim):
         return Looked(checks=(check,), facts=facts)
-    listed = least_like(own_probability(view, aim, proba, seed), differs)[:count]
-    if lapse.stands:
-        claim = f"About {lapse.rate:.1%} of the labels in '{aim.name}' look wrong; {len(listed):,} rows are listed"
-    else:
-        claim = (f"{len(listed):,} rows look more like another class of '{aim.name}': hard cases as likely as wrong labels; "
-                 "the first few are worth a look")
-    claim += ", the likeliest first" if lapse.stands else ""
-    finding = found(data, "LOOK-LABEL", "warn" if lapse.stands else "note", claim + sampled_note(len(aim), full),
-                    rows=aim.rows[listed], columns=(aim.name,),
-                    values={"rate": facts["label_error_rate"], "rows": len(listed), "also_confident_joint": int(
-                        claimed[listed].sum())}, source="confident learning, lapse test")
+    doubted = doubts(view, aim, each, seed)
+    count = max(count, min(len(doubted.order), round(LOOK_AT * len(aim))), len(doubted.pair.rows) if doubted.pair else 0)
+    if count < 3:
+        return Looked(checks=(check,), facts=facts)
+    listed = doubted.order[:count]
+    finding = found(data, "LOOK-LABEL", "warn" if lapse.stands else "note",
+                    _claim(aim, doubted, listed, lapse) + sampled_note(len(aim), full), rows=aim.rows[listed],
+                    columns=(aim.name,), values={"rate": facts["label_error_rate"], "rows": len(listed),
+                                                 "also_confident_joint": int(claimed[listed].sum())},
+                    source="confident learning, lapse test")
     return Looked((finding,), (check,), facts=facts)
 
 
+def _claim(aim: Aim, doubted: Doubts, listed: np.ndarray, lapse: Lapse) -> str:
+    if lapse.stands:
+        claim = (f"About {lapse.rate:.1%} of the labels in '{aim.name}' look wrong; {len(listed):,} rows are listed, "
+                 "the likeliest first")
+    else:
+        claim = (f"{len(listed):,} rows look more like another class of '{aim.name}': hard cases as likely as wrong labels; "
+                 "the first few are worth a look")
+    pair = doubted.pair
+    if pair is not None:
+        claim += (f": {len(pair.rows):,} named '{aim.classes[pair.named]}' that lie where '{aim.classes[pair.like]}' does, "
+                  f"far more than the other way round{', then others' if len(listed) > len(pair.rows) else ''}")
+    return claim
+
+
 def _numbers(data: Data, aim: Aim, full: int, seed: int) -> Looked:
-    view = quick_view(data, aim.rows, inputs=tuple(n for n in data.inputs if n != aim.name), seed=seed)
+    view = full_view(data, aim.rows, inputs=tuple(n for n in data.inputs if n != aim.name), seed=seed)
     values, _ = evened(aim.values)
     aim = replace(aim, values=values)
     guess = out_of_fold(view, aim, folds_of(len(aim), seed, "labels"), seed)
