@@ -11,7 +11,10 @@ import pandas as pd
 sys.path.insert(0, str(Path(__file__).parent))
 from making import make
 
-from gnomon.analyses.explore._lapses import beyond_normal, by_local_spread, lapse_rate
+from gnomon.analyses.explore._aim import Aim, folds_of
+from gnomon.analyses.explore._lapses import beyond_normal, by_local_spread, each_out_of_fold, lapse_rate
+from gnomon.analyses.explore._renamed import renamed
+from gnomon.analyses.explore._views import full_view, quick_view
 from gnomon.analyses.explore.suspect_labels import suspect_labels
 
 
@@ -82,3 +85,44 @@ def test_classes_that_part_cleanly_have_their_few_wrong_labels_listed():
     data = make({**pd.DataFrame(x).add_prefix("x"), "target": np.array(["a", "b"])[said]})
     found = suspect_labels(data, "target", np.arange(300), groups={}).findings[0]
     assert len(set(found.rows[:6]) & set(wrong.tolist())) >= 4 and len(found.rows) <= 15
+
+
+def clusters(rng, apart, rows=60, wide=1.0):
+    """Five classes around points `apart` spreads from each other; the first `wide` times as broad."""
+    y = np.repeat(np.arange(5), rows)
+    x = rng.normal(size=(len(y), 6)) * np.where(y == 0, wide, 1.0)[:, None]
+    return x + apart * np.eye(5, 6)[y], y
+
+
+def test_one_class_named_as_another_is_told_and_named():
+    rng = np.random.default_rng(5)
+    x, y = clusters(rng, 3.0)
+    said, moved = y.copy(), rng.choice(np.flatnonzero(y == 1), 24, replace=False)
+    said[moved] = 3
+    data = make(pd.DataFrame(x).add_prefix("x").assign(target=np.array(list("abcde"))[said]))
+    finding = suspect_labels(data, "target", np.arange(len(y)), groups={}).findings[0]
+    assert len(set(finding.rows[:24]) & set(moved)) >= 18 and "named 'd'" in finding.claim and "'b'" in finding.claim
+
+
+def test_classes_that_overlap_evenly_or_of_unlike_breadth_are_not_called_renamed():
+    said = 0
+    for seed in range(6):
+        x, y = clusters(np.random.default_rng(seed), 1.8, wide=1.0 + (seed % 2))
+        aim = Aim("target", np.arange(len(y)), y, tuple("abcde"))
+        said += renamed(each_out_of_fold(x, aim, folds_of(len(y), seed, "labels"), seed), y) is not None
+    assert said <= 1
+
+
+def test_pictures_are_read_by_edges_and_texture_and_tables_as_they_are():
+    """Stripes that lie elsewhere in each picture: no pixel tells which way they run."""
+    rng = np.random.default_rng(6)
+    lines = rng.integers(0, 2, (100, 1, 1, 24)) * 180 + rng.integers(0, 60, (100, 1, 24, 24))
+    pixels = np.concatenate([lines[:50], lines[50:].transpose(0, 1, 3, 2)]).astype(np.uint8)
+    said = np.repeat([0, 1], 50)
+    wrong = rng.choice(100, 4, replace=False)
+    said[wrong] = 1 - said[wrong]
+    data = make({"image": pixels, "target": np.array(["down", "across"])[said]})
+    assert set(wrong) <= set(suspect_labels(data, "target", np.arange(100), groups={}).findings[0].rows[:6])
+    table = make(pd.DataFrame(rng.normal(size=(50, 3)), columns=list("abc")))
+    quick = quick_view(table, np.arange(50), inputs=("a", "b"))
+    assert np.array_equal(full_view(table, np.arange(50), inputs=("a", "b")), quick)
