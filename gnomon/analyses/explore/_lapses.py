@@ -68,16 +68,14 @@ def _models(classes: bool) -> tuple[Any, ...]:
             LinearDiscriminantAnalysis(solver="lsqr", shrinkage="auto"))
 
 
-def own_residual(view: np.ndarray, aim: Aim, guess: np.ndarray, residual: np.ndarray, seed: int) -> np.ndarray:
-    """(m,) Residuals, in typical ones of rows like each, of `guess` of the first round averaged with a second round's, in other
-    folds and taught without the rows that lie beyond a normal law, lest wrong numbers teach that they are right."""
-    far = beyond_normal(residual)
+def second_guess(view: np.ndarray, aim: Aim, guess: np.ndarray, seed: int) -> np.ndarray:
+    """(m,) `guess` of the first round averaged with a second round's, in other folds and taught without the rows that lie
+    beyond a normal law, lest wrong numbers teach that they are right."""
+    far = beyond_normal(by_local_spread(aim.values - guess, guess))
     if not len(far) or len(aim) > TWICE:
-        return residual
+        return guess
     taught = ~np.isin(np.arange(len(aim)), far) | (len(far) > CLAIMED * len(aim))
-    again = out_of_fold(view, aim, folds_of(len(aim), seed, "labels again"), seed, taught=taught)
-    guess = (guess + again) / 2
-    return by_local_spread(aim.values - guess, guess)
+    return (guess + out_of_fold(view, aim, folds_of(len(aim), seed, "labels again"), seed, taught=taught)) / 2
 
 
 def beyond_normal(residual: np.ndarray) -> np.ndarray:

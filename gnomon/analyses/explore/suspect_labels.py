@@ -18,7 +18,7 @@ from gnomon.analyses.explore._lapses import (
     each_out_of_fold,
     lapse_rate,
     out_of_fold,
-    own_residual,
+    second_guess,
 )
 from gnomon.analyses.explore._leaks import rank_correlation
 from gnomon.analyses.explore._tails import evened, limits
@@ -115,11 +115,13 @@ def _numbers(data: Data, aim: Aim, full: int, seed: int) -> Looked:
     stands = bool(sure.any() and plain.mean() <= 0.02)
     smallest = "a target further from its prediction than the residuals' own tail reaches (about 8 spreads, normal)"
     check = ran("LOOK-LABEL", smallest + sampled_note(len(aim), full))
-    residual = own_residual(view, aim, guess, residual, seed)
+    guess = second_guess(view, aim, guess, seed)
+    residual = by_local_spread(values - guess, guess)
     far = len(_beyond_tail(residual) if stands else beyond_normal(residual))
     if not stands and far < 3:
         return Looked(checks=(check,))
-    listed = np.argsort(-np.abs(residual), kind="stable")[:far if stands else round(LOOK_AT * len(aim))]
+    # between the residual as it is and in spreads of its like: where few rows tell the spread, neither order is the better
+    listed = np.argsort(-np.abs(residual * (values - guess)), kind="stable")[:far if stands else round(LOOK_AT * len(aim))]
     if stands:
         claim = (f"{many(int(plain.sum()), 'target')} in '{aim.name}' {'lie' if plain.sum() > 1 else 'lies'} far from what "
                  f"their inputs say; the list holds the {len(listed):,} furthest, these first")
