@@ -15,8 +15,8 @@ from gnomon.values import Finding, finding
 
 CARD = Card(
     name="Out-of-distribution score",
-    gist="Distance to the nearest training rows after whitening, and from the plane of their main axes; flagged where either "
-         "is unlike what 95 % of held-out units show.",
+    gist="Distance to the nearest training rows after whitening, from the plane of their main axes, and along any one feature; "
+         "flagged where one of them is unlike what 95 % of held-out units show.",
     use_when="Predictions are made for rows nobody has checked.",
     avoid_when="To call a row reliable because it is not flagged.",
     paper="Sun et al. 2022, arXiv:2204.06507; Lee et al. 2018, arXiv:1807.03888; Wang et al. 2022, arXiv:2203.10807; Nalisnick "
@@ -34,8 +34,9 @@ Refit = Callable[[np.ndarray, np.ndarray], tuple[np.ndarray, np.ndarray, np.ndar
 class Ood:
     """Arrays that score new rows: centre, scale (d,), axes (d, c), spread (c,); rest: the usual distance from the centre, by
     which that from the plane of the axes is divided; points (r, c + 1): the reference rows. A row is flagged whose score is
-    above threshold, or that lies nearer to the plane than off_least or further than off_limit: rows of many features lie in
-    a shell around their mean, and one of hardly any content lies inside it."""
+    above threshold, or that lies nearer to the plane than off_least or further than off_limit (rows of many features lie in
+    a shell around their mean, and one of hardly any content lies inside it), or further along one feature than along_limit:
+    among dozens of axes one odd feature drowns."""
 
     centre: np.ndarray
     scale: np.ndarray
@@ -47,26 +48,34 @@ class Ood:
     n_units: int
     off_least: float = 0.0
     off_limit: float = float("inf")
+    along_limit: float = float("inf")
+
+    def standard(self, x: np.ndarray) -> np.ndarray:
+        """(n, d): x centred, in spreads of its columns over their weights."""
+        z = (np.nan_to_num(np.asarray(x, dtype=np.float64), nan=0.0, posinf=0.0, neginf=0.0) - self.centre) / self.scale
+        return np.clip(z, -50, 50)
 
     def place(self, x: np.ndarray) -> np.ndarray:
         """(n, c + 1): whitened coordinates, and the distance from their plane in units of what is usual."""
-        z = (np.nan_to_num(np.asarray(x, dtype=np.float64), nan=0.0, posinf=0.0, neginf=0.0) - self.centre) / self.scale
-        z = np.clip(z, -50, 50)
+        return self._placed(self.standard(x))
+
+    def _placed(self, z: np.ndarray) -> np.ndarray:
         inside = z @ self.axes
         off = np.sqrt(np.maximum((z**2).sum(1) - (inside**2).sum(1), 0)) / self.rest
         return np.column_stack([inside / self.spread, off])
 
     def score(self, x: np.ndarray) -> np.ndarray:
-        """(n,) mean distance to the nearest reference rows, or, where that is odder, how odd the distance from their plane is,
-        brought to the same limit; x (n, d)."""
-        near, off = self.both(x)
+        """(n,) mean distance to the nearest reference rows, or, where that is odder, how odd the distance from their plane or
+        along one feature is, brought to the same limit; x (n, d)."""
+        near, off, along = self.distances(x)
         odd = np.maximum(off / self.off_limit, self.off_least / np.maximum(off, 1e-9))
-        return np.maximum(near, odd * self.threshold)
+        return np.maximum(near, np.maximum(odd, along / self.along_limit) * self.threshold)
 
-    def both(self, x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """(n,) mean distance to the nearest reference rows; (n,) distance from the plane of the axes."""
-        placed = self.place(x)
-        return _nearest(placed, self.points), placed[:, -1]
+    def distances(self, x: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """(n,) mean distance to the nearest reference rows; (n,) from the plane of the axes; (n,) along the oddest feature."""
+        z = self.standard(x)
+        placed = self._placed(z)
+        return _nearest(placed, self.points), placed[:, -1], np.abs(z).max(axis=1, initial=0.0)
 
     def flag(self, x: np.ndarray) -> np.ndarray:
         """(n,) whether a row is unlike the training rows."""
@@ -92,28 +101,29 @@ def ood(x: np.ndarray, units: np.ndarray | None = None, *, weight: np.ndarray | 
     fold = (rng.permutation(g) % min(FOLDS, g))[codes]
     least = len(x) - int(np.bincount(fold).max()) if g > 1 else len(x)
     axes = max(1, min(COMPONENTS, x.shape[1], min(least, REFERENCE) // 5))  # in every fit: distances grow with them
-    near, off, judged = np.empty(len(x)), np.empty(len(x)), np.zeros(len(x), dtype=bool)
+    apart, judged = np.empty((3, len(x))), np.zeros(len(x), dtype=bool)
     for k in range(fold.max() + 1):
         known, held = np.flatnonzero((fold != k) | (g == 1)), np.flatnonzero(fold == k)
         a, b, w = refit(known, held) if refit is not None else (x[known], x[held], weight)
-        near[held], off[held] = _fit(a, w, axes, rng).both(b)
+        apart[:, held] = _fit(a, w, axes, rng).distances(b)
         judged[held] = True
         if len(np.unique(codes[judged])) >= ENOUGH:
             break
     weight_of_row = 1 / np.bincount(codes, minlength=g)[codes]
-    threshold, off_least, off_limit = _limits(near[judged], off[judged], weight_of_row[judged])
-    return replace(_fit(x, weight, axes, rng), threshold=threshold, off_least=off_least, off_limit=off_limit, n_units=g)
+    return replace(_fit(x, weight, axes, rng), **_limits(*apart[:, judged], weight_of_row[judged]), n_units=g)
 
 
-def _limits(near: np.ndarray, off: np.ndarray, weight: np.ndarray) -> tuple[float, float, float]:
-    """(most near, least off, most off): the same share of the rows beyond each kind of limit, a weighted share QUANTILE of them
-    within all; none for a plane that holds every row."""
-    if off.max() < 1e-6:
-        return _percentile(near, weight, QUANTILE), 0.0, float("inf")
-    outer = np.maximum(_reach(near, weight), np.abs(2 * _reach(off, weight) - 1))
-    level = _percentile(outer, weight, QUANTILE)
-    return (_percentile(near, weight, level), _percentile(off, weight, (1 - level) / 2),
-            max(_percentile(off, weight, (1 + level) / 2), 1e-6))
+def _limits(near: np.ndarray, off: np.ndarray, along: np.ndarray, weight: np.ndarray) -> dict[str, float]:
+    """The limits by name: the same share of the rows beyond each of them, a weighted share QUANTILE within all; none for a
+    plane that holds every row."""
+    flat = off.max() < 1e-6
+    outer = np.maximum(_reach(near, weight), _reach(along, weight))
+    level = _percentile(outer if flat else np.maximum(outer, np.abs(2 * _reach(off, weight) - 1)), weight, QUANTILE)
+    limits = {"threshold": _percentile(near, weight, level), "along_limit": max(_percentile(along, weight, level), 1e-6)}
+    if not flat:
+        limits |= {"off_least": _percentile(off, weight, (1 - level) / 2),
+                   "off_limit": max(_percentile(off, weight, (1 + level) / 2), 1e-6)}
+    return limits
 
 
 def _reach(values: np.ndarray, weight: np.ndarray) -> np.ndarray:
@@ -179,7 +189,8 @@ def ood_from_state(state: Mapping[str, Any]) -> Ood:
     """What `Ood.state` gave, from arrays or from lists."""
     arrays = {k: np.asarray(state[k]) for k in ("centre", "scale", "axes", "spread", "points")}
     return Ood(**arrays, rest=float(state["rest"]), threshold=float(state["threshold"]), n_units=int(state["n_units"]),
-               off_least=float(state.get("off_least", 0.0)), off_limit=float(state.get("off_limit") or np.inf))
+               off_least=float(state.get("off_least", 0.0)), off_limit=float(state.get("off_limit") or np.inf),
+               along_limit=float(state.get("along_limit") or np.inf))
 
 
 def detection(rule: Ood, held_out: np.ndarray, *, seed: int = 0) -> dict[str, float]:

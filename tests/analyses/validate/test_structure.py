@@ -186,7 +186,16 @@ def test_ood_of_many_rows_learns_features_again_only_as_often_as_it_must():
     assert asked == [300, 300] and 0.02 < rule.flag(x[3000:]).mean() < 0.09
 
 
-def test_ood_of_a_plane_that_holds_every_row_has_one_limit():
+def test_ood_sees_one_odd_feature_among_dozens():
+    rng = stream(6, "ood along")
+    x = rng.uniform(-1, 1, size=(400, 40))
+    rule, odd = ood(x[:300]), x[300:].copy()
+    odd[:, 7] = 2.5  # 4.3 spreads, where no row is beyond 1.7: but little beside what 24 axes add up to
+    assert rule.flag(x[300:]).mean() < 0.15 and rule.flag(odd).mean() > 0.95
+    assert ood_from_state({**rule.state(), "along_limit": None}).flag(odd).mean() < 0.5  # as studies of before judge
+
+
+def test_ood_of_a_plane_that_holds_every_row_has_no_limit_of_distance_from_it():
     x = stream(4, "ood plane").normal(size=(200, 3))
     rule = ood(x)
     assert rule.off_least == 0 and np.isinf(rule.off_limit)
