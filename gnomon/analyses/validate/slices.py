@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from itertools import pairwise
 from typing import Any
 
 import numpy as np
 
+from gnomon.analyses.validate._conditions import Condition, conditions
 from gnomon.analyses.validate._units import known, unit_codes
 from gnomon.card import Card
 from gnomon.rng import stream
@@ -28,40 +28,13 @@ CARD = Card(
     cost="seconds",
 )
 FEWEST_UNITS, FEWEST_EVENTS = 20, 10
-BANDS = 4  # of a number's values
-MOST_VALUES, MOST_COLUMNS = 12, 40
 PAIRED = 24  # the single conditions, worst first, that are also tried in pairs
 TAKEN = 5  # slices carried to confirmation
 WEIGHTS = (1 / 2, 1 / 4, 1 / 8, 1 / 16, 1 / 16)  # of the level, in the order of the search
 ALIKE = 0.6  # overlap (Jaccard) beyond which a slice is the same as a worse one
 SEARCHED, LEVEL = 0.05, 0.05  # p to be carried to confirmation; level of confirming
+SPLITS, FEW_ROWS = 5, 5_000  # halvings, up to so many rows; beyond, one halving is no matter of luck
 WORSE = 1.25  # least ratio of mean losses inside and outside that is worth saying
-
-
-@dataclass(frozen=True)
-class Condition:
-    """One condition on one column: equal to a word, or from low (inclusive) up to high (exclusive)."""
-
-    column: str
-    word: str | None = None
-    low: float = -np.inf
-    high: float = np.inf
-
-    def holds(self, values: np.ndarray) -> np.ndarray:
-        """bool (n,)."""
-        if self.word is not None:
-            return np.array([str(v) == self.word if v is not None else False for v in values], dtype=bool)
-        with np.errstate(invalid="ignore"):
-            return (values >= self.low) & (values < self.high)
-
-    @property
-    def said(self) -> str:
-        if self.word is not None:
-            return f"'{self.column}' is '{self.word}'" if self.column else self.word
-        if np.isinf(self.low):
-            return f"'{self.column}' is under {self.high:.3g}"
-        return f"'{self.column}' is {self.low:.3g} or more" if np.isinf(self.high) else \
-            f"'{self.column}' is {self.low:.3g} to {self.high:.3g}"
 
 
 @dataclass(frozen=True)
@@ -113,7 +86,7 @@ class Judged:
 def slices(task: Any, search: Judged, confirm: Judged | None = None, *, seed: int = 0) -> list[Slice]:
     """Slices of `search` whose losses are larger than the other rows', as they do on `confirm`, worst first.
 
-    Without `confirm` the units of `search` are halved and each half confirms what the other found, at half the level each
+    Without `confirm` the units of `search` are halved five times, and each half confirms what the other found
     (cross-screening). Conditions: each value of a column of words, each quarter of a column of numbers, and pairs of the
     worst 24. Searching carries the worst five, unlike each other, with p under 5 % each; confirming tests these by a t over
     units, at 5 % in all by the fallback procedure: half of the level for the worst, half of the rest for the next, each
@@ -126,22 +99,42 @@ def slices(task: Any, search: Judged, confirm: Judged | None = None, *, seed: in
     confirm = confirm.take(np.flatnonzero(known(confirm.stats)))
     if len(np.unique(search.units)) < 2 * FEWEST_UNITS or not len(confirm.stats):
         return []
-    return _confirmed(task, _searched(task, search), confirm)
+    return _confirmed(task, _searched(task, search, conditions(search.columns)), confirm)
 
 
 def _crossed(task: Any, at: Judged, seed: int) -> list[Slice]:
-    """Each half of the units confirms the other's slices, p doubled; of slices much alike the surer stays."""
+    """Each half of the units confirms the other's slices, over SPLITS halvings; of slices much alike the surer stays."""
     codes, g = unit_codes(at.units, len(at.units))
-    half = (stream(seed, "slices").permutation(g) % 2)[codes]
-    parts = [at.take(np.flatnonzero(half == k)) for k in (0, 1)]
     if g < 4 * FEWEST_UNITS:
         return []
-    both = [replace(s, p=min(1.0, 2 * s.p)) for k in (0, 1) for s in _confirmed(task, _searched(task, parts[k]), parts[1 - k])]
+    times = SPLITS if len(at.stats) <= FEW_ROWS else 1
+    tried = conditions(at.columns)  # of all rows, lest the halves name other bands; it sees no loss
+    said: dict[tuple[Condition, ...], list[Slice]] = {}
+    for time in range(times):
+        half = (stream(seed, "slices", time).permutation(g) % 2)[codes]
+        parts = [at.take(np.flatnonzero(half == k)) for k in (0, 1)]
+        for k in (0, 1):
+            for one in _confirmed(task, _searched(task, parts[k], tried), parts[1 - k]):
+                said.setdefault(one.where, []).append(one)
     kept: list[Slice] = []
-    for one in sorted(both, key=lambda s: (s.few, s.p)):
+    for one in sorted((_over_halves(each, at, 2 * times) for each in said.values()), key=lambda s: (s.few, s.p)):
         if all(_overlap(one, other, at) < ALIKE for other in kept):
             kept.append(one)
     return kept
+
+
+def _over_halves(each: Sequence[Slice], at: Judged, halves: int) -> Slice:
+    """One slice, as the halves that confirm it say on average, with the harmonic mean of their p (1 where the other half did
+    not find it; Wilson 2019, PNAS 116:1195): one halving may by bad luck leave a weak part to one side."""
+    sure = [s for s in each if not s.few]
+    mask = np.logical_and.reduce([c.holds(at.columns[c.column]) for c in each[0].where])
+    whole = replace(each[0], n_units=len(np.unique(at.units[mask])), n_rows=int(mask.sum()))
+    if not sure:
+        return whole
+    p = 1 / np.mean([1 / max(s.p, 1e-300) for s in sure] + [1.0] * (halves - len(sure)))
+    mean = {name: float(np.mean([getattr(s, name) for s in sure])) for name in ("inside", "outside", "floor")}
+    low = None if sure[0].sure_low is None else float(np.mean([s.sure_low for s in sure]))
+    return replace(whole, few=False, p=float(p), sure_low=low, **mean)
 
 
 def _overlap(a: Slice, b: Slice, at: Judged) -> float:
@@ -167,30 +160,10 @@ def _beyond_said(task: Any, stats: Stats) -> np.ndarray | None:
 
 
 # ---- searching -----------------------------------------------------------------------------------------------------
-def conditions(columns: Mapping[str, np.ndarray]) -> list[Condition]:
-    """Every single condition: the commonest 12 words of a column, quarters of a number."""
-    out: list[Condition] = []
-    for name, values in list(columns.items())[:MOST_COLUMNS]:
-        if values.dtype.kind == "f":
-            seen = values[np.isfinite(values)]
-            levels = np.unique(seen)
-            if len(levels) < 2:
-                continue
-            cuts = levels[1:] if len(levels) <= BANDS else np.unique(np.quantile(seen, np.arange(1, BANDS) / BANDS))
-            cuts = cuts[cuts > levels[0]]
-            edges = [-np.inf, *cuts.tolist(), np.inf]
-            out += [Condition(name, None, a, b) for a, b in pairwise(edges) if len(edges) > 2]
-        else:
-            words, counts = np.unique([str(v) for v in values if v is not None and v != ""], return_counts=True)
-            kept = words[np.argsort(-counts, kind="stable")][:MOST_VALUES] if len(words) > 1 else ()
-            out += [Condition(name, str(w)) for w in kept]
-    return out
-
-
-def _searched(task: Any, at: Judged) -> list[tuple[Condition, ...]]:
-    """The worst slices on the searching rows, at most TAKEN, none much like a worse one."""
+def _searched(task: Any, at: Judged, single: Sequence[Condition]) -> list[tuple[Condition, ...]]:
+    """The worst slices on the searching rows, of these conditions and pairs of the worst of them, at most TAKEN, none much like
+    a worse one."""
     losses, (codes, g) = row_losses(task, at.stats), unit_codes(at.units, len(at.units))
-    single = conditions(at.columns)
     if not single:
         return []
     masks = np.stack([c.holds(at.columns[c.column]) for c in single])
