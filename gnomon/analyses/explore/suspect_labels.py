@@ -88,17 +88,17 @@ def _classes(data: Data, aim: Aim, full: int, seed: int) -> Looked:
 
 
 def _claim(aim: Aim, doubted: Doubts, listed: np.ndarray, lapse: Lapse) -> str:
-    if lapse.stands:
-        claim = (f"About {lapse.rate:.1%} of the labels in '{aim.name}' look wrong; {len(listed):,} rows are listed, "
-                 "the likeliest first")
-    else:
-        claim = (f"{len(listed):,} rows look more like another class of '{aim.name}': hard cases as likely as wrong labels; "
-                 "the first few are worth a look")
-    pair = doubted.pair
+    pair, one_way = doubted.pair, ""
     if pair is not None:
-        claim += (f": {len(pair.rows):,} named '{aim.classes[pair.named]}' that lie where '{aim.classes[pair.like]}' does, "
-                  f"far more than the other way round{', then others' if len(listed) > len(pair.rows) else ''}")
-    return claim
+        one_way = (f"{len(pair.rows):,} rows named '{aim.classes[pair.named]}' lie where '{aim.classes[pair.like]}' does, "
+                   "far more than the other way round")
+    if lapse.stands:
+        return (f"About {lapse.rate:.1%} of the labels in '{aim.name}' look wrong; {len(listed):,} rows are listed, "
+                f"the likeliest first{': ' + one_way if one_way else ''}")
+    if one_way:
+        return f"{one_way}; they come first of {len(listed):,} that look more like another class of '{aim.name}'"
+    return (f"{len(listed):,} rows look more like another class of '{aim.name}': hard cases as likely as wrong labels; "
+            "the first few are worth a look")
 
 
 def _numbers(data: Data, aim: Aim, full: int, seed: int) -> Looked:
