@@ -106,7 +106,7 @@ def flipping(learned: Any, task: Any, data: Data, without: Sequence[Data], train
     gone = [learned.predict(bare, candidates).value for bare in without]
     flips = (told[y == 1] == 1) & (np.max(gone, axis=0) == 0)
     some = candidates[flips][:rows]
-    question = ask(task, learned.predict(data, some)) if len(some) else None
+    question = ask(task, learned.predict(data, some), of=learned) if len(some) else None
     case = Plain(learned, task, data, some, train, question, 0, None, float("inf"))
     place = {int(r): i for i, r in enumerate(held)}
     return Planting(case, [truths[place[int(r)]] for r in some], float((told == y).mean()), float(flips.mean()))

@@ -41,7 +41,7 @@ from gnomon.analyses.attribute._case import Case
 from gnomon.analyses.attribute._intervals import mean_over_units
 from gnomon.analyses.attribute._perturbing import PIECEWISE
 from gnomon.analyses.attribute._redrawing import by_redrawing
-from gnomon.analyses.attribute._techniques import TECHNIQUES, WAYS, attributed
+from gnomon.analyses.attribute._techniques import OF_NETWORKS, TECHNIQUES, attributed
 from gnomon.errors import InputError
 
 GOAL, ROWS = 0.95, 6
@@ -64,7 +64,7 @@ REAL = ("nuclei", "vessels")
 def scores_of(case: Case, name: str) -> list[np.ndarray] | str:
     """What a study would have scored: one signed array a row over the ground's pieces; or why not."""
     ground = case.ground()
-    if name in WAYS:
+    if name in OF_NETWORKS:
         return attributed(case, case.learned, ground, name).scores if case.is_network else "no network"
     if name in PIECEWISE:
         return PIECEWISE[name](ground)
@@ -103,7 +103,7 @@ def planted(kind: str, number: int) -> dict[str, Any]:
     made = KINDS[kind][0](number)
     if not len(made.truth):
         return {"model": round(made.accuracy, 3), "flips": made.flipped, "techniques": {}}
-    names = [n for n in TECHNIQUES if kind not in REAL or n in WAYS or n in ("occlusion", "lime", "kernel_shap")]
+    names = [n for n in TECHNIQUES if kind not in REAL or n in OF_NETWORKS or n in ("occlusion", "lime", "kernel_shap")]
     found = {name: rounded(told(made, name)) for name in names}
     flips = None if made.flipped != made.flipped else round(made.flipped, 3)
     return {"model": round(made.accuracy, 3), "flips": flips, "rows": len(made.case.rows), "techniques": found}

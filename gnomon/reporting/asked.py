@@ -21,6 +21,7 @@ UP, DOWN, INK, SOFT, PAPER = "#d55e00", "#0072b2", "#1c2024", "#5f676e", "#fcfbf
 FONT = "system-ui, 'Segoe UI', Roboto, 'Helvetica Neue', Arial, 'Liberation Sans', sans-serif"
 MONO = "ui-monospace, Menlo, Consolas, 'Liberation Mono', monospace"
 LETTER = 5.9  # px, the mean width of a small letter
+SUMS = "A molecule's or text's bar is the sum over its parts."
 BARS = 12  # pieces of a row that are drawn
 READ = {  # by kind of picture: how a file that stands alone is read
     "i": "Left, the image as read; right, the same in grey, under colour where it counts: the stronger, the more.",
@@ -28,18 +29,6 @@ READ = {  # by kind of picture: how a file that stands alone is read
     "s": "A letter's bar stands above the line where the letter raises it, below where it lowers it; its height says how much. "
          "Small numbers are positions, counted from 1.",
     "t": understand.READ["t"],
-}
-MEANS = {  # of techniques whose numbers are not what a part adds to the output or takes from it
-    "optimised_mask": "A part's number is how far a mask takes it away that is to undo the output with few, connected parts: "
-                      "0 not at all, 1 whole; below 0 where the output was low and the mask raises it.",
-    "extremal_perturbation": "A part's number is how much of it is among the small share of the row that best keeps the output "
-                             "(10 % of an image; else the mean of 5, 10 and 20 %): 0 nothing, 1 all; below 0 where it is a low "
-                             "output that is kept.",
-    "gnn_explainer": "A part's number is how much of it is kept, its bonds included, when as little as possible is to keep the "
-                     "prediction: 0 nothing, 1 all; below 0 where it is a low output that is kept. Columns beside a molecule "
-                     "stay whole, and nothing is said of them.",
-    "prediction_difference": "A part's number is how far the output falls when what stands there is not known, but only what "
-                             "could stand there, as the rest of the row suggests.",
 }
 
 
@@ -63,10 +52,8 @@ def asked_section(found: Sequence[tuple[str, Mapping[str, Any]]]) -> list[dict[s
         entry = answer["entry"]
         told = understand.explanations({"explanations": [entry]}, answer.get("exhibits") or {})[0]
         rows = [] if entry.get("withheld") else entry.get("by_row") or ()
-        means = MEANS.get(str(entry.get("technique")), "")
         out.append({
             **told,
-            "how": " ".join(filter(None, (told["how"], means if told["how"] else ""))),
             "asked": str(answer.get("asked") or ""),
             "estimate": str(answer.get("estimate") or ""),
             "seconds": words.duration(answer.get("seconds")),
@@ -75,7 +62,7 @@ def asked_section(found: Sequence[tuple[str, Mapping[str, Any]]]) -> list[dict[s
             "pieces": str(entry.get("pieces") or ""),
             "said": [str(g.get("says") or "") for g in entry.get("gates") or () if isinstance(g, Mapping)],
             "bars": [{"row": words.number(r.get("row")), "plot": bars(r)} for r in rows if isinstance(r, Mapping)],
-            "how_bars": _read_bars(entry, _about(entry)),
+            "how_bars": SUMS if told["means"] else _read_bars(entry, _about(entry)),
             "stem": stem,
         })
     return out
@@ -110,12 +97,14 @@ def drawings(stem: str, answer: Mapping[str, Any]) -> list[tuple[str, str]]:
                 body += f'<g transform="translate(0 {height + 14:g})">{bars(row)}</g>'
                 width, height = max(width, 640), height + 14 + _bars_tall(row)
             if body:
-                said = ", ".join(f"{what} {words.signed(str(value))}" for what, value in (("predicted", p.get("predicted")),
-                                                                       ("true", p.get("truth"))) if value)
+                told = {"predicted": p.get("predicted"), "true": p.get("truth"),
+                        "mask over": f"{p['covered']:.0%} of it" if isinstance(p.get("covered"), float) else ""}
+                said = ", ".join(f"{what} {words.signed(str(value))}" for what, value in told.items() if value)
                 how = [READ[k] for k in dict.fromkeys(s["k"] for s in shown if s) if k in READ]
-                how += [_read_bars(entry, about) if int(p["row"]) in rows else MEANS.get(str(entry.get("technique")), "")]
-                title, told = f"{name}, row {int(p['row'])}", " ".join(filter(None, how))
-                out.append((f"{stem}_row{int(p['row'])}.svg", _sheet(title, said, (body, width, height), about, entry, told)))
+                means = understand.MEANS.get(str(entry.get("technique")), "")
+                how += [_read_bars(entry, about) if int(p["row"]) in rows else means]
+                title, read = f"{name}, row {int(p['row'])}", " ".join(filter(None, how))
+                out.append((f"{stem}_row{int(p['row'])}.svg", _sheet(title, said, (body, width, height), about, entry, read)))
     drawn = {n for n, _ in out}
     for row in entry.get("by_row") or ():
         place = f"{stem}_row{int(row['row'])}.svg"
@@ -134,8 +123,9 @@ def _about(entry: Mapping[str, Any]) -> str:
 
 def _read_bars(entry: Mapping[str, Any], about: str) -> str:
     """How a row's bars are read."""
-    if str(entry.get("technique")) in MEANS:
-        return f"{MEANS[str(entry['technique'])]} A molecule's or text's bar is the sum over its parts."
+    means = understand.MEANS.get(str(entry.get("technique")))
+    if means:
+        return f"{means} {SUMS}"
     unit = "in log-odds" if about.startswith("the odds of") else "in the output's own unit"
     return f"A bar says what its input adds to {about} or takes from it in this row, {unit}."
 

@@ -16,6 +16,20 @@ READ = {  # by kind of picture: what is coloured, and what the strength of the c
     "s": "The letters that count stand on colour; the stronger, the more. Numbers are positions, counted from 1.",
     "t": "The words that count stand on colour; the stronger, the more.",
 }
+MEANS = {  # of techniques whose numbers are not what a part adds to the output or takes from it
+    "optimised_mask": "A part's number is how far a mask takes it away that is to undo the output with few, connected parts: "
+                      "0 not at all, 1 whole; below 0 where the output was low and the mask raises it.",
+    "extremal_perturbation": "A part's number is how much of it is among the small share of the row that best keeps the output "
+                             "(10 % of an image; else the mean of 5, 10 and 20 %): 0 nothing, 1 all; below 0 where it is a low "
+                             "output that is kept.",
+    "gnn_explainer": "A part's number is how much of it is kept, its bonds included, when as little as possible is to keep the "
+                     "prediction: 0 nothing, 1 all; below 0 where it is a low output that is kept. Columns beside a molecule "
+                     "stay whole, and nothing is said of them.",
+    "aggregated": "A part's number is its share of the row's weight, the mean of what integrated gradients, occlusion and an "
+                  "optimised mask give it: sizes in a row add up to at most 1; below 0 where the part lowers the output.",
+    "prediction_difference": "A part's number is how far the output falls when what stands there is not known, but only what "
+                             "could stand there, as the rest of the row suggests.",
+}
 ONE_SCALE = "All pictures of an explanation share one scale: what is pale in each of them counts for little."
 ADDS_UP = 0.005  # share of a joint effect below which two columns' effects are said to add up
 
@@ -41,6 +55,7 @@ def explanations(report: Mapping[str, Any], exhibits: Mapping[str, Any]) -> list
                 "about": drawings[0].get("about", "") if drawings else "",
                 "pictures": [] if e.get("withheld") else members,
                 "how": how_to_read([pictures[m["picture"]] for m in members]),
+                "means": "" if e.get("withheld") else MEANS.get(str(e.get("technique")), ""),
                 "metric_name": words.metric_name(e.get("metric", "")),
                 "logos": None if e.get("withheld") else logos(e.get("motifs")),
                 "groups": None if e.get("withheld") else groups(e.get("substructures")),

@@ -37,7 +37,8 @@ DEAREST = 2.5  # times the seconds that a run took once, which training it again
 
 @dataclass(frozen=True)
 class Compared:
-    """What is compared. place: the folder of the run. names: its layers. left_out: layers that cannot be, and why."""
+    """What is compared. place: the folder of the run. names: its layers. axes: where rows lie in what each gives. times: how
+    often it reads a row, the readings end to end (both strands of DNA). left_out: layers that cannot be, and why."""
 
     place: Path
     recipe: str
@@ -47,16 +48,21 @@ class Compared:
     rows: np.ndarray
     names: tuple[str, ...]
     axes: Mapping[str, int]
+    times: Mapping[str, int]
     left_out: str
 
     def seen(self, network: Any, rows: np.ndarray | None = None) -> dict[str, np.ndarray]:
-        """layer -> (n, d) what a state of the network gives, pooled over places."""
+        """layer -> (n, d) what a state of the network gives, pooled over places and over the readings of a row."""
         from gnomon.analyses.represent.layers import layers
 
         rows = self.rows if rows is None else rows
         device = next(network.module.parameters()).device
-        batches = (network.tensoriser.batch(self.data, rows[k:k + CHUNK], device) for k in range(0, len(rows), CHUNK))
-        return layers(network.module, batches, self.names, rows=self.axes)
+        found = []
+        for k in range(0, len(rows), CHUNK):
+            batch = network.tensoriser.batch(self.data, rows[k:k + CHUNK], device)
+            given = layers(network.module, [batch], self.names, rows=self.axes)
+            found.append({n: np.mean(np.split(v, self.times[n]), axis=0) for n, v in given.items()})
+        return {n: np.concatenate([part[n] for part in found]) for n in self.names}
 
 
 def compare_layers(folder: Folder, data: Data, rows: np.ndarray | None, measures: Sequence[str], *, end: float, seed: int,
@@ -94,9 +100,22 @@ def _what(folder: Folder, data: Data, rows: np.ndarray | None, seed: int) -> Com
         raise InputError("E-ACTIVATIONS", "no layer of the network is called once in a pass and gives a tensor a row",
                          do="take its activations with gnomon.load('layers') and compare those")
     picked = np.unique(np.linspace(0, len(able) - 1, min(LAYERS, len(able))).round().astype(int))
+    names = tuple(able[i] for i in picked)
     left_out = f"{', '.join(unable)}: called several times in a pass, never, or giving no tensor a row" if unable else ""
-    return Compared(place, place.parts[-3], _model(place), network, data, held, tuple(able[i] for i in picked), axes,
-                    left_out)
+    times = _times(network, network.tensoriser.batch(data, np.repeat(held[:1], 4), device), names, axes)
+    return Compared(place, place.parts[-3], _model(place), network, data, held, names, axes, times, left_out)
+
+
+def _times(network: Any, same: Any, names: Sequence[str], axes: Mapping[str, int]) -> dict[str, int]:
+    """How often each layer reads a row: what it gives for four times the `same` row is then so many runs of four alike."""
+    from gnomon.analyses.represent.layers import layers
+
+    out = {}
+    for name, given in layers(network.module, [same], names, rows=axes).items():
+        times, rest = divmod(len(given), 4)
+        runs = given.reshape(times, 4, -1) if times and not rest else None
+        out[name] = times if runs is not None and np.allclose(runs, runs[:, :1], rtol=1e-4, atol=1e-6) else 1
+    return out
 
 
 def _place(folder: Folder) -> Path:
@@ -221,8 +240,9 @@ def sentences(told: Mapping[str, Any]) -> list[str]:
         names, values = told["matrix"]["names"], np.array(told["matrix"]["values"])
         steps = values[np.arange(len(names) - 1), np.arange(1, len(names))]
         k = int(steps.argmin())
-        out.append(f"Of layers that follow each other in a pass, the representation changes most from {names[k]} to "
-                   f"{names[k + 1]} (likeness {steps[k]:.2f}).")
+        whole = len(names) == len(told.get("layers") or names)
+        of = "layers that follow each other in a pass" if whole else f"the {len(names)} layers that give one answer a row"
+        out.append(f"Of {of}, the representation changes most from {names[k]} to {names[k + 1]} (likeness {steps[k]:.2f}).")
     if told.get("course"):
         out.append(_course_told(told["layers"], told["course"]))
     if told.get("seeds"):

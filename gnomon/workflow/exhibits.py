@@ -146,7 +146,8 @@ def explained_exhibit(gallery: Gallery, pictures: Sequence[Mapping[str, Any]], d
                           **({"plain": gallery.add(row, size=LARGE, column=str(p["column"]))}
                              if beside and p["kind"] == "image" else {}),
                           "row": int(p["row"]), "truth": str(p.get("truth", "")),
-                          "predicted": _text(p.get("prediction"))})
+                          "predicted": _text(p.get("prediction")),
+                          **({"covered": float(p["covered"])} if "covered" in p else {})})
         out.append({"technique": technique, "about": about, "recipe": str(members[0].get("recipe", "")) if members else "",
                     "pictures": [s for s in drawn if s["picture"] >= 0],
                     "patches": [s for s in patches if s["picture"] >= 0]})

@@ -57,9 +57,20 @@ def test_a_masks_numbers_are_said_to_be_no_contributions():
         (_, svg), = drawings("x", told)
         said = " ".join(t.text or "" for t in ET.fromstring(svg).iter("{http://www.w3.org/2000/svg}text"))
         section, = asked_section([("x", told)])
-        for text in (said, section["how_bars"]):
-            assert "how far a mask takes it away" in text and "adds to" not in text
-        assert ("how far a mask" in section["how"]) == bool(section["pictures"])
+        for text in (said, section["means"]):
+            assert "how far a mask takes it away" in text
+        assert all("adds to" not in text for text in (said, section["means"], section["how_bars"]))
+
+
+def test_the_share_of_a_row_under_its_mask_stands_in_the_caption():
+    told = answer(molecule_picture("CCO", weights=[0.9, -0.5, 0.2]))
+    for group in told["exhibits"]["explained"]:
+        for picture in group["pictures"]:
+            picture["covered"] = 0.534
+    (_, svg), = drawings("x", told)
+    assert "mask over 53% of it" in svg
+    plain, = drawings("x", answer(molecule_picture("CCO", weights=[0.9, -0.5, 0.2])))
+    assert "mask over" not in plain[1]
 
 
 def test_bars_are_as_long_as_the_contributions():

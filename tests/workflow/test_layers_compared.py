@@ -166,3 +166,31 @@ def test_only_the_first_run_of_a_recipe_keeps_snapshots(monkeypatch):
     for number, k in ((0, 0), (0, 1), (1, 0), (0, "permuted")):
         running.fit(bench, recipe, np.arange(4), number, k, None)
     assert list(seen.values()) == [6, 0, 0, 0]
+
+
+def test_layers_that_read_each_row_twice_are_compared_with_those_that_read_it_once():
+    """Both strands of DNA, end to end: the mean of the two readings is a row's; atoms of molecules are no readings."""
+    import torch
+    from torch import nn
+
+    class Strands(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.one, self.two, self.atoms = (nn.Linear(3, width) for width in (4, 5, 2))
+
+        def forward(self, x):
+            twice = self.two(torch.cat([x, -x]))
+            self.atoms(torch.arange(18.0).view(6, 3).repeat(len(x), 1))  # six a row, all different
+            return self.one(x)[:, :2] + twice[:len(x), :2]
+
+    module = Strands().eval()
+    names, axes = ("one", "two", "atoms"), {n: 0 for n in ("one", "two", "atoms")}
+    times = compared._times(SimpleNamespace(module=module), torch.randn(1, 3).repeat(4, 1), names, axes)
+    assert times == {"one": 1, "two": 2, "atoms": 1}
+    rows = torch.randn(6, 3)
+    network = SimpleNamespace(module=module, tensoriser=SimpleNamespace(batch=lambda data, some, device: rows[some]))
+    what = compared.Compared(Path(), "", "", network, DATA, np.arange(6), names, axes, times, "")
+    seen = what.seen(network)
+    with torch.no_grad():
+        wanted = (module.two(rows) + module.two(-rows)) / 2
+    assert np.allclose(seen["two"], wanted, atol=1e-6) and len(seen["one"]) == 6 and len(seen["atoms"]) == 36

@@ -88,7 +88,7 @@ def asked(learned: Any, task: Any, data: Data, rows: np.ndarray, units: np.ndarr
     most = min(SCALAR_ROWS, max(EXPLAINED, len(rows) // 2)) if structured else SCALAR_ROWS  # cues are removed from the rest
     chosen = np.concatenate([wanted, others[:max(0, most - len(wanted))]]).astype(np.int64)
     reference = rows[np.sort(stream(seed, "reference").permutation(len(rows))[:REFERENCE])]
-    question = ask(task, learned.predict(data, chosen), part=_fullest(task, data, rows))
+    question = ask(task, learned.predict(data, chosen), part=_fullest(task, data, rows), of=learned)
     case = Case(learned, task, data, chosen, reference, question, seed, fit_again, end)
     held = Held(whole, task, data, rows, np.asarray(units), reference, seed, end)
     return Asked(case, np.asarray(units)[chosen], note, np.arange(len(wanted)), held)

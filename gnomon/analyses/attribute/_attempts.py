@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from functools import partial
+from itertools import chain
 from typing import Any
 
 import numpy as np
@@ -28,6 +30,7 @@ from gnomon.analyses.attribute._trusted import kind_of, trusted, why
 
 MOSTLY_BITS = 0.5  # share of the contributions that must be the fingerprint's before its bits colour atoms
 MOST_TRIED = 4  # techniques of the ranking, from the top, that time is looked for
+ROOM = 0.5  # of the time left may go to one technique: rows, a second opinion and audits are worth more than a place
 MOST_PIECES = 400  # a row with more is not occluded piece by piece
 
 
@@ -56,6 +59,7 @@ class Attempt:
     note: str = ""
     because: str = ""  # why this technique and no other
     fine: dict[str, list[np.ndarray]] = field(default_factory=dict)  # column -> weights a row, finer than pieces
+    covered: np.ndarray | None = None  # of masks, the share of each row that they cover
 
 
 def attempts_for(case: Case) -> Iterator[partial]:
@@ -85,10 +89,10 @@ def attempts_for(case: Case) -> Iterator[partial]:
 def suited_names(case: Case, way: str | None, *, anything: bool = False) -> list[str]:
     """Techniques for this model and kind, the most trusted first. anything: only those that ask nothing of the model."""
     from gnomon.analyses.attribute._perturbing import PIECEWISE
-    from gnomon.analyses.attribute._techniques import WAYS
+    from gnomon.analyses.attribute._techniques import OF_NETWORKS
 
     open_to_all = {*PIECEWISE, "occlusion", "prediction_difference"}
-    fits = open_to_all | ({way} if way else set()) | (set(WAYS) if case.is_network else set())
+    fits = open_to_all | ({way} if way else set()) | (set(OF_NETWORKS) if case.is_network else set())
     found = [t.technique for t in trusted(kind_of(case.data, network=case.is_network))
              if t.technique in (open_to_all if anything else fits)]
     usual = ["integrated_gradients"] if case.is_network and not anything else []  # for a kind that was not measured
@@ -96,22 +100,27 @@ def suited_names(case: Case, way: str | None, *, anything: bool = False) -> list
 
 
 def by_trusted(case: Case, names: list[str], used: list[str], *, technique: str) -> Attempt | str | None:
-    """The first of these techniques that applies, can be afforded and was not used before; what was passed over is said.
-    used: filled in."""
-    from gnomon.analyses.attribute._techniques import TECHNIQUES
+    """The first of these techniques that applies, was not used before and explains all rows in half of the time left; where
+    none does, the first that is affordable for fewer. What was passed over is said. used: filled in."""
+    from gnomon.analyses.attribute._techniques import TECHNIQUES, seconds_for
 
-    kind, passed = kind_of(case.data, network=case.is_network), []
-    for name in names[:MOST_TRIED] + [n for n in ("occlusion",) if n not in names[:MOST_TRIED]]:
-        if name in used:
+    kind, passed, dear = kind_of(case.data, network=case.is_network), dict[str, str](), list[str]()
+    tried = [n for n in dict.fromkeys((*names[:MOST_TRIED], "occlusion")) if n not in used]
+    for name in chain(tried, dear):  # dear is filled on the way
+        left = case.end - time.monotonic()
+        cost = 0.0 if left == float("inf") or name in dear else seconds_for(case, name)
+        if cost > ROOM * left:
+            passed[name] = f"{name.replace('_', ' ')} would take about {cost:.0f} s for all {len(case.rows)} rows"
+            dear.append(name)
             continue
         found = TECHNIQUES[name](case)
         if isinstance(found, Attempt):
             used.append(name)
-            because = "; ".join([*([why(name, kind)] if why(name, kind) else []), *passed])
-            return replace(found, because=because)
+            told = [why(name, kind), *(said for other, said in passed.items() if other != name)]
+            return replace(found, because="; ".join(filter(None, told)))
         if found:
-            passed.append(found)
-    return "; ".join(passed) or None
+            passed[name] = found
+    return "; ".join(passed.values()) or None
 
 
 def by_features(case: Case, structured: bool, *, technique: str) -> Attempt | str | None:
@@ -208,7 +217,7 @@ def _columns(ground: Ground, scores: list[np.ndarray],
              over: dict[str, np.ndarray] | None = None) -> dict[str, tuple[np.ndarray, str]]:
     """Input column as read -> (size of its contribution a row, the label of its group when it is in one)."""
     label = {p: piece.label for piece in ground.pieces[0] for p in piece.parts if len(piece.parts) > 1}
-    out = {part.what: (sizes, label.get(part, "")) for part, sizes in parts_importance(ground, scores).items()}
+    out = {part.what: (sizes, label.get(part, "")) for part, sizes in parts_importance(ground, scores, over or {}).items()}
     for column, extra in (over or {}).items():
         if column not in out:
             out[column] = (np.abs(extra), "")

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
+from contextvars import ContextVar
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +14,18 @@ if TYPE_CHECKING:
     from torch import Tensor, nn
 
 Move = Callable[[Any, Any, Callable[[], Any]], Any]
+ENTERS: ContextVar[Callable[[Any, Any], Any] | None] = ContextVar("what enters a leaf", default=None)
+
+
+@contextmanager
+def entering(change: Callable[[Any, Tensor], Tensor]) -> Iterator[None]:
+    """While inside, rows are taken to be change(key, value) at every leaf, by whatever technique goes through leaves: for
+    what can be shaken only where a network reads it (embedded letters and words, atoms)."""
+    before = ENTERS.set(change)
+    try:
+        yield
+    finally:
+        ENTERS.reset(before)
 
 
 class Leaves:
@@ -67,6 +80,8 @@ class Leaves:
     def _leaf(self, key: Any, value: Tensor, neutral: Callable[[], Tensor]) -> Tensor:
         import torch
 
+        change = ENTERS.get()
+        value = value if change is None else change(key, value)
         self.values[key], self._neutrals[key] = value, neutral
         given = value if self._move is None else self._move(key, value, neutral)
         self.leaves[key] = given.detach().requires_grad_(torch.is_grad_enabled())

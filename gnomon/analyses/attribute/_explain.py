@@ -14,6 +14,7 @@ import numpy as np
 from gnomon.analyses.attribute._attempts import Attempt, attempts_for
 from gnomon.analyses.attribute._case import Case, strongest
 from gnomon.analyses.attribute._gates import Gate
+from gnomon.analyses.attribute._ground import Ground
 from gnomon.analyses.attribute._inputs import named
 from gnomon.analyses.attribute._intervals import mean_over_units
 from gnomon.analyses.attribute._pictures import patches_of, pictures_of
@@ -113,7 +114,7 @@ def _questions(learned: Any, task: Any, data: Data, rows: np.ndarray, units: np.
     structured = any(data.kind(c) not in ("number", "category", "date") for c in data.inputs)
     chosen = stream(seed, "explained").permutation(len(rows))[:EXPLAINED if structured else SCALAR_ROWS]  # by lot: cut short
     reference = rows[np.sort(stream(seed, "reference").permutation(len(rows))[:REFERENCE])]
-    question = ask(task, learned.predict(data, rows[chosen]), part=_fullest(task, data, rows))
+    question = ask(task, learned.predict(data, rows[chosen]), part=_fullest(task, data, rows), of=learned)
     case = Case(learned, task, data, rows[chosen], reference, question, seed, fit_again, end)
     for build in attempts_for(case):
         yield case, partial(_with_units, build, of_rows[chosen], note, technique=build.keywords["technique"])
@@ -207,21 +208,50 @@ def audited(entry: dict[str, Any]) -> dict[str, Any]:
 
 def _uses(attempt: Attempt, entry: dict[str, Any]) -> Finding | None:
     """One sentence on what the predictions rise and fall with, and the audits as evidence; None when nothing has a
-    direction."""
+    direction. Letters and atoms are named by what recurs in them."""
     listed = feature_importances(attempt) if attempt.features else []
     listed = [f for f in listed if f["value"] >= NOTABLE * listed[0]["value"]][:2 * NAMED]
     plain = [f for f in listed if not AXIS.search(f["what"])]
-    ways = [(way, [f["what"] for f in plain if f["direction"] == way][:NAMED]) for way in ("rise", "fall")]
-    said = " and ".join(f"{way} with {_and(names)}" for way, names in ways if names)
+    column, recurring = _recurring(entry)
+    said = []
+    for way in ("rise", "fall"):
+        inside, names = recurring.get(way, ()), [f["what"] for f in plain if f["direction"] == way][:NAMED]
+        own = [f"{_and(inside)} in {column}"] if inside else []
+        said += [f"{way} with {' and with '.join([*own, *([_and(names)] if names else [])])}"] if own or names else []
     also = [f["what"] for f in plain if not f["direction"]][:NAMED] + _patterns(listed)
+    first = _foremost(attempt, entry)
+    if first and listed and not recurring:  # never only what counts least
+        said.insert(0, f"depend most on {first}")
     if not said and not also:
         return None
-    also = f"{', and ' if said else ''}depend on {_and(also)}" if also else ""
-    claim = f"The model's predictions of {attempt.question.what} {said}{also}; this explanation passed both gates."
+    also_said = f"{', and ' if said else ''}depend on {_and(also)}" if also else ""
+    claim = (f"The model's predictions of {attempt.question.what} {', '.join(said) if also else _and(said)}{also_said}; "
+             "this explanation passed both gates.")
     return finding("WHY-USES", "fine", claim, columns=tuple(dict.fromkeys(attempt.columns))[:20],
                    values={"technique": attempt.technique, "features": listed, "rows": len(attempt.scores),
                            **{check["name"]: check.get("says") or check["value"] for check in entry["other_checks"]}},
                    source=attempt.technique)
+
+
+def _recurring(entry: dict[str, Any]) -> tuple[str, dict[str, list[str]]]:
+    """The column of letters or atoms, and the motifs or substructures of it that predictions "rise" and "fall" with: those
+    clear of 0 whose removal from other rows, where it was tried, did as claimed."""
+    told = entry.get("motifs") or entry.get("substructures") or {}
+    missed = {r["cue"] for r in (entry.get("removal") or {}).get("found") or () if not r["holds"]}
+    out: dict[str, list[str]] = {}
+    for item in told.get("found") or ():
+        name = str(item.get("consensus") or item.get("smiles"))
+        way = "rise" if (item["low"] or 0) > 0 else "fall" if (item["high"] or 0) < 0 else ""
+        if way and name not in missed:
+            out.setdefault(way, []).append(name)
+    return str(told.get("column") or ""), {way: names[:NAMED] for way, names in out.items()}
+
+
+def _foremost(attempt: Attempt, entry: dict[str, Any]) -> str:
+    """The input of patches, letters, words or atoms that contributes more than any column does; or ""."""
+    first = entry["importances"][0]["what"] if entry["importances"] else ""
+    pieces = attempt.ground.pieces[0] if isinstance(attempt.ground, Ground) else ()
+    return first if any(p.column == first and p.span for p in pieces) else ""
 
 
 def _patterns(listed: list[dict[str, Any]]) -> list[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -235,14 +236,16 @@ def environment_atoms(molecule: Any, centre: int, radius: int) -> list[int]:
     return sorted(atoms)
 
 
-def parts_importance(ground: Ground, scores: list[np.ndarray]) -> dict[Part, np.ndarray]:
-    """For each input part, (n,) the size of its contribution: of its group, or of its column's pieces in sum."""
+def parts_importance(ground: Ground, scores: list[np.ndarray], over: Mapping[str, np.ndarray]) -> dict[Part, np.ndarray]:
+    """For each input part, (n,) the size of its contribution: of its group, or of its column's pieces in sum, with what
+    belongs to the column but to none of them (`over`)."""
     out: dict[Part, np.ndarray] = {}
     for k, piece in enumerate(ground.pieces[0] if ground.pieces else ()):
         for part in piece.parts:
             out[part] = np.array([abs(s[k]) for s in scores])
     columns = dict.fromkeys(p.column for row in ground.pieces for p in row if not p.parts)
     for name in columns:
-        out[Part(name, name)] = np.array([abs(sum(s[k] for k, p in enumerate(row) if p.column == name and not p.parts))
-                                          for row, s in zip(ground.pieces, scores, strict=True)])
+        pieces = [sum(s[k] for k, p in enumerate(row) if p.column == name and not p.parts)
+                  for row, s in zip(ground.pieces, scores, strict=True)]
+        out[Part(name, name)] = np.abs(np.array(pieces, dtype=float) + over.get(name, 0.0))
     return out

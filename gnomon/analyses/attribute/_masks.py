@@ -223,6 +223,21 @@ def descended(free: dict[Any, Tensor], cost: Callable[[dict[Any, Tensor], int], 
     return {name: f.detach() for name, f in free.items()}
 
 
+def covered(inputs: Mapping[str, Any], masks: Mapping[str, np.ndarray]) -> np.ndarray:
+    """(B,) how much of a row lies under its mask: the mean size over its elements; padding is none."""
+    count = rows_of(dict(inputs))
+    total, elements = np.zeros(count), np.zeros(count)
+    for name, mask in masks.items():
+        x, size = inputs[name], np.abs(mask)
+        if hasattr(x, "owner"):
+            owner = x.owner.cpu().numpy()
+            total, elements = total + np.bincount(owner, size, count), elements + np.bincount(owner, minlength=count)
+        else:
+            total = total + size.reshape(count, -1).sum(axis=1)
+            elements = elements + (x.mask.sum(dim=1).cpu().numpy() if _is_tokens(x) else size[0].size)
+    return total / np.maximum(elements, 1)
+
+
 def _check(value: Any) -> None:
     import torch
 

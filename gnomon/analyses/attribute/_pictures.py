@@ -19,7 +19,8 @@ def pictures_of(attempt: Any, data: Data, task: Any, most: int, first: Sequence[
     {row, kind, column, weights, prediction, truth, technique, about}.
 
     row: 0-based position in the input as read. weights: (atoms,), (H, W) or (letters,) float32, positive where the
-    explained output (`about`) is raised. Empty for tables, whose rows are not drawn.
+    explained output (`about`) is raised. covered: of masks, the share of the row under it. Empty for tables,
+    whose rows are not drawn.
     """
     ground = attempt.ground
     if not isinstance(ground, Ground):
@@ -37,7 +38,8 @@ def pictures_of(attempt: Any, data: Data, task: Any, most: int, first: Sequence[
                             "weights": weights_of(attempt, row, column),
                             "prediction": attempt.question.shown(prediction, row),
                             "truth": shown_truth(task, truth, row, attempt.question),
-                            "technique": attempt.technique, "about": attempt.question.what})
+                            "technique": attempt.technique, "about": attempt.question.what,
+                            **({} if attempt.covered is None else {"covered": float(attempt.covered[row])})})
     return out
 
 

@@ -1,7 +1,7 @@
 """Audits of a study's explanations that withhold nothing: printed by name with what the number means, never counted.
 
-Small-noise stability, input-shift invariance and agreement with a second technique, of explanations that passed both gates,
-on as many of their rows as there is time for; else "not checked", and why.
+Small-noise stability, stability over draws, input-shift invariance and agreement with a second technique, of explanations
+that passed both gates, on as many of their rows as there is time for; else "not checked", and why.
 """
 
 from __future__ import annotations
@@ -15,25 +15,29 @@ import numpy as np
 
 from gnomon.analyses.attribute import occlusion
 from gnomon.analyses.attribute._attempts import MOST_PIECES, Attempt
-from gnomon.analyses.attribute._audits import GIVEN, Audit
+from gnomon.analyses.attribute._audits import GIVEN, Audit, audited, correlations
+from gnomon.analyses.attribute._backward_leaves import entering
 from gnomon.analyses.attribute._case import SCALAR, Case
 from gnomon.analyses.attribute._features import FeatureGround, contributions, feature_ground, onto_pieces
-from gnomon.analyses.attribute._ground import Ground
+from gnomon.analyses.attribute._ground import LISTED, Ground
 from gnomon.analyses.attribute._perturbing import PIECEWISE
 from gnomon.analyses.attribute._redrawing import redrawn
-from gnomon.analyses.attribute._techniques import WAYS, attributed
+from gnomon.analyses.attribute._techniques import OF_NETWORKS, WAYS, attributed
 from gnomon.analyses.attribute.agreement import agreement
 from gnomon.analyses.attribute.input_shift import input_shift
 from gnomon.analyses.attribute.stability import stability
 from gnomon.data.table import Data, Dense
 from gnomon.errors import InputError
 from gnomon.methods._fitted import matrix_of
+from gnomon.rng import stream
 
 ROWS = (48, 24, 12)  # rows audited: as many of these as there is time for
 DRAWS, NOISE = 3, 0.02  # shaken copies a row, and by how much of the spread
 AUDIT_SHARE = 0.1  # of the time for explaining is kept for audits
 SHIFT = 1.0  # a network's tensors of numbers and pixels are standardised: one standard deviation
 OWN = ("tree_shap", "linear_attribution", "additive_terms")  # the ways of estimators, over the features that they read
+READ = {"sequence": "embedded letters", "text": "embedded words", "molecule": "atoms' features"}  # what can be shaken there
+REPLACING = ("occlusion", "feature_ablation", "sufficient_subsets", "aggregated")  # put other letters in a letter's place
 SECOND = "occlusion"  # asked for a second opinion where one technique alone explained these pieces
 MEANS = {  # by how an audit's name begins: what its number means
     "stability over seeds": "1 = other random draws rank alike; well below 1, single rows need more draws before they are read",
@@ -42,6 +46,7 @@ MEANS = {  # by how an audit's name begins: what its number means
     "input shift": "1 = the ranking does not depend on which input value counts as zero; what is missing from 1 is that choice "
                    "and not the model",
     "agreement": "1 = the other technique ranks alike; where two disagree, neither is read without a further test",
+    "share of a row under its mask": "0 = nothing, 1 = all of it: the more a mask covers, the less it tells apart",
     "completeness": "0 = the parts add up to the change of the output that they explain",
     "rank correlation, last": "should be well below 1: what stays when the last layers are made random was not learned there",
 }
@@ -57,7 +62,8 @@ def printed(attempt: Attempt, case: Case, others: Sequence[Attempt]) -> tuple[di
     """Entries of the audits of one explanation. case: of exactly its rows. others: explanations of the same rows, whose
     agreement is measured where they rank the same pieces; where none does, occlusion is asked. case.end bounds it all."""
     agreeing = agreements(attempt, others)
-    given = [("stability", shaken_rows), ("input shift", moved_zero)]
+    given = [("stability", shaken_rows), *([("stability over seeds", other_draws)] if _draws(attempt, case) else []),
+             ("input shift", moved_zero)]
     given += [] if agreeing else [("agreement" if attempt.technique == SECOND else f"agreement with {SECOND}", second)]
     return (*(_told(name, audit, attempt, case) for name, audit in given), *agreeing)
 
@@ -100,13 +106,17 @@ def _rows(case: Case, technique: str, once: Callable[[Case], Any], runs: int) ->
 
 
 def shaken_rows(attempt: Attempt, case: Case) -> Audit | str:
-    """Small-noise stability: numbers and pixels shaken, everything else as it is."""
-    structured = any(case.data.kind(c) not in SCALAR for c in case.data.inputs)
+    """Small-noise stability: numbers and pixels shaken in the data; letters, words and atoms where a network reads them."""
+    kinds = {case.data.kind(c) for c in case.data.inputs}
+    structured = bool(kinds - set(SCALAR))
     if structured and attempt.technique in OWN and isinstance(attempt.ground, Ground):
         return "not checked: its weights are a fingerprint's, shared out to the atoms"
+    if case.is_network and attempt.technique in WAYS and kinds & set(READ):
+        return shaken_leaves(attempt, case)
     names = [n for n in case.data.inputs if case.data.kind(n) in ("number", "image")]
     if not names:
-        return "not checked: letters, words, atoms and classes cannot be shaken a little"
+        return "not checked: letters, words, atoms and classes cannot be shaken a little" + (
+            f", and {attempt.technique.replace('_', ' ')} takes them out whole" if kinds & set(READ) else "")
     few = _rows(case, attempt.technique, lambda some: _scorer(attempt, some)(some.data.take(some.rows)), DRAWS)
     if isinstance(few, str):
         return few
@@ -123,9 +133,66 @@ def shaken_rows(attempt: Attempt, case: Case) -> Audit | str:
                    f"{audit.says}, {count} rows, their {what} alone")
 
 
+def shaken_leaves(attempt: Attempt, case: Case) -> Audit | str:
+    """The same of a technique that goes through a network, which reads letters and words as vectors and atoms as features:
+    all that it reads is shaken there (the input vector of Yeh et al. 2019)."""
+    few = _rows(case, attempt.technique, lambda some: scores_on(some, some.ground(), attempt.technique), DRAWS)
+    if isinstance(few, str):
+        return few
+    ground, count, found = few.ground(), len(few.rows), []
+    for draw in range(DRAWS):
+        with entering(_shake(case.seed, draw)):
+            found.append(correlations(attempt.scores[:count], scores_on(few, ground, attempt.technique)))
+    read = " and ".join(dict.fromkeys(READ[k] for k in map(case.data.kind, case.data.inputs) if k in READ))
+    return audited("stability", np.mean(found, axis=0), attempt.units[:count],
+                   f"rank correlation {{}} with the attributions of {DRAWS} copies shaken by {NOISE:.0%} of the spread where "
+                   f"the network reads them ({read}), {count} rows")
+
+
+def _shake(seed: int, draw: int) -> Callable[[Any, Any], Any]:
+    """What enters a leaf, and normal noise of NOISE times each feature's spread over rows, letters or atoms; nothing at
+    padding, and the same whenever the same leaf is entered."""
+    made: dict[Any, Any] = {}
+
+    def shaken(key: Any, value: Any) -> Any:
+        import torch
+
+        if value.ndim < 2 or not len(value):
+            return value
+        if (key, value.shape) not in made:
+            dice = stream(seed, "shaken", draw, str(key))
+            made[key, value.shape] = torch.from_numpy(dice.standard_normal(value.shape, dtype=np.float32)).to(value)
+        spread = value.flatten(0, -2).std(dim=0, unbiased=False) if value.ndim != 4 else value.std(dim=0, unbiased=False)
+        there = (value != 0).any(dim=-1, keepdim=True) if value.ndim == 3 else 1
+        return value + NOISE * spread * there * made[key, value.shape]
+
+    return shaken
+
+
+def other_draws(attempt: Attempt, case: Case) -> Audit | str:
+    """Stability over seeds, of techniques that draw what they put in a piece's place."""
+    few = _rows(case, attempt.technique, lambda some: scores_on(some, some.ground(), attempt.technique), 1)
+    if isinstance(few, str):
+        return few
+    ground, count = few.ground(), len(few.rows)
+    again = scores_on(replace(few, seed=few.seed + 1), replace(ground, seed=few.seed + 1), attempt.technique)
+    return audited("stability over seeds", correlations(attempt.scores[:count], again), attempt.units[:count],
+                   f"rank correlation {{}} with the same technique on other draws, {count} rows")
+
+
+def _draws(attempt: Attempt, case: Case) -> bool:
+    """Whether a technique's numbers hang on draws that it has not been audited for."""
+    if not isinstance(attempt.ground, Ground) or any(c["name"] == "stability over seeds" for c in attempt.other_checks):
+        return False
+    kinds = {case.data.kind(c) for c in case.data.inputs}
+    letters = any(isinstance(n, str) and n not in ("", LISTED) for n in attempt.ground.neutral.values())
+    drawn = {"smoothgrad": True, "prediction_difference": bool(kinds & {"image", "sequence", "text"})}
+    return drawn.get(attempt.technique, letters and attempt.technique in REPLACING)
+
+
 def moved_zero(attempt: Attempt, case: Case) -> Audit | str:
     """Input-shift invariance, of techniques that go through a network's tensors."""
-    if attempt.technique not in WAYS or not case.is_network or not isinstance(attempt.ground, Ground):
+    if attempt.technique not in OF_NETWORKS or not case.is_network or not isinstance(attempt.ground, Ground):
         return f"{GIVEN}, not measured: what stands for nothing is taken from the data and moves with them"
     network = case.learned
     moved = {name: SHIFT for name, encoder in network.tensoriser.encoders.items() if encoder.kind in ("numbers", "image")}
@@ -186,7 +253,7 @@ def _of_features(case: Case, data: Data) -> np.ndarray:
 
 def scores_on(case: Case, ground: Ground, technique: str) -> list[np.ndarray]:
     """One technique's scores of a ground of the case's rows, which may have been altered; its pieces stay the same."""
-    if technique in WAYS:
+    if technique in OF_NETWORKS:
         return attributed(case, case.learned, ground, technique).scores
     if technique == "prediction_difference":
         kept = {k: v for k, v in case.made.items() if not k.startswith("redrawn")}  # those are of rows as they were

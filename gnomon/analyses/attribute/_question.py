@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -12,7 +12,8 @@ from gnomon.tasks._task import Prediction
 if TYPE_CHECKING:
     from torch import Tensor
 
-CERTAIN = 1e-6  # probabilities are kept this far from 0 and 1 before the log-odds are taken
+CERTAIN = 1e-6  # probabilities are kept at least so large before their logarithm is taken: trees' shares are often 0
+EXACT = 1e-30  # and those of networks, which are right however small: a sure network would else seem moved by nothing
 
 
 @dataclass(frozen=True)
@@ -21,7 +22,8 @@ class Question:
 
     target: the column. part: which of several targets, -1 when there is one. start, stop: its raw outputs.
     classes: (n,) the class explained in each row: of two the second, else the one predicted; None for a number.
-    names: the class names. scale: what one unit of raw output is worth in the target's own unit.
+    names: the class names. scale: what one unit of raw output is worth in the target's own unit. least: what
+    probabilities are kept above.
     """
 
     target: str
@@ -31,14 +33,16 @@ class Question:
     classes: np.ndarray | None
     names: tuple[str, ...] = ()
     scale: float = 1.0
+    least: float = CERTAIN
 
     def answer(self, prediction: Prediction, rows: np.ndarray) -> np.ndarray:
         """(len(rows),) the explained number; `rows` say which of the question's rows these predictions are for."""
         told: Any = prediction.parts[self.part] if self.part >= 0 else prediction
         if self.classes is None:
             return np.asarray(told.value, dtype=float)
-        share = np.clip(told.proba[np.arange(len(rows)), self.classes[rows]], CERTAIN, 1 - CERTAIN)
-        return np.log(share / (1 - share))
+        own = np.arange(told.proba.shape[1]) == self.classes[rows, None]
+        share, rest = (np.where(part, told.proba, 0.0).sum(axis=1) for part in (own, ~own))
+        return np.log(np.maximum(share, self.least) / np.maximum(rest, self.least))
 
     def pick(self, raw: Tensor, rows: Any) -> Tensor:
         """The same from raw outputs (B, K), differentiable: the number, or the class's logit against all others."""
@@ -67,12 +71,15 @@ class Question:
         return f"{self.names[best]} ({told.proba[row, best]:.0%})"
 
 
-def ask(task: Any, prediction: Prediction, *, part: int = 0) -> Question:
-    """The question put to every row of `prediction`; of several targets, about the one at `part`."""
+def ask(task: Any, prediction: Prediction, *, part: int = 0, of: Any = None) -> Question:
+    """The question put to every row of `prediction`; of several targets, about the one at `part`. of: who predicted."""
+    from gnomon.methods._network import Network
+
+    least = EXACT if isinstance(of, Network) else CERTAIN
     if task.name != "several":
-        return _ask_one(task, prediction, -1, 0)
+        return replace(_ask_one(task, prediction, -1, 0), least=least)
     ends = [0, *np.cumsum([t.out.shape[0] for t in task.tasks])]
-    return _ask_one(task.tasks[part], prediction.parts[part], part, int(ends[part]))
+    return replace(_ask_one(task.tasks[part], prediction.parts[part], part, int(ends[part])), least=least)
 
 
 def _ask_one(task: Any, prediction: Prediction, part: int, start: int) -> Question:

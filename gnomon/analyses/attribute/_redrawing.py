@@ -3,6 +3,7 @@
   columns                 from the rows that are closest in all other columns
   letters, words          from what stands between the same neighbours in other rows (_runs.py)
   atoms                   from the kinds of atoms that make the same bonds with the same neighbours (_atom_kinds.py)
+  patches                 from the normal law of patches given the pixels around them (_patch_laws.py)
 A piece's probabilities add up over what could stand there, what does stand there included.
 """
 
@@ -17,16 +18,18 @@ import numpy as np
 from gnomon.analyses.attribute._atom_kinds import AtomKinds, kind_of_atom, swapped
 from gnomon.analyses.attribute._attempts import MOST_PIECES, Attempt, _columns, _piece_features, _pieces_name
 from gnomon.analyses.attribute._case import SCALAR, Case
-from gnomon.analyses.attribute._ground import LISTED, Ground
+from gnomon.analyses.attribute._ground import LISTED, Ground, patches
 from gnomon.analyses.attribute._inputs import data_values
+from gnomon.analyses.attribute._patch_laws import IMAGES, patch_law
 from gnomon.analyses.attribute._runs import Runs
-from gnomon.data.table import Data
+from gnomon.data.table import Data, Dense
 from gnomon.data.tokens import WORDS
 from gnomon.rng import stream
 
 NEIGHBOURS = 12  # rows a column is redrawn from; the most kinds of letters, words or atoms that stand for one
 OTHERS, FEWEST = 2000, 50  # rows that laws of letters, words and atoms are learned from, by lot, at most; at least
 LETTERS, NEAR_WORDS = 4, 2  # neighbours on either side
+DRAWS = 10  # copies of a row a patch is redrawn in, as in the paper
 
 
 @dataclass(frozen=True)
@@ -59,9 +62,6 @@ def by_redrawing(case: Case, *, technique: str) -> Attempt | str | None:
 
 def refused(case: Case, ground: Ground) -> str:
     """Why these rows are not redrawn, or ""."""
-    if any(case.data.kind(c) == "image" for c in case.data.inputs):
-        return ("prediction difference redraws columns, letters, words and atoms here; for images use the function on the "
-                "module, or occlusion")
     if LISTED in [n for n in ground.neutral.values() if isinstance(n, str)]:
         return "prediction difference needs whole sequences, and these are lists of mutations; take occlusion"
     if max(len(p) for p in ground.pieces) > MOST_PIECES:
@@ -71,16 +71,19 @@ def refused(case: Case, ground: Ground) -> str:
 
 def redrawn(case: Case, ground: Ground) -> list[np.ndarray]:
     """One array a row: the log-odds (or number) less those of the mean over what else could stand there."""
+    from scipy.special import expit
+
     whole, odds = ground.whole(), ground.question.classes is not None
     width = max(len(p) for p in ground.pieces)
-    total, share = np.zeros((len(ground), width)), np.zeros((len(ground), width))
+    total, other, share = (np.zeros((len(ground), width)) for _ in range(3))
     for batch in redraws(case, ground):
         told = ground.question.answer(ground.predict(batch.data, np.arange(len(batch.rows))), batch.rows)
-        np.add.at(total, (batch.rows, batch.places), batch.share * (1 / (1 + np.exp(-told)) if odds else told))
-        np.add.at(share, (batch.rows, batch.places), batch.share)
-    own = (1 / (1 + np.exp(-whole)) if odds else whole)[:, None]
-    mean = total + (1 - share) * own
-    rest = np.log(mean / (1 - mean)) if odds else mean
+        place = batch.rows, batch.places
+        np.add.at(total, place, batch.share * (expit(told) if odds else told))
+        np.add.at(other, place, batch.share * expit(-told))  # apart, as 1 less a probability near 1 is rounded
+        np.add.at(share, place, batch.share)
+    mean = total + (1 - share) * (expit(whole) if odds else whole)[:, None]
+    rest = np.log(mean / (other + (1 - share) * expit(-whole)[:, None])) if odds else mean
     return [(w - r)[:len(p)] for w, r, p in zip(whole, rest, ground.pieces, strict=True)]
 
 
@@ -89,6 +92,9 @@ def redraws(case: Case, ground: Ground) -> Iterator[Redraw]:
     yield from _columns_redrawn(case, ground)
     for name in case.data.inputs:
         if case.data.kind(name) in SCALAR:
+            continue
+        if case.data.kind(name) == "image":
+            yield from _patches_redrawn(case, ground, name)
             continue
         key = f"redrawn {name} {ground.data.position.tobytes().hex()}"
         if key not in case.made:  # once for the model and its randomised copies
@@ -107,6 +113,25 @@ def _items_redrawn(case: Case, ground: Ground, name: str) -> Iterator[Redraw]:
         altered = ground.data.take(rows[some])
         new = replace(altered.columns[name], values=values[some])
         yield Redraw(rows[some], places[some], share[some], replace(altered, columns={**altered.columns, name: new}))
+
+
+def _patches_redrawn(case: Case, ground: Ground, name: str) -> Iterator[Redraw]:
+    """Patches as the pixels around them suggest, a patch at a time, all rows together; drawn alike for every copy."""
+    column, size = ground.data.columns[name], ground._batch
+    images = column.take(np.arange(len(column)))
+    for place, piece in enumerate(ground.pieces[0]):
+        if piece.column != name:
+            continue
+        top, bottom, left, right = piece.span
+        made = laws(case)[name].drawn(images, piece.span, DRAWS, stream(case.seed, "redrawn", name, place))
+        made = (made if images.dtype.kind == "f" else np.rint(made)).astype(images.dtype).reshape(-1, *made.shape[2:])
+        everyone = np.repeat(np.arange(len(images)), DRAWS)
+        for start in range(0, len(everyone), size):
+            rows = everyone[start:start + size]
+            altered, values = ground.data.take(rows), images[rows]
+            values[:, :, top:bottom, left:right] = made[start:start + size]
+            yield Redraw(rows, np.full(len(rows), place), np.full(len(rows), 1 / DRAWS),
+                         replace(altered, columns={**altered.columns, name: Dense(values, column.spec)}))
 
 
 Alternatives = tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]  # rows, places, probabilities, values
@@ -159,20 +184,24 @@ def _side_by_side(found: list[tuple[int, int, float, str]]) -> Alternatives:
 
 
 def laws(case: Case) -> dict[str, Any]:
-    """Column -> what is known of its letters, words or atoms from rows that are not explained (inputs only; of all rows where
-    others are few). Learned once; to be asked before a technique is timed."""
+    """Column -> what is known of its letters, words, atoms or patches from rows that are not explained (inputs only; of all
+    rows where others are few). Learned once; to be asked before a technique is timed."""
     if "laws" not in case.made:
         others = np.setdiff1d(np.arange(len(case.data)), case.rows)
         others = others if len(others) >= FEWEST else np.arange(len(case.data))
         others = np.sort(stream(case.seed, "others").permutation(others)[:OTHERS])
-        case.made["laws"] = {name: _law(case.data, name, others) for name in case.data.inputs
+        case.made["laws"] = {name: _law(case.data, name, others, case.seed) for name in case.data.inputs
                              if case.data.kind(name) not in SCALAR}
     return case.made["laws"]
 
 
-def _law(data: Data, name: str, rows: np.ndarray) -> Any:
+def _law(data: Data, name: str, rows: np.ndarray, seed: int) -> Any:
     from gnomon.data.features._sequences import is_aligned
 
+    if data.kind(name) == "image":
+        dice, images = stream(seed, "windows", name), data.columns[name].take(rows[:: -(-len(rows) // IMAGES)])
+        top, bottom, left, right = patches(*images.shape[2:])[0]
+        return patch_law(images, (bottom - top, right - left), dice)
     texts = [t or "" for t in data.columns[name].take(rows)]
     if data.kind(name) == "molecule":
         return AtomKinds(texts)

@@ -39,7 +39,8 @@ def one_hot(sequences: Sequence[str], letters: str) -> np.ndarray:
 
 def found_seqlets(hot: np.ndarray, weights: Sequence[np.ndarray], sign: float, width: int, flank: int, seed: int, *,
                   most: int) -> Seqlets:
-    """The non-overlapping windows whose summed weight (times sign) stands out against weights shuffled within rows."""
+    """The non-overlapping windows whose summed weight (times sign) stands out against weights shuffled within rows. Each row
+    is measured by its own mean size: else the largest rows' shuffled weights would hide what stands out in the others."""
     n, longest, letters = hot.shape
     laid = np.full((n, longest), np.nan)
     for row, w in enumerate(weights):
@@ -47,8 +48,10 @@ def found_seqlets(hot: np.ndarray, weights: Sequence[np.ndarray], sign: float, w
     none = Seqlets(np.zeros((0, width + 2 * flank, letters)), *np.zeros((2, 0), dtype=int), np.nan_to_num(laid))
     if longest < width:
         return none
-    sums = _sums(sign * laid, width)
-    null = np.concatenate([_sums(sign * _shuffled(laid, seed, r), width).ravel() for r in range(SHUFFLES)])
+    size = np.nansum(np.abs(laid), axis=1, keepdims=True) / np.maximum(np.isfinite(laid).sum(axis=1, keepdims=True), 1)
+    even = sign * laid / np.where(size > 0, size, 1.0)
+    sums = _sums(even, width)
+    null = np.concatenate([_sums(_shuffled(even, seed, r), width).ravel() for r in range(SHUFFLES)])
     least = _threshold(sums.ravel(), null)
     row, start, height = _peaks(sums, least, width)
     order = np.argsort(-height, kind="stable")[:most]

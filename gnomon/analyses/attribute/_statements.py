@@ -165,7 +165,7 @@ def _removals(attempt: Any, held: Held, cues: Sequence[Cue], seen: np.ndarray | 
     if prediction is None:
         return {"removal": {"found": [], "why": "too few held-out rows are left that played no part in finding it"}}
     cost = (time.monotonic() - start) * 2 * DRAWS
-    question = ask(held.task, prediction, part=max(attempt.question.part, 0))
+    question = ask(held.task, prediction, part=max(attempt.question.part, 0), of=learned)
     ground = ground_of(held.data, rows, held.reference, question, learned.predict, seed=held.seed)
     found: list[dict[str, Any]] = []
     why = ""

@@ -6,16 +6,18 @@ rank. Gradients are multiplied with the input here, so that a piece's parts add 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from functools import partial
+from itertools import combinations
 from types import MappingProxyType
 from typing import Any
 
 import numpy as np
 
-from gnomon.analyses.attribute import extremal_perturbation, gnn_explainer, occlusion, optimised_mask
+from gnomon.analyses.attribute import aggregated, extremal_perturbation, gnn_explainer, occlusion, optimised_mask
 from gnomon.analyses.attribute._attempts import (
+    MOST_PIECES,
     Attempt,
     _columns,
     _of_features,
@@ -23,14 +25,14 @@ from gnomon.analyses.attribute._attempts import (
     _pieces_name,
     by_occlusion,
 )
-from gnomon.analyses.attribute._audits import audited
+from gnomon.analyses.attribute._audits import audited, correlations
 from gnomon.analyses.attribute._case import Case
 from gnomon.analyses.attribute._computed import handed_back, losses, means, seconds_before
 from gnomon.analyses.attribute._features import rows_affordable, way_of
 from gnomon.analyses.attribute._gates import mean_correlations
 from gnomon.analyses.attribute._ground import Ground
 from gnomon.analyses.attribute._inside import shaken
-from gnomon.analyses.attribute._masks import by_masks
+from gnomon.analyses.attribute._masks import by_masks, covered
 from gnomon.analyses.attribute._perturbing import PIECEWISE, by_own_way, by_pieces, runs_of
 from gnomon.analyses.attribute._redrawing import by_redrawing, laws, redrawn, refused
 from gnomon.analyses.attribute._tensors import Spread, spread
@@ -75,7 +77,8 @@ def through_network(case: Case, *, technique: str) -> Attempt | str | None:
                    fewer.rows, {name: own for name, own in columns.items() if name not in unsaid},
                    {name: own for name, own in features.items() if name in {p.label for p in told}},
                    (*cascade(fewer, ground, found.scores, technique), *completeness(fewer, ground, found, technique),
-                    *_through(found)), kept=np.arange(len(fewer.rows)), fine=found.fine)
+                    *_own_audits(found), *_through(found)), kept=np.arange(len(fewer.rows)), fine=found.fine,
+                   covered=found.covered)
 
 
 def completeness(case: Case, ground: Ground, found: Spread, technique: str) -> tuple[dict[str, Any], ...]:
@@ -92,6 +95,17 @@ def completeness(case: Case, ground: Ground, found: Spread, technique: str) -> t
                                                 "size; 0 = they add up").entry,)
 
 
+def _own_audits(found: Spread) -> Iterator[dict[str, Any]]:
+    """Of a mean of several techniques, how alike they rank, over all pairs; of a mask, how much of a row it covers: ranks,
+    which are all that the gates see, are as good where it covers nearly everything."""
+    if found.members:
+        pairs = [correlations(a, b) for a, b in combinations(found.members, 2)]
+        yield audited("agreement of its members", np.mean(pairs, axis=0), None, "rank correlation {} of the techniques that "
+                      "are averaged, over the same rows, mean of all pairs").entry
+    if found.covered is not None:
+        yield audited("share of a row under its mask", found.covered, None, "{} of a row, mean over rows").entry
+
+
 def _through(found: Spread) -> tuple[dict[str, Any], ...]:
     """For the reader of a molecule: how much of its atoms' weight is properties that the network read beside the graph."""
     return tuple({"name": f"share of the weight in {column} that came through its computed properties, by what each loses "
@@ -101,6 +115,8 @@ def _through(found: Spread) -> tuple[dict[str, Any], ...]:
 def attributed(case: Case, network: Any, ground: Ground, technique: str, *, moved: Mapping[str, float] = UNMOVED) -> Spread:
     """One technique's attributions, brought to the ground's pieces. Inputs it says nothing about are left out.
     moved: tensor -> what is added to it, for a module that takes it off again (input-shift invariance)."""
+    if technique == "aggregated":
+        return averaged(case, network, ground, moved)
     device = next(network.module.parameters()).device
     inputs = shifted(network.tensoriser.batch(ground.data, np.arange(len(ground)), device), moved)
     base = means(case, network, inputs) if technique in FROM_A_BASELINE else {}
@@ -108,6 +124,8 @@ def attributed(case: Case, network: Any, ground: Ground, technique: str, *, move
     if technique == "pattern_attribution":
         some = case.reference[:: -(-len(case.reference) // FITTED_ON)]
         more = {"data": shifted(network.tensoriser.batch(case.data, some, device), moved)}
+    if technique == "smoothgrad":
+        more = {"seed": case.seed}
     if technique in MASKS:
         more = {"lost": losses(case, network, ground, inputs), "find": _finding(technique, ground, inputs)}
     found = WAYS[technique](network.module, inputs, ground.question.pick, more)
@@ -116,7 +134,19 @@ def attributed(case: Case, network: Any, ground: Ground, technique: str, *, move
     arrays = {name: value.detach().float().cpu().numpy() for name, value in found.items()}
     said = {name: values for name, values in arrays.items() if not np.isnan(values).any()}
     out = spread(ground, network.tensoriser.sources, network.tensoriser.names, inputs, said, positions)
-    return handed_back(out, case, network, ground, inputs, said, base)
+    out = handed_back(out, case, network, ground, inputs, said, base)
+    return replace(out, covered=covered(inputs, said)) if technique in MASKS else out
+
+
+def averaged(case: Case, network: Any, ground: Ground, moved: Mapping[str, float]) -> Spread:
+    """The aggregated explanation: MEMBERS and occlusion, which takes pieces out of the data, where no zero is moved."""
+    if max(len(p) for p in ground.pieces) > MOST_PIECES:
+        raise InputError("E-ATTRIBUTION", f"rows of more than {MOST_PIECES} pieces are not occluded piece by piece",
+                         do="take integrated_gradients or optimised_mask")
+    parts = [attributed(case, network, ground, name, moved=moved) for name in MEMBERS]
+    taken = occlusion.of_pieces(ground if moved else replace(ground, predict=network.predict))
+    members = (*(p.scores for p in parts), taken)
+    return Spread(aggregated.of_maps(members), said=set.intersection(*(p.said for p in parts)), members=members)
 
 
 def cascade(case: Case, ground: Ground, scores: list[np.ndarray], technique: str) -> tuple[dict[str, Any], ...]:
@@ -177,8 +207,10 @@ WAYS: Mapping[str, Way] = {
     "layer_relevance": _named("layer_relevance"),
     **MASKS,
 }
+MEMBERS = ("integrated_gradients", "optimised_mask")  # of an aggregated explanation, beside occlusion
+OF_NETWORKS = (*WAYS, "aggregated")
 TECHNIQUES: dict[str, Callable[[Case], Attempt | str | None]] = {
-    **{name: partial(through_network, technique=name) for name in WAYS},
+    **{name: partial(through_network, technique=name) for name in OF_NETWORKS},
     "occlusion": partial(by_occlusion, technique="occlusion"),
     **{name: partial(by_pieces, technique=name) for name in PIECEWISE},
     **{name: partial(by_own_way, technique=name) for name in ("tree_shap", "linear_attribution", "additive_terms")},
@@ -189,7 +221,7 @@ TECHNIQUES: dict[str, Callable[[Case], Attempt | str | None]] = {
 def seconds_for(case: Case, name: str) -> float:
     """What a technique takes for all rows of a case, gates included: measured on two of them; 0 where it does not apply."""
     copies = 1 + case.copies
-    if name in WAYS:
+    if name in OF_NETWORKS:
         once, times = (lambda few: attributed(few, few.learned, few.ground(), name)), copies + len(CASCADE)
     elif name in PIECEWISE:
         once, times = (lambda few: PIECEWISE[name](few.ground())), runs_of(case, name)
@@ -202,14 +234,14 @@ def seconds_for(case: Case, name: str) -> float:
         once, times = (lambda few: redrawn(few, few.ground())), copies
     else:
         once, times = (lambda few: _of_features(few, few.learned)), copies
-    fits = (case.is_network if name in WAYS else True if name in (*PIECEWISE, "occlusion", "prediction_difference") else
+    fits = (case.is_network if name in OF_NETWORKS else True if name in (*PIECEWISE, "occlusion", "prediction_difference") else
             case.is_fitted and way_of(case.learned.estimators[max(case.question.part, 0)]) == name)
     if not fits:
         return 0.0
     own = name in ("tree_shap", "linear_attribution", "additive_terms")
     rows = rows_affordable(case.learned.estimators[max(case.question.part, 0)], len(case.rows)) if own else len(case.rows)
     try:
-        before = seconds_before(case) if name in WAYS else 0.0
+        before = seconds_before(case) if name in OF_NETWORKS else 0.0
         return rows * (before + times * case.seconds_a_row(name, once) + case.gate_a_row())
     except InputError:
         return 0.0

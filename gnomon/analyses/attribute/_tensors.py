@@ -21,13 +21,16 @@ class Spread:
     """scores: one array a row over the ground's pieces. over: column -> (n,), what belongs to the column but to none of
     its pieces (a molecule's descriptors). fine: column -> one array a row, by letter, pixel (H, W) or atom.
     through: column -> the share of its pieces' weight that reached them through properties computed from them.
-    said: the columns that the technique says something about."""
+    said: the columns that the technique says something about. members: of a mean of techniques, each one's scores.
+    covered: (n,) of masks, the share of a row that they cover."""
 
     scores: list[np.ndarray]
     over: dict[str, np.ndarray] = field(default_factory=dict)
     fine: dict[str, list[np.ndarray]] = field(default_factory=dict)
     through: dict[str, float] = field(default_factory=dict)
     said: set[str] = field(default_factory=set)
+    members: tuple[list[np.ndarray], ...] = ()
+    covered: np.ndarray | None = None
 
 
 def network_attributions(network: Any, ground: Ground, *, steps: int = 32, chunk: int = 64) -> Spread:

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from gnomon.analyses.attribute._game import _held, _labels, like
+from gnomon.analyses.attribute._patch_laws import normal_given
 from gnomon.analyses.attribute._runs import Runs
 from gnomon.card import Card
 from gnomon.errors import InputError
@@ -27,7 +28,6 @@ CARD = Card(
     cost="minutes",
 )
 LEAST = 1e-6  # probabilities are kept this far from 0 and 1
-RIDGE = 1e-3  # of the mean variance, added to covariances before they are inverted
 
 
 def prediction_difference(model: Any, x: Any, target: Any, *, data: Any, draws: int = 16, neighbours: int = 0,
@@ -42,8 +42,9 @@ def prediction_difference(model: Any, x: Any, target: Any, *, data: Any, draws: 
     of data that are closest in the rest (codes of columns, skewed columns). reach: of images, the rest is the frame of so
     many pixels around the piece. pieces: one row's, as `_game.game`; of sequences, runs. Laws: for a naive Bayes model with
     the true conditional log p(x_k | c) - log p(x_k | not c); exact on sequences of at most `draws` codes. In a study,
-    molecules have atoms redrawn from the kinds that make the same bonds with the same neighbours. Differs: the paper's
-    conditional is Gaussian; for a number the difference itself.
+    molecules have atoms redrawn from the kinds that make the same bonds with the same neighbours, and images patches by a
+    Gaussian that is the same at every place, as in the paper; here it is each place's own. Differs: other conditionals than
+    the paper's Gaussian where that fits no code; for a number the difference itself.
     """
     import torch
 
@@ -147,18 +148,9 @@ def _gaussian(rows: np.ndarray, data: np.ndarray, inside: np.ndarray, rest: np.n
               dice: np.random.Generator) -> np.ndarray:
     """(B, draws, inside) from N(mean given rest, covariance given rest), kept within the range of the data."""
     middle = data.mean(axis=0)
-    away = data[:, inside] - middle[inside]
-    spread = away.T @ away / max(len(data) - 1, 1)
-    given = np.broadcast_to(middle[inside], (len(rows), len(inside)))
-    if len(rest):
-        around = data[:, rest] - middle[rest]
-        inner = around.T @ around / max(len(data) - 1, 1)
-        inner[np.diag_indices(len(rest))] += RIDGE * max(float(np.trace(inner)) / len(rest), 1e-12)
-        slope = np.linalg.solve(inner, around.T @ away / max(len(data) - 1, 1))
-        given = middle[inside] + (rows[:, rest] - middle[rest]) @ slope
-        spread = spread - (around.T @ away / max(len(data) - 1, 1)).T @ slope
-    values, vectors = np.linalg.eigh(spread)
-    noise = dice.standard_normal((draws, len(inside))) * np.sqrt(np.maximum(values, 0)) @ vectors.T
+    slope, root = normal_given((data - middle)[:, rest], (data - middle)[:, inside])
+    given = middle[inside] + (rows[:, rest] - middle[rest]) @ slope
+    noise = dice.standard_normal((draws, len(root))) @ root
     return np.clip(given[:, None] + noise[None], data[:, inside].min(axis=0), data[:, inside].max(axis=0))
 
 

@@ -76,3 +76,14 @@ def test_the_masked_molecules_are_worked_out_once_for_the_randomised_copies(monk
         torch.nn.init.normal_(copy.module.weight, generator=torch.Generator().manual_seed(seed))
         attributed(case, copy, ground, "deeplift")
     assert len(calls) == 1
+
+
+def test_a_molecules_importance_is_what_its_tensors_add_in_all():
+    """Deletions count what atoms share again and again; what an input contributes is counted once, leftovers included."""
+    from gnomon.analyses.attribute._techniques import TECHNIQUES
+
+    case = molecules(curved=True)
+    found = attributed(case, case.learned, case.ground(), "integrated_gradients")
+    pieces = np.array([s.sum() for s in found.scores])
+    sizes, _ = TECHNIQUES["integrated_gradients"](case).columns["mol"]
+    assert np.allclose(sizes, np.abs(pieces + found.over["mol"])) and not np.allclose(sizes, np.abs(pieces), rtol=0.2)

@@ -281,3 +281,27 @@ def test_principal_axes_are_said_as_patterns_without_a_direction():
     listed = [{"what": "scan: axis 2"}, {"what": "age"}, {"what": "scan: axis 1"}, {"what": "text: axis 5"}]
     assert _patterns(listed) == ["patterns over the whole of 'scan' (principal axes 2 and 1)",
                                  "patterns over the whole of 'text' (principal axis 5)"]
+
+
+def test_what_counts_most_is_never_left_out_of_the_sentence():
+    """A molecule above its columns: named by what recurs in it and held when taken away, else by its name."""
+    from types import SimpleNamespace
+
+    from gnomon.analyses.attribute._explain import _uses
+    from gnomon.analyses.attribute._ground import Ground, Piece
+    from gnomon.analyses.attribute._inputs import Part
+
+    number = np.linspace(-1, 1, 20)
+    pieces = ((Piece("weight", parts=(Part("weight", "weight"),)), Piece("smiles", (0, 1))),) * 20
+    ground = Ground(None, pieces, {}, None, None, 0)
+    attempt = SimpleNamespace(features={"weight": (-number, number)}, units=np.arange(20), ground=ground, scores=[0] * 20,
+                              question=SimpleNamespace(what="solubility"), technique="deeplift", columns={"smiles": 0})
+    held = {"importances": [{"what": "smiles", "value": 3.0}], "other_checks": ()}
+    assert "solubility depend most on smiles and fall with weight; this" in _uses(attempt, held).claim
+    groups = [("[OH]", 0.5, 1.5), ("Cl", -2.0, -1.0), ("C=O", -0.1, 0.4), ("N", 0.2, 0.9)]
+    found = [{"smiles": s, "value": (low + high) / 2, "low": low, "high": high} for s, low, high in groups]
+    told = {**held, "substructures": {"column": "smiles", "found": found},
+            "removal": {"found": [{"cue": "N", "holds": False}, {"cue": "[OH]", "holds": True}]}}
+    assert "rise with [OH] in smiles and fall with Cl in smiles and with weight; this" in _uses(attempt, told).claim
+    alone = SimpleNamespace(**{**vars(attempt), "features": {}})
+    assert _uses(alone, held) is None and "rise with [OH] in smiles" in _uses(alone, told).claim

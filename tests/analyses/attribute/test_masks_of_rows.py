@@ -13,6 +13,7 @@ from test_computed import molecules
 from torch import nn
 
 from gnomon.analyses.attribute._computed import Lost
+from gnomon.analyses.attribute._masks import covered
 from gnomon.analyses.attribute._techniques import attributed
 from gnomon.analyses.attribute.extremal_perturbation import extremal_perturbation
 from gnomon.analyses.attribute.gnn_explainer import gnn_explainer
@@ -235,6 +236,14 @@ def test_a_graph_gives_way_to_the_baseline_that_is_given():
     assert torch.allclose(found, graph.nodes[:, 0], atol=1e-5)
     gone = optimised_mask(Heavy(), graph, None, baseline=base)
     assert gone[truth].min() > 0.6 and gone[~truth].max() < 0.1  # two thirds take a heavy atom below what counts
+
+
+def test_how_much_of_a_row_a_mask_covers_leaves_padding_out():
+    tokens, truth = phrases()
+    graph, heavy = graphs()
+    found = covered({"t": tokens, "n": torch.ones(3, 2)}, {"t": -truth.numpy().astype(float), "n": np.array([[1, 0]] * 3)})
+    assert found == pytest.approx([4 / (n + 2) for n in LENGTHS])
+    assert covered({"g": graph}, {"g": heavy.numpy().astype(float)}) == pytest.approx([2 / n for n in (5, 8, 6, 7)])
 
 
 class Later(nn.Module):

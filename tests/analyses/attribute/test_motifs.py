@@ -38,6 +38,14 @@ def test_a_planted_motif_comes_back_whole():
     assert set(starts) <= set(again) and len(again) <= len(starts) + 2
 
 
+def test_rows_of_unlike_size_hide_nothing_from_each_other():
+    """What a site is worth differs tenfold between rows, as a network's log-odds do; an empty row and a flat one besides."""
+    texts, weights, starts = planted(n=48, noise=0.1, seed=3)
+    weights = [w * np.exp(stream(3, "size", k).normal()) for k, w in enumerate(weights)]
+    found = motifs([*texts, "", "ACGTACGTAC"], [*weights, np.zeros(0), np.zeros(10)])
+    assert len(found) == 1 and found[0].consensus == PLANTED and found[0].rows >= len(starts) - 1
+
+
 def test_both_strands_are_one_motif():
     texts, weights, starts = planted(turn=True)
     found = motifs(texts, weights, both_strands=True)

@@ -234,3 +234,91 @@ def test_an_image_networks_gradients_are_audited_through_its_own_pixels():
     told = {c["name"]: c for c in printed(found, question.case, [found])}
     assert 0.9 < told["stability"]["value"] < 1 and "20 rows" in told["stability"]["says"]
     assert told["input shift"]["value"] < 0.9 and told["agreement with occlusion"]["value"] > 0.3
+
+
+def letters(n=150):
+    """Random DNA of twelve letters, and a network that embeds it."""
+    from test_explain import LettersEncoder
+    from test_explain import network as reads
+
+    dice = np.random.default_rng(8)
+    texts = np.array(["".join(dice.choice(list("ACGT"), 12)) for _ in range(n)], dtype=object)
+    data = table({"sequence:s": texts, "y": dice.normal(size=n)})
+    return reads(data, TASK, np.arange(80), {"tokens": LettersEncoder}), data
+
+
+@pytest.mark.parametrize("technique", ["integrated_gradients", "optimised_mask", "grad_cam"])
+def test_letters_are_shaken_where_a_network_reads_them(technique):
+    learned, data = letters()
+    question = asked(learned, TASK, data, np.arange(90, 150), np.arange(150), end=float("inf")).only(20)
+    attempt = TECHNIQUES[technique](question.case)
+    if not isinstance(attempt, Attempt):
+        pytest.skip(str(attempt))
+    found = {c["name"]: c for c in printed(replace(attempt, units=question.units), question.case, [])}["stability"]
+    assert 0.7 < found["value"] < 1 and "where the network reads them (embedded letters), 20 rows" in found["says"]
+
+
+def test_atoms_are_shaken_where_a_network_reads_them_and_an_average_of_deletions_is_not():
+    from test_computed import molecules
+
+    case = molecules(curved=True)
+    for technique, measured in (("saliency", True), ("aggregated", False)):
+        attempt = replace(TECHNIQUES[technique](case), units=np.arange(8))
+        found = {c["name"]: c for c in printed(attempt, case, [])}["stability"]
+        assert (found["value"] is not None) == measured
+        assert ("atoms' features" if measured else "takes them out whole") in found["says"]
+        assert not measured or 0.5 < found["value"] <= 1
+
+
+def test_noise_in_embedding_space_is_as_told_and_a_linear_reader_follows_it_in_closed_form(monkeypatch):
+    """Input times gradient of sum_i w . e_i: shaken, it is w . (e_i + noise); nothing where a row has ended."""
+    from gnomon.analyses.attribute._backward_leaves import ENTERS, entering
+    from gnomon.data.kinds import Tokens
+
+    class Linear(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.table, self.head = nn.Embedding(6, 4, padding_idx=0), nn.Linear(4, 1, bias=False)
+
+        def forward(self, tokens):
+            return self.head(self.table(tokens.ids)).sum(dim=1)
+
+    with torch.random.fork_rng():
+        torch.manual_seed(5)
+        model = Linear().eval()
+        ids = torch.randint(1, 6, (8, 7))
+    ids[0, 4:] = 0
+    tokens = Tokens(ids, ids > 0)
+    shake = _printed._shake(0, 1)
+    with entering(shake):
+        found, again = (saliency(model, tokens, None, times_input=True) for _ in range(2))
+    assert ENTERS.get() is None and torch.equal(found, again) and (found[0, 4:] == 0).all()
+    plain, weight = saliency(model, tokens, None, times_input=True), model.head.weight.detach()[0]
+    embedded = model.table(ids).detach()
+    spread = embedded.flatten(0, 1).std(dim=0, unbiased=False)
+    off = (found - plain)[ids > 0]
+    assert off.std().item() == pytest.approx(0.02 * (weight * spread).norm().item(), rel=0.3)
+    monkeypatch.setattr(_printed, "NOISE", 0.0)
+    with entering(_printed._shake(0, 1)):
+        assert torch.equal(saliency(model, tokens, None, times_input=True), plain)
+
+
+def test_what_is_shaken_comes_to_rest_also_after_an_error():
+    from gnomon.analyses.attribute._backward_leaves import ENTERS, entering
+
+    with pytest.raises(ArithmeticError), entering(_printed._shake(0, 0)):
+        raise ArithmeticError
+    assert ENTERS.get() is None
+
+
+def test_occlusion_of_letters_is_audited_for_its_draws_and_one_that_draws_nothing_is_not():
+    """A count of letters A: which letter comes in place matters only where it is an A itself."""
+    learned, data = letters()
+    count = Formula(lambda d, r: [3.0 * (t[2] == "A") + 2.0 * (t[5] == "C") + t.count("A") for t in values(d, r, "s")[0]])
+    for model in (learned, count):
+        found = audits_of(model, data, "occlusion", rows=20)
+        assert 0.3 < found["stability over seeds"]["value"] <= 1 and found["stability over seeds"]["low"] is not None
+        assert "takes them out whole" in found["stability"]["says"]
+    assert "stability over seeds" not in audits_of(network(True, numbers()), numbers(), "occlusion", rows=20)
+    twice = audits_of(count, data, "lime", rows=20)
+    assert "stability over seeds" not in twice  # asked for before its gates, as draws are its own

@@ -106,7 +106,7 @@ def bright_patch():
     return case_of(learned, task, data, held)
 
 
-@pytest.mark.parametrize("technique", ["saliency", "deeplift", "layer_relevance"])
+@pytest.mark.parametrize("technique", ["saliency", "deeplift", "layer_relevance", "prediction_difference"])
 def test_both_gates_pass_where_the_cue_is_found(technique):
     case = bright_patch()
     attempt = replace(TECHNIQUES[technique](case), units=np.arange(40))

@@ -61,3 +61,23 @@ def test_a_study_explains_by_the_best_that_applies_and_says_why():
     best = next(t for t in _trusted.trusted("number forest") if t.technique not in ("tree_shap", "prediction_difference"))
     entry = next(e for e in told.explanations if e["technique"] != "permutation_importance")
     assert entry["technique"] == best.technique and best.says in entry["because"] and not entry["withheld"]
+
+
+def test_a_place_in_the_ranking_is_not_worth_the_rows(monkeypatch):
+    """The first that explains all rows in half of the time left; else the first, for fewer rows. What was dear is said."""
+    import time
+    from dataclasses import replace
+
+    from gnomon.analyses.attribute import _techniques
+
+    case = replace(of_every_kind(), end=time.monotonic() + 1000)
+    costs = {"deeplift": 900.0, "occlusion": 1.0, "saliency": 2.0, "smoothgrad": 700.0}
+    monkeypatch.setattr(_techniques, "seconds_for", lambda _, name: costs[name])
+    found = _attempts.by_trusted(case, ["deeplift", "saliency"], [], technique="deeplift")
+    assert found.technique == "saliency" and "deeplift would take about 900 s for all 8 rows" in found.because
+    used = []
+    costs |= {"occlusion": 600.0, "saliency": 800.0}
+    found = _attempts.by_trusted(case, ["deeplift", "saliency"], used, technique="deeplift")
+    assert found.technique == "deeplift" and used == ["deeplift"] and "deeplift would" not in found.because
+    endless = replace(case, end=float("inf"))
+    assert _attempts.by_trusted(endless, ["saliency"], [], technique="saliency").technique == "saliency"
