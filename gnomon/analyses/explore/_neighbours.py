@@ -5,13 +5,14 @@ from __future__ import annotations
 import numpy as np
 
 from gnomon.analyses.explore._kit import discoveries
-from gnomon.analyses.explore._tails import set_apart
+from gnomon.analyses.explore._tails import widest_gap
 
 NEIGHBOURS = 10
 CLOSE = 0.5  # a copy is nearer than half of the distance to the tenth neighbour
 SHIFT = 1  # pixels of a thumbnail that copies of an image may be moved by
 DISTINCT = 0.9  # share of distinct ratios of distances below which rows lie on a grid
 SPACINGS = 60  # next to a gap that it is set against: families of copies may be many
+BESIDE = (20, 60)  # rows beyond a crowd that its number is set against
 FEWEST = 3  # dimensions below which closeness proves nothing
 
 
@@ -88,37 +89,72 @@ def too_close(distance: np.ndarray, index: np.ndarray, *, share: float = 1e-3, c
 
     distance, index (m, k): the nearest other rows of each row, nearest first. In d dimensions the nearest of k lies
     within t times the distance of the k-th with probability 1 - (1 - t^d)^(k-1), and -log of the nearest distance has an
-    exponential tail whatever d is. Where distances are `comparable` from place to place, rows nearer than a gap in the
-    nearest distances are reported. Where none are, those whose ratio t is below what `share` of false discoveries allows
-    or set apart from all others' by a gap. Only within CLOSE of the k-th distance: in many dimensions less would be no
-    copy. Every neighbour of a reported row within the largest distance or ratio reported is tied to it.
+    exponential tail whatever d is. Where distances are `comparable` from place to place, rows are reported whose nearest lies
+    below a gap of these distances, or in a crowd of small ones when the ratios are one too; but not in a dense place, where
+    the ratios of these rows, taken together, are as elsewhere. Where none are, those whose ratio t is below what `share` of
+    false discoveries allows, below a gap or in a crowd. Only within CLOSE of the k-th distance: in many dimensions less would
+    be no copy. Every neighbour of a reported row within the largest distance or ratio reported is tied to it.
     """
     none = np.zeros(0, dtype=np.int64)
-    reach = _below_gap(distance[:, 0], index, share) if comparable and distance.shape[1] >= 5 else -1.0
+    alone = _once(index)
     ratios = np.minimum(distance / np.maximum(distance[:, -1:], 1e-12), 1.0)
     ratio = ratios[:, 0]
+    few = distance.shape[1] < 5
+    limit, crowded = (-1.0, 1.0) if few else _dense(ratio[alone], share)
+    reach = _dense(distance[alone, 0], share, crowded)[0] if comparable and not few else -1.0
     hit = (distance[:, 0] <= reach) & (ratio < CLOSE)
     d = dimension(distance[~hit])  # copies make any cloud look flat
-    if d < FEWEST or distance.shape[1] < 5:
+    if d < FEWEST or few:
         return none, none, d, 0.0
-    limit = min(CLOSE, (share / len(distance) / NEIGHBOURS) ** (1 / d))
     near = (distance <= reach) & (ratios < CLOSE)
-    if not hit.any():
-        p = 1 - (1 - ratio**d) ** (distance.shape[1] - 1)
-        hit = (discoveries(p, share) | (ratio <= _below_gap(ratio, index, share))) & (ratio < CLOSE)
+    p = 1 - (1 - ratio**d) ** (distance.shape[1] - 1)
+    if not _together(p[alone & (distance[:, 0] <= reach)]) < share:
+        hit = (discoveries(p, share) | (ratio <= limit)) & (ratio < CLOSE)
         near = ratios <= ratio[hit].max(initial=-1.0)
     row, place = np.nonzero(near & hit[:, None])
-    return row, index[row, place], d, limit
+    return row, index[row, place], d, min(CLOSE, (share / len(distance) / NEIGHBOURS) ** (1 / d))
 
 
-def _below_gap(near: np.ndarray, index: np.ndarray, level: float) -> float:
-    """The largest ratio or distance below a gap among them; -1 when there is none. Rows nearest to each other count once.
-    On a grid of few levels they repeat, and its steps are gaps by design."""
-    rows = np.arange(len(near))
-    mutual = (index[index[:, 0], 0] == rows) & (rows > index[:, 0])
-    once = np.sort(near[~mutual])
+def _together(p: np.ndarray) -> float:
+    """The chance of these p-values (k,) taken together (Fisher 1932); 1 of none."""
+    from scipy.stats import chi2
+
+    return float(chi2.sf(-2 * np.log(np.maximum(p, 1e-300)).sum(), 2 * len(p))) if len(p) else 1.0
+
+
+def _once(index: np.ndarray) -> np.ndarray:
+    """bool: the rows, of two that are nearest to each other the first."""
+    rows = np.arange(len(index))
+    return ~((index[index[:, 0], 0] == rows) & (rows > index[:, 0]))
+
+
+def _dense(near: np.ndarray, level: float, least: float = 0.0) -> tuple[float, float]:
+    """(the largest of near (n,) below a gap or of a crowd, whichever surprises more, -1 when neither does; the chance of the
+    crowd). least: what that chance is at least. On a grid of few levels they repeat, and its steps are gaps by design."""
+    once = np.sort(near)
     if len(np.unique(np.round(once, 6))) < DISTINCT * len(once):
-        return -1.0
-    window = min(SPACINGS, len(once) // 3)
-    count = set_apart(-np.log(np.maximum(once, 1e-9)), most=len(once) // 5, level=level, window=window)
-    return float(once[count - 1]) if count else -1.0
+        return -1.0, 1.0
+    most, window = len(once) // 5, min(SPACINGS, len(once) // 3)
+    gap, (many, chance) = widest_gap(-np.log(np.maximum(once, 1e-9)), most=most, window=window), crowd(once, most=most)
+    count, surprise = min(gap, (many, max(chance, least)), key=lambda one: one[1])
+    return float(once[count - 1]) if 2 * surprise < level else -1.0, chance
+
+
+def crowd(near: np.ndarray, *, most: int) -> tuple[int, float]:
+    """(how many of the smallest of near (n,), sorted, surprise most by their number, the chance of that among all tried).
+
+    Copies in a set that has close rows of its own end in no gap. Yet wherever FEWEST dimensions or more vary, however many
+    they are from place to place, the ratios within r number N(r) = sum_i c_i r^d_i, d_i >= FEWEST (Grassberger & Procaccia
+    1983, Physica D 9:189): at most (r / R)^FEWEST of those within R. Given that the m-th smallest lies at R, k of the m - 1
+    before it lie within r by chance with probability P(Bin(m - 1, (r / R)^FEWEST) >= k); m = k + each of BESIDE.
+    """
+    from scipy.stats import binom
+
+    best, tried = (0, 1.0), 0
+    for window in BESIDE:
+        k = np.arange(2, min(most, len(near) - window) + 1)
+        if len(k):
+            inside = (near[k - 1] / np.maximum(near[k + window - 1], 1e-300)) ** FEWEST
+            chance = binom.sf(k - 1, k + window - 1, inside)
+            best, tried = min(best, (int(k[chance.argmin()]), float(chance.min())), key=lambda one: one[1]), tried + len(k)
+    return best[0], max(tried, 1) * best[1]

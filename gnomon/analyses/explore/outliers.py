@@ -6,7 +6,7 @@ import numpy as np
 
 from gnomon.analyses.explore._expected import residuals
 from gnomon.analyses.explore._kit import Looked, found, join, many, ran, sample, sampled_note
-from gnomon.analyses.explore._tails import evened, limits, straightened, widest_gap
+from gnomon.analyses.explore._tails import Tail, evened, limits, straightened, tail_gap, tail_of, widest_gap
 from gnomon.analyses.explore._views import thumbnails
 from gnomon.analyses.explore.missing_values import missing_code
 from gnomon.card import Card
@@ -18,12 +18,14 @@ CARD = Card(
          "from it by a gap, or unlike what the other columns lead one to expect.",
     use_when="Always: a slipped decimal point or a broken sensor bends means, scales and squared losses.",
     avoid_when="The rare values are the phenomenon; nothing is ever dropped for being listed.",
-    paper="Hosking & Wallis 1987 (generalised Pareto), Technometrics 29:339; Renyi 1953 (spacings), Acta Math. Hung. 4:191",
+    paper="Pickands 1975 (generalised Pareto tails), Ann. Stat. 3:119; Martins & Stedinger 2000 (shapes known beforehand), "
+          "Water Resour. Res. 36:737; Renyi 1953 (spacings), Acta Math. Hung. 4:191",
     survey=("P1",),
     cost="seconds",
 )
 FEW, SHARE = 3, 0.02  # values, or share of a column, that may lie apart together
 NEAR, WIDE = 20, 60  # spacings that a gap is set against: those next to it; a fifth of the side, at most so many
+MISSED = 0.25  # weight of a tail of any power in residuals, which also hold what their fit misses
 FURTHER = 1.5  # times as far from the median as every other value: less is not far outside
 GAPS, SURE = 5, 50  # gaps count five times as often as single values are expected; for a warning, 50 times rarer
 
@@ -43,7 +45,7 @@ def outliers(data: Data, *, seed: int = 0, seconds: float = 15.0) -> Looked:
     for name, values in scalars.items():
         plain, sure = beyond(values, 0.01 / len(scalars))
         if name in left:
-            unlike = apart(left[name], 0.01 / len(scalars), careful=True)
+            unlike = apart(left[name], 0.01 / len(scalars), power=MISSED)
             plain, sure = plain | unlike[0], sure | unlike[1]
         if plain.any():
             hits["warn" if sure.any() and plain.mean() <= 0.02 else "note"].append(name)
@@ -97,25 +99,28 @@ def beyond(values: np.ndarray, expected: float) -> tuple[np.ndarray, np.ndarray]
     with np.errstate(invalid="ignore"):
         plain = ((read < low) | (read > high) | wrong_sign) & ~skip
         sure = ((read < low_sure) | (read > high_sure) | wrong_sign) & ~skip
-    gap, wide = apart(np.where(skip, np.nan, read), expected, logged=logged)
+    gap, wide = apart(np.where(skip, np.nan, values if logged else read), expected)
+    if logged:  # a skewed tail has a law of its own above; below, where all are positive, it ends at nothing but in logarithms
+        below = apart(np.where(skip, np.nan, read), expected, logged=True)
+        middle = np.nanmedian(read)
+        with np.errstate(invalid="ignore"):
+            gap, wide = (np.where(read < middle, low, high) for low, high in zip(below, (gap, wide), strict=True))
     return plain | gap, sure | wide
 
 
-def apart(values: np.ndarray, expected: float, *, logged: bool = False, careful: bool = False
+def apart(values: np.ndarray, expected: float, *, logged: bool = False, power: float = 0.0
           ) -> tuple[np.ndarray, np.ndarray]:
-    """(values beyond a gap that their tail, straightened, would leave by chance less than GAPS * `expected` times; the same
-    SURE times rarer), bool each: several slipped values together are seen where each alone could be the end of a tail.
+    """(values beyond a gap that their tail would leave by chance less than GAPS * `expected` times; the same SURE times
+    rarer), bool each: several slipped values together are seen where each alone could be the end of a tail.
 
-    careful: a tail of any power is allowed for, whatever the body looks like: residuals also hold what their fit misses.
+    power: the weight of a tail of any power, whatever the others look like.
     """
     away = values - np.nanmedian(values)
     most = max(FEW, int(SHARE * len(values)))
     hits = [np.zeros(len(values), dtype=bool) for _ in range(2)]
     for upper, side in enumerate((-away, away)):
         far = np.sort(side[side > 0])[::-1]
-        # in logarithms any power law is exponential
-        straight = far if logged else np.log(far) if careful else straightened(far, most=most)
-        count, chance = _gap(straight, most)
+        count, chance = _gap(far, None if logged else tail_of(far, most=most, power=power), most, logged)
         if not count or _distance(far[count - 1], logged, upper) < FURTHER * _distance(far[count], logged, upper):
             continue  # however sure the gap, one between neighbours is none: repeated design values leave such
         for hit, level in zip(hits, (GAPS * expected / 2, GAPS * expected / 2 / SURE), strict=True):
@@ -132,11 +137,16 @@ def _distance(far: float, logged: bool, upper: int) -> float:
         return float(far if not logged else np.expm1(far) if upper else np.exp(far))
 
 
-def _gap(straight: np.ndarray, most: int) -> tuple[int, float]:
+def _gap(far: np.ndarray, tail: Tail | None, most: int, logged: bool) -> tuple[int, float]:
     """(how many lie beyond the gap that surprises most, its chance): against the spacings next to it, for the law may change
-    along the tail, or against many, for few tell their mean badly; the chance is that of either."""
-    windows = {NEAR, int(np.clip(len(straight) // 5, NEAR, WIDE))}
-    count, chance = min((widest_gap(straight, most=most, window=w) for w in windows), key=lambda one: one[1])
+    along the tail, or against many, for few tell their mean badly; the chance is that of either. In logarithms any power law
+    is exponential: those of values that were not read so yet where no law can be told."""
+    windows = {NEAR, int(np.clip(len(far) // 5, NEAR, WIDE))}
+    if tail is not None:
+        told = [tail_gap(far, tail, most=most, window=w) for w in windows]
+    else:
+        told = [widest_gap(far if logged else np.log(far), most=most, window=w) for w in windows]
+    count, chance = min(told, key=lambda one: one[1])
     return count, len(windows) * chance
 
 

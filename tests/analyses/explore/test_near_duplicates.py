@@ -12,7 +12,7 @@ import pytest
 sys.path.insert(0, str(Path(__file__).parent))
 from making import make
 
-from gnomon.analyses.explore._neighbours import dimension, nearest
+from gnomon.analyses.explore._neighbours import crowd, dimension, nearest
 from gnomon.analyses.explore.near_duplicates import least_shared, near_duplicates
 
 
@@ -60,6 +60,49 @@ def test_heavy_columns_do_not_hide_copies():
     looked = near_duplicates(make(pd.DataFrame(both).add_prefix("x")))
     truth = {*rows.tolist(), *range(400, 410)}
     assert len(truth & set(looked.findings[0].rows)) >= 19 and len(looked.findings[0].rows) <= 21
+
+
+def test_the_chance_of_a_crowd_is_kept_wherever_three_dimensions_vary():
+    """Known law: ratios u^(1/d) number as r^d, at most as r^3 for any mixture of d >= 3."""
+    rng = np.random.default_rng(4)
+    for d, least in ((3, 0.002), (rng.integers(3, 9, 300), 0.0)):
+        called = [crowd(np.sort(rng.random(300) ** (1 / d)), most=60)[1] < 0.2 for _ in range(400)]
+        assert least <= np.mean(called) <= 0.2
+
+
+def test_a_crowd_is_counted_where_no_gap_ends_it():
+    rng = np.random.default_rng(5)
+    near = np.sort(np.concatenate([rng.random(300) ** (1 / 3), 0.02 + 0.08 * rng.random(12), [0.1, 0.12, 0.13]]))
+    count, chance = crowd(near, most=60)
+    assert 8 <= count <= 15 and near[count - 1] <= 0.13 and chance < 1e-6
+    assert crowd(near[:20], most=4) == (0, 1.0)  # too few beside it
+
+
+@pytest.mark.parametrize("d", [5, 6, 10])
+def test_a_dense_place_is_no_crowd_of_copies(d):
+    """A seventh of the rows in a twentieth of the room: their distances are far smaller, their ratios are not."""
+    rng = np.random.default_rng(8)
+    alarms = 0
+    for _ in range(15):
+        cloud = rng.normal(size=(400, d))
+        cloud[:60] = 0.05 * cloud[:60] + 1.0
+        alarms += bool(near_duplicates(make(pd.DataFrame(cloud).add_prefix("x"))).findings)
+    assert alarms <= 1
+
+
+def test_copies_among_rows_that_are_close_anyway(shared_data):
+    """The red wines hold close rows of their own, next to each other in the file and mostly of one quality: no gap parts
+    copies from them."""
+    frame = pd.read_csv(shared_data / "tables_uci" / "wine_quality_red.csv")
+    frame = frame.drop_duplicates(frame.columns[:-1]).drop(columns="quality")
+    for seed in range(3):
+        rng = np.random.default_rng(seed)
+        table = frame.sample(400, random_state=seed).to_numpy()
+        rows = rng.choice(400, 10, replace=False)
+        both = np.concatenate([table, table[rows] + 0.05 * table.std(axis=0) * rng.normal(size=(10, 11))])
+        named = set(near_duplicates(make(pd.DataFrame(both).add_prefix("x"))).findings[0].rows)
+        truth = {*rows.tolist(), *range(400, 410)}
+        assert len(named & truth) >= 16 and len(named) <= 32
 
 
 @pytest.mark.parametrize(("detail", "letters"), [("DNA", "ACGT"), ("protein", "ACDEFGHIKLMNPQRSTVWY")])

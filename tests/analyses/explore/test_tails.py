@@ -13,7 +13,7 @@ from making import make
 
 from gnomon.analyses.explore._aim import Aim
 from gnomon.analyses.explore._neighbours import nearest, too_close
-from gnomon.analyses.explore._tails import expected_beyond, set_apart, straightened, widest_gap
+from gnomon.analyses.explore._tails import expected_beyond, set_apart, straightened, tail_gap, tail_of, widest_gap
 from gnomon.analyses.explore.confounding import tells
 from gnomon.analyses.explore.drift import drift, together
 from gnomon.analyses.explore.mixed_units import two_scales
@@ -22,13 +22,48 @@ from gnomon.analyses.explore.outliers import _gap, outliers
 
 @pytest.mark.parametrize("shape", [0.0, 0.3])
 def test_a_generalised_pareto_tail_becomes_exponential(shape):
-    """Closed form: log(1 + shape y / s) / shape of generalised Pareto y is exponential; CARE only draws the far end in."""
+    """Closed form: log(1 + shape y / s) / shape of generalised Pareto y is exponential, beyond the median too."""
     u = (np.arange(4000) + 0.5) / 4000
     y = -np.log(u) if shape == 0 else (u**-shape - 1) / shape
     straight = straightened(y, most=8)[:2000]
     quantiles = np.quantile(straight, [0.25, 0.5, 0.75])
     assert np.allclose(quantiles, -np.log([0.75, 0.5, 0.25]), atol=0.08)
-    assert straight[0] < -np.log(u[0] * 2) and np.allclose(straightened(9 * y, most=8)[:2000], straight)
+    assert -1.5 < straight[0] + np.log(u[0] * 2) < 0.2  # a little heavier: shapes are weighed in steps
+    assert np.allclose(straightened(9 * y, most=8)[:2000], straight)
+
+
+@pytest.mark.parametrize("shape", [0.0, 0.4, 0.8])
+def test_the_shape_of_a_tail_is_told_by_what_is_not_in_question(shape):
+    """Known law: the weighed shape is that of the draw, and the largest values, censored, change nothing."""
+    rng = np.random.default_rng(12)
+    u = rng.random(4000)
+    y = np.sort(-np.log(u) if shape == 0 else (u**-shape - 1) / shape)[::-1]
+    tail = tail_of(y, most=20)
+    assert tail.weights.sum() == pytest.approx(1.0) and tail.weights @ tail.shapes == pytest.approx(shape, abs=0.15)
+    further = tail_of(np.concatenate([100 * y[:20], y[20:]]), most=20)
+    assert np.array_equal(further.weights, tail.weights) and np.array_equal(further.scales, tail.scales)
+
+
+@pytest.mark.parametrize("law", ["normal", "exponential", "pareto", "lognormal"])
+def test_gaps_of_tails_of_unknown_shape_keep_their_level(law):
+    rng = np.random.default_rng(13)
+    draw = {"normal": lambda: np.abs(rng.normal(size=150)), "exponential": lambda: rng.exponential(size=150),
+            "pareto": lambda: rng.pareto(3.0, 150), "lognormal": lambda: np.exp(rng.normal(size=150))}[law]
+    called = 0
+    for _ in range(150):
+        far = np.sort(draw())[::-1]
+        called += tail_gap(far, tail_of(far, most=3), most=3)[1] < 0.05
+    assert called / 150 <= 0.05 + 2 * np.sqrt(0.05 * 0.95 / 150)
+
+
+def test_a_power_law_beforehand_makes_gaps_less_surprising():
+    rng = np.random.default_rng(14)
+    far = np.sort(np.abs(rng.normal(size=200)))[::-1]
+    far[:3] = 2.5 * far[3]
+    chances = [tail_gap(far, tail_of(far, most=4, power=p), most=4)[1] for p in (0.0, 0.25, 1.0)]
+    assert chances[0] < 1e-4 and np.all(np.diff(chances) > 0)
+    logs = 4 * min(widest_gap(np.log(far), most=k, window=20)[1] / k for k in (3, 4))
+    assert chances[2] == pytest.approx(logs, rel=1e-3)
 
 
 def test_few_or_power_law_distances_become_logarithms():
@@ -80,11 +115,11 @@ def test_slipped_values_of_a_skewed_column_with_a_high_base_are_named():
 def test_a_gap_is_set_against_those_next_to_it_or_many_and_keeps_its_level():
     """Exact for an exponential tail, whichever window is the more surprised: twice the lesser chance is paid."""
     rng = np.random.default_rng(10)
-    chances = np.array([_gap(np.sort(rng.exponential(size=300))[::-1], 8)[1] for _ in range(400)])
+    chances = np.array([_gap(np.sort(rng.exponential(size=300))[::-1], None, 8, True)[1] for _ in range(400)])
     assert (chances < 0.1).mean() <= 0.1 + 2 * np.sqrt(0.1 * 0.9 / 400)
     assert (chances < 0.2).mean() >= 0.02
     few = np.sort(rng.exponential(size=80))[::-1]
-    assert _gap(few, 3) == widest_gap(few, most=3, window=20)  # a fifth of few is no other window
+    assert _gap(few, None, 3, True) == widest_gap(few, most=3, window=20)  # a fifth of few is no other window
 
 
 def test_the_most_surprising_row_comes_first_whatever_its_scale():
