@@ -147,7 +147,8 @@ def do_explain(args: argparse.Namespace) -> None:
             print(f"  row {row['row']}: " + ", ".join(f"{p['what']} {p['value']:+.3g}" for p in row["pieces"][:6]))
         for check in entry["other_checks"] if args.technique else []:
             means = f" ({check['means']})" if check.get("means") and check["value"] is not None else ""
-            print(f"  {check['name']}: {check.get('says') or check['value']}{means}")
+            value = check["value"]
+            print(f"  {check['name']}: {check.get('says') or (f'{value:.2f}' if isinstance(value, float) else value)}{means}")
     for why in told["not_run"]:
         print(f"not run: {why}")
     for name in told["files"][:12]:
