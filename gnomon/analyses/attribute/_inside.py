@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
@@ -83,6 +84,7 @@ def shaken(module: nn.Module, seed: int, *, most: int | None = None) -> nn.Modul
 def relabelled(fitted: Any, task: Any, data: Data, rows: np.ndarray, seed: int) -> Any:
     """The same kind of estimators fitted on `rows` with their labels dealt out anew: nothing can have been learned."""
     from sklearn.base import clone
+    from sklearn.exceptions import ConvergenceWarning
 
     truth = np.asarray(task.truth(data, rows))
     columns = truth[:, None] if truth.ndim == 1 else truth
@@ -90,5 +92,7 @@ def relabelled(fitted: Any, task: Any, data: Data, rows: np.ndarray, seed: int) 
     dice, again = stream(seed, "relabelled"), []
     for estimator, column in zip(fitted.estimators, columns.T, strict=True):
         known = np.flatnonzero(np.isfinite(column) if column.dtype.kind == "f" else column >= 0)
-        again.append(clone(estimator).fit(matrix[known], dice.permutation(column[known])))
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", ConvergenceWarning)  # there is nothing to converge to
+            again.append(clone(estimator).fit(matrix[known], dice.permutation(column[known])))
     return replace(fitted, estimators=tuple(again))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from dataclasses import dataclass
 from typing import Any
 
@@ -37,6 +38,7 @@ def each_out_of_fold(view: np.ndarray, aim: Aim, folds: np.ndarray, seed: int, *
     without the row's fold. taught (m,) bool: the rows that may be learnt from. Of a wide view the principal axes are read, by
     the linear model all columns up to READ."""
     from sklearn.decomposition import PCA
+    from sklearn.exceptions import ConvergenceWarning
 
     axes = view
     if view.shape[1] > 2 * COMPONENTS:
@@ -47,7 +49,9 @@ def each_out_of_fold(view: np.ndarray, aim: Aim, folds: np.ndarray, seed: int, *
     for fold in np.unique(folds):
         fit, held = (folds != fold) if taught is None else (folds != fold) & taught, folds == fold
         for place, (model, read) in enumerate(zip(_models(bool(aim.classes)), (whole, axes, axes), strict=False)):
-            model.fit(read[fit], aim.values[fit])
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore", ConvergenceWarning)  # good enough to look with
+                model.fit(read[fit], aim.values[fit])
             if aim.classes:
                 out[np.ix_([place], np.flatnonzero(held), model.classes_)] = model.predict_proba(read[held])
             else:

@@ -16,6 +16,7 @@ SHAPE = (0.8, 8.0)  # of the main law: 1 Laplace, 2 normal, large even; heavier 
 NEVER = -40.0  # log odds that stand for none
 FREE = 6.9  # log likelihood by which a moved law elsewhere, of another width may be better: chi-squared, 2 degrees, 0.1 %
 EACH = np.log(2)  # least gain by each moved value, on average: a misfit of the main law gains a little on very many
+FAR = np.log(100)  # distance from which it need not: a misfit lies near the body, and so do neighbouring populations
 
 
 @dataclass(frozen=True)
@@ -44,7 +45,7 @@ def moved(values: np.ndarray, distances: np.ndarray, *, least: float = 0.0,
     heavy tail is taken for a second mode. Alternative: f = (1 - e - p) g(u) + p g(u - distance) + e w. Both by maximum
     likelihood; of 2 gain the null law is at most half a point mass, half chi-squared with one degree (Chernoff 1954).
     Laws are never exactly these: so the moved law must fit as well as one of any distance and width (FREE), and each moved
-    value must tell (EACH). Two populations that differ by just such a factor, in equal spreads, pass.
+    value must tell unless it lies FAR away (EACH). Two populations that differ by just such a factor, in equal spreads, pass.
     """
     u, weight = _fewer(values[~np.isnan(values)])
     if len(u) < FEWEST or not np.ptp(np.percentile(u, [16, 84])):
@@ -56,7 +57,8 @@ def moved(values: np.ndarray, distances: np.ndarray, *, least: float = 0.0,
         x, cost = min((_fit(u, weight, _placed(x, distances[j])) for x in (null, start)), key=lambda run: run[1])
         tried.append((plain - cost, int(j), x))
     for gain, place, x in sorted(tried, key=lambda one: -one[0]):
-        if gain <= max(least, EACH * float(weight @ (_parts(x, u)[1][2] > 0.5))):
+        each = EACH if abs(distances[place]) < FAR else 0.0
+        if gain <= max(least, each * float(weight @ (_parts(x, u)[1][2] > 0.5))):
             continue
         hit = Moved(gain, place, np.nan_to_num(_parts(x, values)[1][2]))
         if stands(hit) and plain - _fit(u, weight, x, free=True)[1] <= gain + FREE:
@@ -87,7 +89,7 @@ def _placed(x: np.ndarray, distance: float) -> np.ndarray:
 
 
 def _likely(laws: tuple[np.ndarray, ...], u: np.ndarray, weight: np.ndarray, distances: np.ndarray) -> np.ndarray:
-    """Places of the TRIED distances that gain most while a law without moved values is held, and the best of the other
+    """Places of the TRIED distances that gain most while a law without moved values is held, and the best two of the other
     direction, if they gain at all. A fitted law may have been bent to hold the moved values, one read from quantiles is not."""
     gains = np.zeros((len(laws), len(distances)))
     for i, x in enumerate(laws):
@@ -99,7 +101,7 @@ def _likely(laws: tuple[np.ndarray, ...], u: np.ndarray, weight: np.ndarray, dis
     order = np.argsort(-best, kind="stable")
     first, rest = order[:TRIED], order[TRIED:]
     if len(set(np.sign(distances[first]))) == 1:
-        first = np.append(first, rest[distances[rest] * distances[order[0]] < 0][:1])
+        first = np.append(first, rest[distances[rest] * distances[order[0]] < 0][:2])
     return first[best[first] > 1.0]
 
 
