@@ -109,18 +109,6 @@ def by_local_spread(residual: np.ndarray, guess: np.ndarray) -> np.ndarray:
     return (residual - middle[tenth]) / spread[tenth]
 
 
-def by_trend(residual: np.ndarray, guess: np.ndarray) -> np.ndarray:
-    """Residuals over a spread that grows or falls steadily with the rank of the prediction, as far as chance alone would not
-    make it: what tenths tell of their own (`by_local_spread`) orders the furthest few worse, each being told by few rows."""
-    rank = (np.argsort(np.argsort(guess)) + 0.5) / len(guess) - 0.5
-    tenth = np.minimum(np.argsort(np.argsort(guess)) * 10 // len(guess), 9)
-    size, middle = np.abs(residual), np.array([rank[tenth == t].mean() for t in range(10)])
-    spread = np.log(np.maximum([np.median(size[tenth == t]) for t in range(10)], max(1e-3 * float(np.median(size)), 1e-300)))
-    slope = float(np.polyfit(middle, spread, 1)[0])
-    chance = 1.36 * 10 / len(guess) / float((middle**2).sum())  # variance of the slope, from that of a normal's log deviation
-    return residual / np.exp(slope * max(0.0, 1 - chance / max(slope**2, 1e-300)) * rank)
-
-
 def _drawn_together(values: np.ndarray, variance: np.ndarray) -> np.ndarray:
     """Each value between itself and the mean of all, by how much of their variance chance (`variance`) does not explain."""
     true = max(float(values.var(ddof=1)) - float(variance.mean()), 0.0)

@@ -14,7 +14,6 @@ from gnomon.analyses.explore._lapses import (
     Lapse,
     beyond_normal,
     by_local_spread,
-    by_trend,
     confident_joint,
     each_out_of_fold,
     lapse_rate,
@@ -121,8 +120,8 @@ def _numbers(data: Data, aim: Aim, full: int, seed: int) -> Looked:
     far = len(_beyond_tail(residual) if stands else beyond_normal(residual))
     if not stands and far < 3:
         return Looked(checks=(check,))
-    furthest = np.argsort(-np.abs(by_trend(values - guess, guess)), kind="stable")
-    listed = furthest[:far if stands else round(LOOK_AT * len(aim))]
+    # between the residual as it is and in spreads of its like: where few rows tell the spread, neither order is the better
+    listed = np.argsort(-np.abs(residual * (values - guess)), kind="stable")[:far if stands else round(LOOK_AT * len(aim))]
     if stands:
         claim = (f"{many(int(plain.sum()), 'target')} in '{aim.name}' {'lie' if plain.sum() > 1 else 'lies'} far from what "
                  f"their inputs say; the list holds the {len(listed):,} furthest, these first")

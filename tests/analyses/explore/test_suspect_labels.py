@@ -12,7 +12,7 @@ sys.path.insert(0, str(Path(__file__).parent))
 from making import make
 
 from gnomon.analyses.explore._aim import Aim, folds_of
-from gnomon.analyses.explore._lapses import beyond_normal, by_local_spread, by_trend, each_out_of_fold, lapse_rate
+from gnomon.analyses.explore._lapses import beyond_normal, by_local_spread, each_out_of_fold, lapse_rate
 from gnomon.analyses.explore._renamed import renamed
 from gnomon.analyses.explore._views import full_view, quick_view
 from gnomon.analyses.explore.suspect_labels import suspect_labels
@@ -72,15 +72,6 @@ def test_a_fan_is_evened_and_one_width_is_left_alone():
     assert 0.8 < low / high < 1.25
     level = by_local_spread(noise[:400], guess[:400])
     assert np.corrcoef(np.argsort(np.argsort(level)), np.argsort(np.argsort(noise[:400])))[0, 1] > 0.999
-
-
-def test_a_spread_that_grows_steadily_is_evened_and_chance_is_not():
-    rng = np.random.default_rng(8)
-    guess, noise = np.linspace(0, 1, 1000), rng.normal(size=1000)
-    fan = by_trend(noise * np.exp(1.5 * guess), guess)
-    assert 0.85 < np.abs(fan[:300]).mean() / np.abs(fan[-300:]).mean() < 1.18
-    level = [np.corrcoef(np.abs(by_trend(x, guess[:400])), np.abs(x))[0, 1] for x in rng.normal(size=(20, 400))]
-    assert np.mean(level) > 0.99
 
 
 def test_classes_that_part_cleanly_have_their_few_wrong_labels_listed():
