@@ -51,6 +51,7 @@ def each_out_of_fold(view: np.ndarray, aim: Aim, folds: np.ndarray, seed: int, *
         for place, (model, read) in enumerate(zip(_models(bool(aim.classes)), (whole, axes, axes), strict=False)):
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore", ConvergenceWarning)  # good enough to look with
+                warnings.filterwarnings("ignore", message="Only one sample")  # of a rare class: LOOK-IMBALANCE says so
                 model.fit(read[fit], aim.values[fit])
             if aim.classes:
                 out[np.ix_([place], np.flatnonzero(held), model.classes_)] = model.predict_proba(read[held])

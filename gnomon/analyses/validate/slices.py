@@ -117,24 +117,22 @@ def _crossed(task: Any, at: Judged, seed: int) -> list[Slice]:
             for one in _confirmed(task, _searched(task, parts[k], tried), parts[1 - k]):
                 said.setdefault(one.where, []).append(one)
     kept: list[Slice] = []
-    for one in sorted((_over_halves(each, at, 2 * times) for each in said.values()), key=lambda s: (s.few, s.p)):
+    for one in sorted((_over_halves(task, each, at, 2 * times) for each in said.values()), key=lambda s: (s.few, s.p)):
         if all(_overlap(one, other, at) < ALIKE for other in kept):
             kept.append(one)
     return kept
 
 
-def _over_halves(each: Sequence[Slice], at: Judged, halves: int) -> Slice:
+def _over_halves(task: Any, each: Sequence[Slice], at: Judged, halves: int) -> Slice:
     """One slice, as the halves that confirm it say on average, with the harmonic mean of their p (1 where the other half did
     not find it; Wilson 2019, PNAS 116:1195): one halving may by bad luck leave a weak part to one side."""
-    sure = [s for s in each if not s.few]
-    mask = np.logical_and.reduce([c.holds(at.columns[c.column]) for c in each[0].where])
-    whole = replace(each[0], n_units=len(np.unique(at.units[mask])), n_rows=int(mask.sum()))
+    sure, whole = [s for s in each if not s.few], _judged(task, each[0].where, at)
     if not sure:
-        return whole
+        return replace(each[0], n_units=whole.n_units, n_rows=whole.n_rows, n_events=whole.n_events)
     p = 1 / np.mean([1 / max(s.p, 1e-300) for s in sure] + [1.0] * (halves - len(sure)))
     mean = {name: float(np.mean([getattr(s, name) for s in sure])) for name in ("inside", "outside", "floor")}
     low = None if sure[0].sure_low is None else float(np.mean([s.sure_low for s in sure]))
-    return replace(whole, few=False, p=float(p), sure_low=low, **mean)
+    return replace(whole, p=float(p), sure_low=low, **mean)
 
 
 def _overlap(a: Slice, b: Slice, at: Judged) -> float:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import warnings
 from pathlib import Path
 
 import numpy as np
@@ -126,3 +127,13 @@ def test_pictures_are_read_by_edges_and_texture_and_tables_as_they_are():
     table = make(pd.DataFrame(rng.normal(size=(50, 3)), columns=list("abc")))
     quick = quick_view(table, np.arange(50), inputs=("a", "b"))
     assert np.array_equal(full_view(table, np.arange(50), inputs=("a", "b")), quick)
+
+
+def test_a_class_of_one_row_says_nothing_on_the_terminal():
+    rng = np.random.default_rng(9)
+    y = np.repeat(["a", "b", "c"], [80, 60, 1])
+    x = rng.normal(size=(141, 4)) + 2 * (y == "a")[:, None]
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        data = make(pd.DataFrame(x).add_prefix("x").assign(target=y))
+        assert suspect_labels(data, "target", np.arange(141), groups={}).checks
