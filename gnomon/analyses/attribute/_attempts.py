@@ -109,7 +109,7 @@ def by_trusted(case: Case, names: list[str], used: list[str], *, technique: str)
     for name in chain(tried, dear):  # dear is filled on the way
         left = case.end - time.monotonic()
         cost = 0.0 if left == float("inf") or name in dear else seconds_for(case, name)
-        if cost > ROOM * left:
+        if name not in dear and cost > ROOM * left:  # once: with no time left at all everything is dear for ever
             passed[name] = f"{name.replace('_', ' ')} would take about {cost:.0f} s for all {len(case.rows)} rows"
             dear.append(name)
             continue

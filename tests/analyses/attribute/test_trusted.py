@@ -81,3 +81,5 @@ def test_a_place_in_the_ranking_is_not_worth_the_rows(monkeypatch):
     assert found.technique == "deeplift" and used == ["deeplift"] and "deeplift would" not in found.because
     endless = replace(case, end=float("inf"))
     assert _attempts.by_trusted(endless, ["saliency"], [], technique="saliency").technique == "saliency"
+    over = replace(case, end=time.monotonic() - 60)  # ends, and says why
+    assert not isinstance(_attempts.by_trusted(over, ["deeplift", "saliency"], [], technique="deeplift"), _attempts.Attempt)
