@@ -25,6 +25,8 @@ EPOCHS_CLASSES = {"molecule": 25, "sequence": 10}  # where classes are learned s
 FEWEST_STEPS = 100  # fewer optimiser steps than this teach nothing worth judging
 MOST_SEEDS = 3
 DEEP_NEEDS_ROWS = 100
+REPEATS = 10  # rows for each different molecule of a column from which a screen is designed
+WIDE = 10  # rows for each column below which averaged trees have too few to split by
 FIRST = "first choice: "  # begins the reason of the simple model to bet on, and of the deep one
 
 
@@ -42,6 +44,7 @@ class Facts:
     stranded: bool = False  # DNA that is not aligned: either strand may carry the word
     pieces: bool = False  # few enough letters of text for pieces of words
     width: int = 0  # columns as models other than trees see them: one for each level of a category
+    designed: bool = False  # a few molecules, combined over and over: a screen of reagents, not a library
 
     @property
     def main(self) -> str:
@@ -74,7 +77,12 @@ def facts_of(data: Data, parts: Parts, task: Any) -> Facts:
     width = columns + sum(len(data.columns[name].spec.categories) - 1 for name in data.of_kind("category"))
     return Facts(rows, columns, kinds, len(parts.folds), units, task.name,
                  len(getattr(task.out, "categories", ()) or ()), _stranded(data, parts.folds[0].train),
-                 _pieces(data, parts.folds[0].train, rows), width)
+                 _pieces(data, parts.folds[0].train, rows), width, _designed(data, parts.folds[0].train))
+
+
+def _designed(data: Data, rows: np.ndarray) -> bool:
+    columns = [data.columns[name].take(rows[:2000]) for name in data.of_kind("molecule")]
+    return bool(columns) and all(len(np.unique(np.asarray(c, dtype=str))) <= len(c) / REPEATS for c in columns)
 
 
 def _stranded(data: Data, rows: np.ndarray) -> bool:
@@ -132,12 +140,14 @@ def first_simple(facts: Facts) -> tuple[str, str]:
     linear = "logistic" if facts.task == "classify" else "ridge"
     classes = facts.task == "classify"
     bets = {
-        "molecule": [("forest", "morgan")] if classes else [("support_vectors", "descriptors"), ("boosting", "descriptors")],
-        "sequence": [(linear, "strands" if facts.stranded else "kmers")] if classes else
+        "molecule": [("boosting", "descriptors")] if facts.designed else [("forest", "morgan")] if classes else
+                    [("support_vectors", "descriptors"), ("boosting", "descriptors")],
+        "sequence": [(linear, "strands")] if classes and facts.stranded else
+                    [("boosting", "onehot+composition"), (linear, "kmers")] if classes else
                     [("support_vectors", "onehot"), ("boosting", "onehot+composition")],
         "text": [(linear, "words")],
         "image": [("support_vectors", "hog"), (linear, "standard")],
-        "number": [("support_vectors", "standard")] if facts.columns > facts.rows else
+        "number": [("support_vectors", "standard")] if facts.columns * (WIDE if classes else 1) > facts.rows else
                   [("boosting", "standard"), ("forest", "standard")] if facts.rows >= (2000 if classes else 500) else
                   [("forest", "standard")] if classes or facts.columns > 20 else
                   [("gaussian_process", "standard")],

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from types import SimpleNamespace
 
 import numpy as np
@@ -37,6 +38,20 @@ def test_what_is_bet_on():
     assert first_simple(facts("number", 10_000, "regress")) == ("boosting", "standard")
     assert first_simple(facts("molecule", 1000, "classify")) == ("forest", "morgan")
     assert first_simple(facts("sequence", 3000, "classify", stranded=True)) == ("logistic", "strands")
+    assert first_simple(facts("sequence", 1200, "classify")) == ("boosting", "onehot+composition")
+    assert first_simple(facts("number", 264, "classify", 200)) == ("support_vectors", "standard")
+    assert first_simple(replace(facts("molecule", 1200, "regress"), designed=True)) == ("boosting", "descriptors")
+
+
+def test_a_screen_of_few_reagents_is_told_from_a_library():
+    from gnomon.data.read.dispatch import read_data
+    from gnomon.workflow.plan import _designed
+
+    chains = ["C" * k + end for k in range(1, 21) for end in ("O", "N", "F", "Cl", "Br")]
+    frame = pd.DataFrame({"smiles": chains * 2, "answer": np.arange(200.0) % 37})
+    library = read_data(frame, target=("answer",))
+    screen = read_data(frame.assign(smiles=(chains[:10] * 20)), target=("answer",))
+    assert _designed(screen, np.arange(200)) and not _designed(library, np.arange(200))
 
 
 def test_the_bet_is_afforded_before_what_is_cheaper():
