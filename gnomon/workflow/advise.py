@@ -92,7 +92,7 @@ def advise(bench: Bench, findings: Sequence[Finding], verdict: Verdict, candidat
     gains, weight = measured_gains(tried or {}), {}
     for f in sorted(findings, key=lambda f: WEIGHT[f.grade]):
         rule = RULES.get(f.code)
-        grave = f.grade in ("block", "warn") or (f.grade == "note" and f.code in ALSO_NOTES)
+        grave = f.grade in ("block", "warn") or (f.grade == "note" and (f.code in ALSO_NOTES or "one_way" in f.values))
         passed = f.code == "WHY-WITHHELD" and any(g.code == "WHY-USES" for g in findings)  # another explanation holds
         if rule is not None and grave and not passed and not settled(f) and not any(f.code in s.because for s in steps):
             if f.code in MORE_DATA and "more data" in gains:

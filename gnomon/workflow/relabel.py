@@ -102,10 +102,11 @@ def labelled(folder: Folder, source: Any, options: Options) -> Labelled:
 
 
 def suspects(data: Data, target: str, rows: np.ndarray, seed: int) -> Suspects:
-    """Rows whose out-of-fold prediction is another class (or far off), those whose own label is least likely first."""
+    """Rows whose out-of-fold prediction is another class (or far off), the most doubtful first, in the look's order."""
     from gnomon.analyses.explore._aim import aim_of, folds_of
     from gnomon.analyses.explore._doubts import doubts
     from gnomon.analyses.explore._lapses import each_out_of_fold, lapse_rate
+    from gnomon.analyses.explore._misfits import misfits
     from gnomon.analyses.explore._views import full_view
 
     aim = aim_of(data, target, rows)
@@ -113,17 +114,15 @@ def suspects(data: Data, target: str, rows: np.ndarray, seed: int) -> Suspects:
         raise InputError("E-RELABEL", f"'{target}' is known in too few rows to cross-examine", do="look at all of them")
     aim = aim.sampled(SAMPLE, seed, "relabel")
     view = full_view(data, aim.rows, inputs=tuple(n for n in data.inputs if n != target), seed=seed)
-    each = each_out_of_fold(view, aim, folds_of(len(aim), seed, "labels"), seed)
-    guess = each[:2].mean(axis=0)
     if aim.classes:
+        each = each_out_of_fold(view, aim, folds_of(len(aim), seed, "labels"), seed)
         doubted = doubts(view, aim, each, seed)
-        order, doubt = doubted.order.tolist(), 1 - doubted.own
-        names, stands = [aim.classes[k] for k in doubted.like], lapse_rate(guess, aim.values).stands
+        order, doubt = doubted.order, 1 - doubted.own
+        names, stands = [aim.classes[k] for k in doubted.like], lapse_rate(each[:2].mean(axis=0), aim.values).stands
     else:
-        size = np.abs(aim.values - guess)
-        doubt = size / max(float(np.median(size)), 1e-12)
-        order = np.argsort(-doubt, kind="stable").tolist()
-        names, stands = [f"{g:.4g}" for g in guess], bool((doubt > 10).any())
+        seen = misfits(view, aim, seed)
+        order, doubt, stands = seen.order, seen.doubt, seen.stands
+        names = [f"{g:.4g}" for g in seen.guess]
     return Suspects(target, aim.rows[order], tuple(names[i] for i in order), doubt[order], stands)
 
 

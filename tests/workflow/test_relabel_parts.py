@@ -22,7 +22,7 @@ from gnomon.workflow._folder import Folder
 from gnomon.workflow._predictions import save_prediction
 from gnomon.workflow._relabel_files import shown_inputs, thumbnails
 from gnomon.workflow._relabel_gain import relabel_gain
-from gnomon.workflow.relabel import BEFORE, FILE, HEAD, corrections, mended
+from gnomon.workflow.relabel import BEFORE, FILE, HEAD, corrections, mended, suspects
 from gnomon.workflow.run import Bench
 
 
@@ -99,3 +99,22 @@ def test_pictures_stand_beside_their_labels(tmp_path):
 def test_inputs_are_shown_as_text_and_the_target_is_not(case):
     told = shown_inputs(case.data, np.array([0, 1]))
     assert set(told) == {"a", "b", "c"} and told["c"][0] in ("red", "green", "blue")
+
+
+def test_a_person_gets_numbers_in_the_looks_order_with_what_the_inputs_say():
+    import pandas as pd
+
+    from gnomon.analyses.explore.suspect_labels import suspect_labels
+    from gnomon.data.bundle import bundled
+    from gnomon.data.read.dispatch import read_data
+
+    frame, rng = pd.read_csv(bundled("concrete.csv")).sample(300, random_state=0), np.random.default_rng(0)
+    wrong, answer = rng.choice(300, 4, replace=False), frame["strength_MPa"].to_numpy().copy()
+    answer[wrong] += 200
+    data = read_data(frame.assign(strength_MPa=answer), target=("strength_MPa",))
+    told = suspects(data, "strength_MPa", np.arange(300), 0)
+    look = suspect_labels(data, "strength_MPa", np.arange(300), groups={}, seed=0).findings[0]
+    assert told.rows[:len(look.rows)].tolist() == list(look.rows) and set(told.rows[:4]) == set(wrong)
+    assert told.stands == (look.grade == "warn")
+    was = frame["strength_MPa"].to_numpy()[told.rows[:4]]
+    assert np.abs(np.array(told.suggested[:4], dtype=float) - was).max() < 40

@@ -200,3 +200,11 @@ def test_equal_gravity_is_ordered_by_gain_per_cost():
     assert steps[0].because == ("LOOK-LABEL",) and steps[0].gain is None  # graver first, though nothing was measured
     assert "seeds" in steps[1].do and steps[2].because == ("LOOK-SMALL", "VALID-CURVE") and len(steps) == 3
     assert _per_cost(Advice("collect", "", (), {"value": 1.0, "low": -0.1, "high": 2.0}, "seconds")) == 0
+
+
+@pytest.mark.parametrize(("values", "steps"), [({"rows": 12}, 0), ({"rows": 12, "one_way": 9}, 1)])
+def test_a_note_of_labels_is_a_step_where_one_class_goes_by_anothers_name(values, steps):
+    bench, plan = SimpleNamespace(parts=SimpleNamespace(test=np.arange(3))), SimpleNamespace(left_out=(), budget=60.0)
+    told = advise(bench, [Finding("LOOK-LABEL", "note", "", values=values)], SimpleNamespace(recommended=None), [], plan,
+                  folder_name="s")
+    assert sum("gnomon relabel s" in step.do for step in told) == steps

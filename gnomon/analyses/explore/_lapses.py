@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from gnomon.analyses.explore._aim import Aim, folds_of
+from gnomon.analyses.explore._aim import Aim
 
 COMPONENTS = 60
 READ = 500  # columns of a view that the linear model reads one by one
@@ -71,50 +71,6 @@ def _models(classes: bool) -> tuple[Any, ...]:
     return (LogisticRegression(C=0.3, max_iter=200),
             ExtraTreesClassifier(100, min_samples_leaf=2, max_features="sqrt", random_state=0),
             LinearDiscriminantAnalysis(solver="lsqr", shrinkage="auto"))
-
-
-def second_guess(view: np.ndarray, aim: Aim, guess: np.ndarray, seed: int) -> np.ndarray:
-    """(m,) `guess` of the first round averaged with a second round's, in other folds and taught without the rows that lie
-    beyond a normal law, lest wrong numbers teach that they are right."""
-    far = beyond_normal(by_local_spread(aim.values - guess, guess))
-    if not len(far) or len(aim) > TWICE:
-        return guess
-    taught = ~np.isin(np.arange(len(aim)), far) | (len(far) > CLAIMED * len(aim))
-    return (guess + out_of_fold(view, aim, folds_of(len(aim), seed, "labels again"), seed, taught=taught)) / 2
-
-
-def beyond_normal(residual: np.ndarray) -> np.ndarray:
-    """Places of the residuals (in typical ones, median absolute) so far out that a normal law of the body's spread explains at
-    most half as many, and hardly by chance more (p < 0.01): a tail-area false discovery rate of one half, hard cases being as
-    likely as wrong values (Efron 2004, JASA 99, with the null's spread taken from the data)."""
-    from scipy.stats import norm, poisson
-
-    size = np.abs(residual)
-    order = np.argsort(-size, kind="stable")
-    rank, explained = np.arange(1, len(size) + 1), 2 * norm.sf(size[order] / 1.4826) * len(size)
-    within = np.flatnonzero((explained <= 0.5 * rank) & (poisson.sf(rank - 1, explained) < 0.01))
-    return order[:within[-1] + 1] if len(within) else order[:0]
-
-
-def by_local_spread(residual: np.ndarray, guess: np.ndarray) -> np.ndarray:
-    """Residuals over the typical residual of rows with a like prediction (tenths), so that a fan is no fault; a tenth's middle
-    and spread are drawn to what all tenths have in common as far as chance alone would part them (empirical Bayes)."""
-    tenth = np.minimum(np.argsort(np.argsort(guess)) * 10 // len(guess), 9)
-    parts = [residual[tenth == t] for t in range(10)]
-    rows = np.array([len(part) for part in parts])
-    middle = np.array([np.median(part) for part in parts])
-    spread = np.array([np.median(np.abs(part - m)) for part, m in zip(parts, middle, strict=True)])
-    spread = np.maximum(spread, max(0.2 * float(np.median(spread)), 1e-12))
-    middle = _drawn_together(middle, 1.57 * (1.4826 * spread) ** 2 / rows)  # variance of a normal median: pi / 2 of the mean's
-    spread = np.exp(_drawn_together(np.log(spread), 1.36 / rows))  # a normal median absolute deviation's, relative
-    return (residual - middle[tenth]) / spread[tenth]
-
-
-def _drawn_together(values: np.ndarray, variance: np.ndarray) -> np.ndarray:
-    """Each value between itself and the mean of all, by how much of their variance chance (`variance`) does not explain."""
-    true = max(float(values.var(ddof=1)) - float(variance.mean()), 0.0)
-    keep = true / (true + variance + 1e-300)
-    return keep * values + (1 - keep) * values.mean()
 
 
 def confident_joint(proba: np.ndarray, labels: np.ndarray) -> np.ndarray:

@@ -3,25 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
 
 import numpy as np
 
 from gnomon.analyses.explore._aim import Aim, aim_of, folds_of
 from gnomon.analyses.explore._doubts import Doubts, doubts
 from gnomon.analyses.explore._kit import Grouping, Looked, found, many, not_run, ran, sampled_note
-from gnomon.analyses.explore._lapses import (
-    Lapse,
-    beyond_normal,
-    by_local_spread,
-    confident_joint,
-    each_out_of_fold,
-    lapse_rate,
-    out_of_fold,
-    second_guess,
-)
-from gnomon.analyses.explore._leaks import rank_correlation
-from gnomon.analyses.explore._tails import evened, limits
+from gnomon.analyses.explore._lapses import Lapse, confident_joint, each_out_of_fold, lapse_rate
+from gnomon.analyses.explore._misfits import LEVELS, misfits
 from gnomon.analyses.explore._views import full_view
 from gnomon.card import Card
 from gnomon.data.table import Data
@@ -37,11 +26,9 @@ CARD = Card(
     needs=("labels",),
     cost="seconds",
 )
-LEVELS = 30  # of a number target; a grade of few levels has rare levels, not wrong values
 FEWEST = 10  # rows of the second largest class
 LOOK_AT = 0.05  # of the rows: so many that another class wins are listed even if it does not claim them with confidence (where
 # classes part cleanly, to be as sure as of a right label is more than a wrong one can ask); so many numbers
-SIGNAL = 3.1  # spreads above zero (one-sided p of 0.001) from which predictions and targets go together
 
 
 def suspect_labels(data: Data, target: str, rows: np.ndarray, *, groups: Mapping[str, Grouping], seed: int = 0,
@@ -79,10 +66,10 @@ def _classes(data: Data, aim: Aim, full: int, seed: int) -> Looked:
     if count < 3:
         return Looked(checks=(check,), facts=facts)
     listed = doubted.order[:count]
+    values = {"rate": facts["label_error_rate"], "rows": len(listed), "also_confident_joint": int(claimed[listed].sum())}
     finding = found(data, "LOOK-LABEL", "warn" if lapse.stands else "note",
                     _claim(aim, doubted, listed, lapse) + sampled_note(len(aim), full), rows=aim.rows[listed],
-                    columns=(aim.name,), values={"rate": facts["label_error_rate"], "rows": len(listed),
-                                                 "also_confident_joint": int(claimed[listed].sum())},
+                    columns=(aim.name,), values=values | ({"one_way": len(doubted.pair.rows)} if doubted.pair else {}),
                     source="confident learning, lapse test")
     return Looked((finding,), (check,), facts=facts)
 
@@ -103,41 +90,21 @@ def _claim(aim: Aim, doubted: Doubts, listed: np.ndarray, lapse: Lapse) -> str:
 
 def _numbers(data: Data, aim: Aim, full: int, seed: int) -> Looked:
     view = full_view(data, aim.rows, inputs=tuple(n for n in data.inputs if n != aim.name), seed=seed)
-    values, _ = evened(aim.values)
-    aim = replace(aim, values=values)
-    guess = out_of_fold(view, aim, folds_of(len(aim), seed, "labels"), seed)
-    if len(np.unique(values)) < LEVELS or rank_correlation(values, guess) * np.sqrt(len(aim)) < SIGNAL:
+    seen = misfits(view, aim, seed)
+    if not seen.told:
         why = f"the target has fewer than {LEVELS} levels, or the inputs say nothing about it that could be contradicted"
         return Looked(checks=(not_run("LOOK-LABEL", why),))
-    residual = by_local_spread(values - guess, guess)
-    low, high, low_sure, high_sure = limits(residual, 0.01)
-    plain, sure = (residual < low) | (residual > high), (residual < low_sure) | (residual > high_sure)
-    stands = bool(sure.any() and plain.mean() <= 0.02)
     smallest = "a target further from its prediction than the residuals' own tail reaches (about 8 spreads, normal)"
     check = ran("LOOK-LABEL", smallest + sampled_note(len(aim), full))
-    guess = second_guess(view, aim, guess, seed)
-    residual = by_local_spread(values - guess, guess)
-    far = len(_beyond_tail(residual) if stands else beyond_normal(residual))
-    if not stands and far < 3:
+    if not seen.stands and seen.far < 3:
         return Looked(checks=(check,))
-    # between the residual as it is and in spreads of its like: where few rows tell the spread, neither order is the better
-    listed = np.argsort(-np.abs(residual * (values - guess)), kind="stable")[:far if stands else round(LOOK_AT * len(aim))]
-    if stands:
-        claim = (f"{many(int(plain.sum()), 'target')} in '{aim.name}' {'lie' if plain.sum() > 1 else 'lies'} far from what "
+    listed = seen.order[:seen.far if seen.stands else round(LOOK_AT * len(aim))]
+    if seen.stands:
+        claim = (f"{many(seen.beyond, 'target')} in '{aim.name}' {'lie' if seen.beyond > 1 else 'lies'} far from what "
                  f"their inputs say; the list holds the {len(listed):,} furthest, these first")
     else:
-        claim = (f"{far:,} rows lie far from what the inputs say of '{aim.name}', at least twice what a normal law leaves: "
-                 f"hard cases as likely as wrong values; of the {len(listed):,} furthest the first few are worth a look")
-    claim, grade = claim + sampled_note(len(aim), full), "warn" if stands else "note"
+        claim = (f"{seen.far:,} rows lie far from what the inputs say of '{aim.name}', at least twice what a normal law "
+                 f"leaves: hard cases as likely as wrong values; the first few of {len(listed):,} listed are worth a look")
+    claim, grade = claim + sampled_note(len(aim), full), "warn" if seen.stands else "note"
     return Looked((found(data, "LOOK-LABEL", grade, claim, rows=aim.rows[listed], columns=(aim.name,),
                          values={"rows": len(listed)}, source="out-of-fold residuals"),), (check,))
-
-
-def _beyond_tail(residual: np.ndarray) -> np.ndarray:
-    """Places of the residuals of which the tail that the body leads to explains at most half."""
-    best = np.empty(0, dtype=int)
-    for expected in 2.0 ** np.arange(int(np.log2(len(residual) / 10))):
-        low, high, *_ = limits(residual, expected)
-        beyond = np.flatnonzero((residual < low) | (residual > high))
-        best = beyond if expected <= 0.5 * len(beyond) else best
-    return best

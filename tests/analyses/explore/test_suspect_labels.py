@@ -13,7 +13,8 @@ sys.path.insert(0, str(Path(__file__).parent))
 from making import make
 
 from gnomon.analyses.explore._aim import Aim, folds_of
-from gnomon.analyses.explore._lapses import beyond_normal, by_local_spread, each_out_of_fold, lapse_rate
+from gnomon.analyses.explore._lapses import each_out_of_fold, lapse_rate
+from gnomon.analyses.explore._misfits import beyond_normal, by_local_spread
 from gnomon.analyses.explore._renamed import renamed
 from gnomon.analyses.explore._views import full_view, quick_view
 from gnomon.analyses.explore.suspect_labels import suspect_labels
