@@ -37,10 +37,11 @@ from twins import TWINS
 
 from gnomon.analyses.explore import suspect_labels
 from gnomon.analyses.explore._aim import aim_of, folds_of
-from gnomon.analyses.explore._kit import finite, gathered
+from gnomon.analyses.explore._kit import gathered
 from gnomon.analyses.explore._lapses import each_out_of_fold, out_of_fold
 from gnomon.analyses.explore._look import INPUT_CHECKS, check, without_targets
 from gnomon.analyses.explore._views import full_view, quick_view
+from gnomon.data.read.endless import finite
 from gnomon.data.table import Data
 from gnomon.rng import stream
 from gnomon.values import Finding
@@ -241,7 +242,7 @@ def jobs(args: argparse.Namespace) -> Iterable[tuple[dict[str, Any], Callable[[]
     for fault in FAULTS:
         for kind in fault.sets:
             for strength in fault.strengths:
-                reps = args.slow if fault.slow else args.reps
+                reps = fault.times * (args.slow if fault.slow else args.reps)
                 key = {"fault": fault.name, "kind": kind, "strength": strength, "reps": reps,
                        "sets": list(fault.sets[kind])}
                 yield key, lambda f=fault, k=kind, s=strength, n=reps: planted(f, k, s, n, args.rows)

@@ -44,6 +44,7 @@ class Fault:
     checks: tuple[str, ...]
     sets: dict[str, tuple[str, ...]]
     slow: bool = False
+    times: int = 1  # as many times the plantings, where one who knows the fault can name only part of them
     look: Callable[[Data, int], tuple] | None = None
     known: Callable[[Data, int], bool] | None = None  # whether one who knows the fault could name it
     hopeless: Mapping[float, str] = field(default_factory=dict)  # strength -> why no check can tell it (EVIDENCE 17)
@@ -81,7 +82,8 @@ FAULTS = (
     Fault(leaking.row_order, (0,), ("leaks",), KINDS),
     Fault(labels.wrong_uniform, (0.02, 0.05, 0.10), ("suspect_labels",), CLASSES, slow=True),
     Fault(labels.wrong_one_class, (0.05, 0.10), ("suspect_labels",), CLASSES, slow=True),
-    Fault(labels.wrong_uniform, (0.02, 0.05), ("suspect_labels",), NUMBERS, slow=True),
+    Fault(labels.wrong_uniform, (0.02, 0.05), ("suspect_labels",), only(NUMBERS, "table"), slow=True, times=2),
+    Fault(labels.wrong_uniform, (0.02, 0.05), ("suspect_labels",), only(NUMBERS, "molecule", "sequence"), slow=True),
     Fault(grouping.unit_column, (3, 10), ("groups",), KINDS),
     Fault(grouping.finer_rows, (3, 10), ("unit_of_analysis",), KINDS),
     Fault(grouping.unit_files, (4, 10), ("groups",), only(KINDS, "image", "table")),

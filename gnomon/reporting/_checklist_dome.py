@@ -66,7 +66,7 @@ class Told(Facts):
         best = self.judged()
         if found:
             return found[0]["claim"], f"findings.jsonl {found[0]['code']}: {found[0]['claim']}", ""
-        if best and best.get("valid"):
+        if best and (best.get("valid") or {}).get("value") is not None:
             return (f"Scored on rows it was not fitted on: {best['valid']['value']:.4g} (valid).",
                     f"report.json candidates {best['recipe']['hash']}: valid {best['valid']['value']:.4g}", "")
         return self.yours("how over- and underfitting were ruled out")

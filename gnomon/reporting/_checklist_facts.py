@@ -32,6 +32,10 @@ class Facts:
         v = self.report.get("verdict") or {}
         return by_hash(self.report, v.get("recommended")) or by_hash(self.report, v.get("chosen_on_validation"))
 
+    def scored(self) -> list[Mapping[str, Any]]:
+        """The candidates whose validation score is defined."""
+        return [c for c in self.report.get("candidates") or () if (c.get("valid") or {}).get("value") is not None]
+
     def findings(self, *codes: str) -> list[Mapping[str, Any]]:
         return [f for f in self.report.get("findings") or () if f.get("code") in codes]
 
@@ -150,7 +154,7 @@ class Facts:
                 "what was done before the file was made")
 
     def models(self) -> Reply:
-        kept = [c for c in self.report.get("candidates") or () if c.get("valid") and c.get("family") != "floor"]
+        kept = [c for c in self.scored() if c.get("family") != "floor"]
         if not kept:
             return self.yours("every model that was trained: inputs, type, loss")
         columns = self.data().get("columns") or ()
@@ -174,7 +178,7 @@ class Facts:
                 f"{part}{each}.", f"report.json split.policy: {s['policy']}, split.sizes: {dict(sizes)}", "")
 
     def selection(self) -> Reply:
-        kept = [c for c in self.report.get("candidates") or () if c.get("valid")]
+        kept = self.scored()
         v = self.report.get("verdict") or {}
         if not kept or not v.get("chosen_on_validation"):
             return self.yours("how the model was chosen")
@@ -182,7 +186,7 @@ class Facts:
                 f"report.json verdict.chosen_on_validation: {v['chosen_on_validation']}", "")
 
     def tuning(self) -> Reply:
-        kept = [c for c in self.report.get("candidates") or () if c.get("valid")]
+        kept = self.scored()
         if not kept:
             return self.yours("how settings were chosen")
         shown = "; ".join(f"{label_of(c)} {(c['recipe'].get('options') or {})}" for c in kept[:8])
@@ -190,7 +194,7 @@ class Facts:
                 "which other values were tried before this study")
 
     def baselines(self) -> Reply:
-        kept = [c for c in self.report.get("candidates") or () if c.get("valid")]
+        kept = self.scored()
         simple = [label_of(c) for c in kept if c.get("family") == "simple"]
         if not any(c.get("family") == "floor" for c in kept):
             return self.yours("the baselines")

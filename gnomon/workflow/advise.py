@@ -19,7 +19,8 @@ Rule = Callable[[Finding, str], Advice]
 
 
 def _advice(back_to: Any, do: str, cost: str) -> Rule:
-    return lambda f, study: Advice(back_to, do.format(study=shlex.quote(study), column=_first(f)), (f.code,), None, cost)
+    return lambda f, study: Advice(back_to, do.format(study=shlex.quote(study), column=_columns(f, " and "),
+                                                            columns=_columns(f, " ")), (f.code,), None, cost)
 
 
 def _of_explanation(f: Finding) -> Advice:
@@ -31,8 +32,18 @@ def _of_explanation(f: Finding) -> Advice:
     return Advice("model", "do not interpret this model yet: its explanation failed a gate", (f.code,), None, "none")
 
 
-def _first(f: Finding) -> str:
-    return shlex.quote(f.columns[0]) if f.columns else "COLUMN"
+def _by_code(findings: Sequence[Finding]) -> list[Finding]:
+    """Of findings of one code and grade the first, with the columns of all: one step answers them."""
+    alike: dict[tuple[str, str], list[Finding]] = {}
+    for f in findings:
+        alike.setdefault((f.code, f.grade), []).append(f)
+    return [replace(same[0], columns=tuple(dict.fromkeys(f.columns[0] for f in same if f.columns)) or same[0].columns)
+            for same in alike.values()]
+
+
+def _columns(f: Finding, between: str) -> str:
+    """The first column of each of the findings that a step answers, five at most."""
+    return between.join(shlex.quote(c) for c in f.columns[:SHOWN]) if f.columns else "COLUMN"
 
 
 RULES: Mapping[str, Rule] = {
@@ -41,14 +52,14 @@ RULES: Mapping[str, Rule] = {
     "LOOK-CONFLICT": _advice("label", "look at the rows with equal inputs and different targets: gnomon report {study}",
                              "minutes of a person"),
     "LOOK-CORRUPT": _advice("collect", "repair or replace the broken items listed in the report", "depends on the source"),
-    "LOOK-LEAK": _advice("preprocess", "if {column} is not known at prediction, leave it out: --exclude {column}",
+    "LOOK-LEAK": _advice("preprocess", "if {column} is not known at prediction, leave it out: --exclude {columns}",
                          "one more run"),
     "LOOK-CONFOUND": _advice("collect", "collect rows in which {column} and the target vary apart", "new measurements"),
     "LOOK-EVENT": _advice("label", "predict the event by a fixed time: make a column 'event within T', leave out rows followed "
                           "for less than T without it, and use that as --target; or fit a survival model elsewhere",
                           "minutes of a person"),
     "LOOK-UNITS": _advice("preprocess", "bring {column} to one unit and type the command again", "minutes of a person"),
-    "LOOK-MISSING": _advice("collect", "fill the gaps in {column}, or leave it out: --exclude {column}", "depends"),
+    "LOOK-MISSING": _advice("collect", "fill the gaps in {column}, or leave it out: --exclude {columns}", "depends"),
     "LOOK-SMALL": _advice("collect", "measure more independent units: every interval here is wide for lack of them",
                           "new measurements"),
     "LOOK-IMBALANCE": _advice("collect", "add rows of the rarest class: it limits the score most", "new measurements"),
@@ -74,6 +85,7 @@ RULES: Mapping[str, Rule] = {
     "DEBUG-UNDERFIT": _advice("method", "train longer: --budget twice as long", "twice the time"),
     "DEBUG-OVERFIT": _advice("collect", "more rows, or a smaller model", "new measurements"),
 }
+SHOWN = 5  # columns that one step names
 ALSO_NOTES = ("VALID-UNDETERMINED", "LOOK-SMALL", "LOOK-IMBALANCE", "WHY-WITHHELD", "VALID-SUBGROUP")  # worth a step
 WEIGHT = {"block": 0, "warn": 1, "note": 2, "fine": 3}
 MORE_DATA = ("LOOK-SMALL", "DEBUG-OVERFIT")  # one step answers them where its gain was measured
@@ -90,7 +102,7 @@ def advise(bench: Bench, findings: Sequence[Finding], verdict: Verdict, candidat
     """
     steps: list[Advice] = []
     gains, weight = measured_gains(tried or {}), {}
-    for f in sorted(findings, key=lambda f: WEIGHT[f.grade]):
+    for f in sorted(_by_code(findings), key=lambda f: WEIGHT[f.grade]):
         rule = RULES.get(f.code)
         grave = f.grade in ("block", "warn") or (f.grade == "note" and (f.code in ALSO_NOTES or "one_way" in f.values))
         passed = f.code == "WHY-WITHHELD" and any(g.code == "WHY-USES" for g in findings)  # another explanation holds

@@ -186,7 +186,7 @@ def _optimism(bench: Bench, notes: Notes, table: Any, limit: float) -> dict[str,
     gap = notes.run("VALID-OPTIMISM", "", lambda: optimism(
         bench.task, axes, truth, bench.parts.units[rows[some]], make=make, model="a small forest", seed=bench.seed, time=when))
     if gap is not None and gap.get("gap") is not None:
-        notes.add(said.optimistic(gap, "later rows" if name == "time" else f"{bench.parts.unit} unit"))
+        notes.add(said.optimistic(gap, "later rows" if name == "time" else f"{bench.parts.unit} units"))
         return gap
     return None
 

@@ -382,3 +382,15 @@ def test_a_line_longer_than_csv_s_own_limit(tmp_path):
     path.write_text(",".join([*names, "y"]) + "\n" + "".join(",".join(map(str, range(k, k + 7001))) + "\n" for k in range(4)))
     data = read_data(path, target=("y",))
     assert len(data) == 4 and sum(max(1, *(c.spec.shape or (1,))) for c in data.columns.values()) == 7001
+
+
+def test_infinite_targets_are_missing_and_listed_and_inputs_are_left_to_the_look():
+    from gnomon.data.read.dispatch import read_data, read_like, schema
+
+    frame = pd.DataFrame({"x": [1.0, np.inf, 3.0, 4.5], "y": [0.5, 1.5, -np.inf, 2.5]})
+    data = read_data(frame, target=("y",))
+    found = [f for f in data.findings if f.code == "LOOK-OUTLIER"]
+    assert np.isnan(data.columns["y"].values[2]) and np.isinf(data.columns["x"].values[1])
+    assert len(found) == 1 and found[0].rows == (2,) and "'y'" in found[0].claim and found[0].grade == "warn"
+    again, _ = read_like(schema(data), frame)
+    assert np.isnan(again.columns["y"].values[2])

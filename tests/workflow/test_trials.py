@@ -208,3 +208,12 @@ def test_a_note_of_labels_is_a_step_where_one_class_goes_by_anothers_name(values
     told = advise(bench, [Finding("LOOK-LABEL", "note", "", values=values)], SimpleNamespace(recommended=None), [], plan,
                   folder_name="s")
     assert sum("gnomon relabel s" in step.do for step in told) == steps
+
+
+def test_one_step_names_the_columns_of_all_findings_it_answers():
+    bench, plan = SimpleNamespace(parts=SimpleNamespace(test=np.arange(3))), SimpleNamespace(left_out=(), budget=60.0)
+    found = [Finding("LOOK-UNITS", "warn", "", columns=("dose",)), Finding("LOOK-UNITS", "warn", "", columns=("body weight",)),
+             Finding("LOOK-LEAK", "warn", "", columns=("a",)), Finding("LOOK-LEAK", "warn", "", columns=("b",))]
+    steps = [s.do for s in advise(bench, found, SimpleNamespace(recommended=None), [], plan, folder_name="s")]
+    assert any("bring dose and 'body weight' to one unit" in s for s in steps)
+    assert any("if a and b is not" in s or "--exclude a b" in s for s in steps)

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
 import numpy as np
 
-from gnomon.data.table import Data, Dense
+from gnomon.data.table import Data
 from gnomon.rng import stream
 from gnomon.values import Check, Finding, finding
 
@@ -142,19 +142,6 @@ def number_columns(data: Data, rows: np.ndarray, *, role: str = "input", most: i
         sources += [name] * len(names)
     matrix = np.concatenate(parts, axis=1) if parts else np.empty((len(rows), 0))
     return matrix, tuple(labels), tuple(sources)
-
-
-def finite(data: Data) -> tuple[Data, dict[str, np.ndarray]]:
-    """The data with infinite numbers as missing, and the rows that held them by column; itself when there are none."""
-    changed, held = {}, {}
-    for name, column in data.columns.items():
-        if column.spec.kind != "number" or not isinstance(column, Dense):
-            continue
-        endless = np.isinf(column.values)
-        if endless.any():
-            changed[name] = replace(column, values=np.where(endless, np.nan, column.values))
-            held[name] = np.flatnonzero(endless if endless.ndim == 1 else endless.any(axis=1))
-    return (replace(data, columns={**data.columns, **changed}), held) if changed else (data, {})
 
 
 def relabel(codes: np.ndarray) -> np.ndarray:

@@ -14,8 +14,9 @@ from typing import Any
 
 import numpy as np
 
-from gnomon.analyses.explore._kit import Grouping, Looked, finite, found, gathered
+from gnomon.analyses.explore._kit import Grouping, Looked, found, gathered
 from gnomon.analyses.explore.map_points import map_points
+from gnomon.data.read.endless import finite
 from gnomon.data.table import Data
 
 __all__ = ["Grouping", "Looked", "look_inputs", "look_target", "map_points"]

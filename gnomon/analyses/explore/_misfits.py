@@ -12,6 +12,7 @@ from gnomon.analyses.explore._leaks import rank_correlation
 from gnomon.analyses.explore._tails import evened, limits
 
 LEVELS = 30  # of a number target; a grade of few levels has rare levels, not wrong values
+UNTOLD = f"the target has fewer than {LEVELS} levels, or the inputs say nothing about it that could be contradicted"
 SIGNAL = 3.1  # spreads above zero (one-sided p of 0.001) from which predictions and targets go together
 FEW = 0.02  # of the residuals lie beyond the tail that the others lead to, where wrong values are the matter
 AGAIN = 2  # rounds after the first
@@ -36,19 +37,25 @@ class Misfits:
 def misfits(view: np.ndarray, aim: Aim, seed: int) -> Misfits:
     """Guesses out of fold, of skewed positive values in logarithms."""
     values, logged = evened(aim.values)
+    middle, scale = float(np.median(values)), float(np.std(values)) or 1.0
+    values = (values - middle) / scale  # models and floors know the scale of one
     aim = replace(aim, values=values)
     guess = out_of_fold(view, aim, folds_of(len(aim), seed, "labels"), seed)
     told = len(np.unique(values)) >= LEVELS and rank_correlation(values, guess) * np.sqrt(len(aim)) >= SIGNAL
     residual = by_local_spread(values - guess, guess)
     low, high, low_sure, high_sure = limits(residual, 0.01)
-    beyond = int(((residual < low) | (residual > high)).sum())
-    stands = bool(((residual < low_sure) | (residual > high_sure)).any() and beyond <= FEW * len(aim))
+    plain = (residual < low) | (residual > high)
+    stands = bool(told and ((residual < low_sure) | (residual > high_sure)).any() and plain.mean() <= FEW)
     if told:
         guess = _again(view, aim, guess, seed)
         residual = by_local_spread(values - guess, guess)
     # between the residual as it is and in spreads of its like: where few rows tell the spread, neither order is the better
     order = np.argsort(-np.abs(residual * (values - guess)), kind="stable")
-    far = len(_beyond_tail(residual) if stands else beyond_normal(residual))
+    beyond = int(plain.sum())
+    if stands:  # what is plainly beyond comes first, whatever the second round makes of it
+        order = np.concatenate([order[plain[order]], order[~plain[order]]])
+    far = max(beyond, len(_beyond_tail(residual))) if stands else len(beyond_normal(residual))
+    guess = guess * scale + middle
     return Misfits(bool(told), np.exp(guess) if logged else guess, np.abs(residual), order, stands, beyond, far)
 
 

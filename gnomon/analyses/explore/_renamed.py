@@ -39,7 +39,8 @@ def renamed(each: np.ndarray, labels: np.ndarray, fewest: int = 10) -> Renamed |
     if not said or said.most_common(1)[0][1] < 2:
         return None
     named, like = said.most_common(1)[0][0]
-    return Renamed(named, like, _sides(each.mean(axis=0), members, named, like).beyond)
+    rows = _sides(each.mean(axis=0), members, named, like).beyond
+    return Renamed(named, like, rows) if len(rows) >= LEAST else None
 
 
 def _least_even(proba: np.ndarray, members: list[np.ndarray], able: list[int]) -> tuple[int, int] | None:

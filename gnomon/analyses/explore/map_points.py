@@ -6,10 +6,11 @@ from typing import Any
 
 import numpy as np
 
-from gnomon.analyses.explore._kit import finite, sample
+from gnomon.analyses.explore._kit import sample
 from gnomon.analyses.explore._views import quick_view
 from gnomon.analyses.represent._planes import plane, principal, trust
 from gnomon.card import Card
+from gnomon.data.read.endless import finite
 from gnomon.data.table import Data, missing, strings
 
 CARD = Card(

@@ -10,7 +10,7 @@ from gnomon.analyses.explore._aim import Aim, aim_of, folds_of
 from gnomon.analyses.explore._doubts import Doubts, doubts
 from gnomon.analyses.explore._kit import Grouping, Looked, found, many, not_run, ran, sampled_note
 from gnomon.analyses.explore._lapses import Lapse, confident_joint, each_out_of_fold, lapse_rate
-from gnomon.analyses.explore._misfits import LEVELS, misfits
+from gnomon.analyses.explore._misfits import UNTOLD, misfits
 from gnomon.analyses.explore._views import full_view
 from gnomon.card import Card
 from gnomon.data.table import Data
@@ -26,7 +26,7 @@ CARD = Card(
     needs=("labels",),
     cost="seconds",
 )
-FEWEST = 10  # rows of the second largest class
+FEWEST, MOST_CLASSES = 10, 50  # rows of the second largest class; classes
 LOOK_AT = 0.05  # of the rows: so many that another class wins are listed even if it does not claim them with confidence (where
 # classes part cleanly, to be as sure as of a right label is more than a wrong one can ask); so many numbers
 
@@ -41,14 +41,22 @@ def suspect_labels(data: Data, target: str, rows: np.ndarray, *, groups: Mapping
     if aim is None or len(aim) < 100:
         return Looked(checks=(not_run("LOOK-LABEL", "fewer than 100 training rows with this target"),))
     full, aim = len(aim), aim.sampled(int(300 * seconds), seed, "labels")
-    return _classes(data, aim, full, seed) if aim.classes else _numbers(data, aim, full, seed)
-
-
-def _classes(data: Data, aim: Aim, full: int, seed: int) -> Looked:
-    counts = np.bincount(aim.values)
-    if len(counts) < 2 or np.sort(counts)[-2] < FEWEST or len(counts) > 50:
-        return Looked(checks=(not_run("LOOK-LABEL", f"needs two classes of {FEWEST} rows or more and at most 50 classes"),))
+    if aim.classes and (why := unfit(aim)):
+        return Looked(checks=(not_run("LOOK-LABEL", why),))
     view = full_view(data, aim.rows, inputs=tuple(n for n in data.inputs if n != aim.name), seed=seed)
+    if not view.shape[1]:
+        return Looked(checks=(not_run("LOOK-LABEL", "no input says anything that could be read"),))
+    return _classes(data, aim, view, full, seed) if aim.classes else _numbers(data, aim, view, full, seed)
+
+
+def unfit(aim: Aim) -> str:
+    """Why these classes cannot be cross-examined; "" where they can."""
+    counts = np.sort(np.bincount(aim.values, minlength=2))
+    fit = counts[-2] >= FEWEST and len(counts) <= MOST_CLASSES
+    return "" if fit else f"needs two classes of {FEWEST} rows or more and at most {MOST_CLASSES} classes"
+
+
+def _classes(data: Data, aim: Aim, view: np.ndarray, full: int, seed: int) -> Looked:
     each = each_out_of_fold(view, aim, folds_of(len(aim), seed, "labels"), seed)
     proba = each[:2].mean(axis=0)
     lapse = lapse_rate(proba, aim.values)
@@ -58,7 +66,7 @@ def _classes(data: Data, aim: Aim, full: int, seed: int) -> Looked:
     smallest = (f"2 % wrong labels where classes part cleanly; where they overlap the rows are listed, but whether any is "
                 f"wrong cannot be told{sampled_note(len(aim), full)}")
     check = ran("LOOK-LABEL", smallest)
-    by_chance = 1 - float(counts.max()) / len(aim)  # the error of always naming the largest class
+    by_chance = 1 - float(np.bincount(aim.values).max()) / len(aim)  # the error of always naming the largest class
     if not lapse.stands and count > by_chance / 2 * len(aim):
         return Looked(checks=(check,), facts=facts)
     doubted = doubts(view, aim, each, seed)
@@ -88,20 +96,19 @@ def _claim(aim: Aim, doubted: Doubts, listed: np.ndarray, lapse: Lapse) -> str:
             "the first few are worth a look")
 
 
-def _numbers(data: Data, aim: Aim, full: int, seed: int) -> Looked:
-    view = full_view(data, aim.rows, inputs=tuple(n for n in data.inputs if n != aim.name), seed=seed)
+def _numbers(data: Data, aim: Aim, view: np.ndarray, full: int, seed: int) -> Looked:
     seen = misfits(view, aim, seed)
     if not seen.told:
-        why = f"the target has fewer than {LEVELS} levels, or the inputs say nothing about it that could be contradicted"
-        return Looked(checks=(not_run("LOOK-LABEL", why),))
+        return Looked(checks=(not_run("LOOK-LABEL", UNTOLD),))
     smallest = "a target further from its prediction than the residuals' own tail reaches (about 8 spreads, normal)"
     check = ran("LOOK-LABEL", smallest + sampled_note(len(aim), full))
     if not seen.stands and seen.far < 3:
         return Looked(checks=(check,))
-    listed = seen.order[:seen.far if seen.stands else round(LOOK_AT * len(aim))]
+    listed = seen.order[:seen.far if seen.stands else max(seen.far, round(LOOK_AT * len(aim)))]
     if seen.stands:
         claim = (f"{many(seen.beyond, 'target')} in '{aim.name}' {'lie' if seen.beyond > 1 else 'lies'} far from what "
-                 f"their inputs say; the list holds the {len(listed):,} furthest, these first")
+                 f"{'their' if seen.beyond > 1 else 'its'} inputs say; of the {many(len(listed), 'row')} listed "
+                 f"{'these come' if seen.beyond > 1 else 'it comes'} first")
     else:
         claim = (f"{seen.far:,} rows lie far from what the inputs say of '{aim.name}', at least twice what a normal law "
                  f"leaves: hard cases as likely as wrong values; the first few of {len(listed):,} listed are worth a look")

@@ -33,9 +33,9 @@ class Condition:
         if self.word is not None:
             return f"'{self.column}' is '{self.word}'" if self.column else self.word
         if np.isinf(self.low):
-            return f"'{self.column}' is under {self.high:.3g}"
-        return f"'{self.column}' is {self.low:.3g} or more" if np.isinf(self.high) else \
-            f"'{self.column}' is {self.low:.3g} to {self.high:.3g}"
+            return f"'{self.column}' is under {self.high:.6g}"
+        return f"'{self.column}' is {self.low:.6g} or more" if np.isinf(self.high) else \
+            f"'{self.column}' is {self.low:.6g} to {self.high:.6g}"
 
 
 def conditions(columns: Mapping[str, np.ndarray]) -> list[Condition]:

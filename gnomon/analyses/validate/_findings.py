@@ -133,11 +133,11 @@ def too_good(task: Any, estimate: Estimate, floor: float, *, replicate_sd: float
                    values={"value": estimate.value, "floor": floor, "left": left / gap})
 
 
-def optimistic(measured: Mapping[str, Any], unit: str = "group") -> Finding | None:
+def optimistic(measured: Mapping[str, Any], units: str = "groups") -> Finding | None:
     """VALID-OPTIMISM: a random split would have promised more; only if the lower limit of the gap is above 0."""
     if measured.get("low") is None or measured["low"] <= 0:
         return None
     return finding("VALID-OPTIMISM", "note",
                    f"A random split would flatter: {measured['model']} scores {measured['random']:.3g} on it and "
-                   f"{measured['honest']:.3g} on new {unit}s, {measured['gap']:.2g} "
+                   f"{measured['honest']:.3g} on new {units}, {measured['gap']:.2g} "
                    f"[{measured['low']:.2g}, {measured['high']:.2g}] worse.", values=dict(measured))

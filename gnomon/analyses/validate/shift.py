@@ -66,13 +66,13 @@ def shift(train: np.ndarray, test: np.ndarray, train_units: np.ndarray | None = 
     side = np.repeat([0, 1], [len(s[0]) for s in sides])
     codes = unit_codes(np.concatenate([s[1] for s in sides]), len(x))[0] if shared else \
         np.concatenate([sides[0][1], sides[1][1] + sides[0][1].max() + 1])
-    proba, weight = np.empty(len(x)), np.zeros(x.shape[1])
+    proba, weight = np.full(len(x), 0.5), np.zeros(x.shape[1])
     place = _even_folds(codes, side, rng)
     for k in range(FOLDS):
         forest = RandomForestClassifier(60, min_samples_leaf=5, max_features="sqrt", class_weight="balanced", n_jobs=1,
                                         random_state=int(rng.integers(2**31)))
         held = place == k
-        if held.any():
+        if held.any() and len(np.unique(side[~held])) == 2:
             forest.fit(x[~held], side[~held])
             line = LogisticRegression(C=LINE / x.shape[1], class_weight="balanced", max_iter=200).fit(level[~held], side[~held])
             proba[held] = (forest.predict_proba(x[held])[:, 1] + line.predict_proba(level[held])[:, 1]) / 2

@@ -14,6 +14,7 @@ from gnomon.data import infer
 from gnomon.data.read._built import Built
 from gnomon.data.read._raw import Raw
 from gnomon.data.read.columns import build
+from gnomon.data.read.endless import finite_targets
 from gnomon.data.read.roles import infer_roles
 from gnomon.data.read.saved import read_like, schema
 from gnomon.data.table import KINDS, ROLES, Data, Dense, Role, Spec
@@ -81,7 +82,7 @@ def assemble(raw: Raw, *, target: tuple[str, ...], roles: Mapping[str, str], kin
         kinds_because={n: g.because for n, g in guesses.items()},
         source_rows=int(raw.position.max(initial=-1)) + 1,
     )
-    return blocks(without_bad(data, _bad_rows(raw, built, data)))
+    return blocks(without_bad(finite_targets(data), _bad_rows(raw, built, data)))
 
 
 def _known(word: str, allowed: Sequence[str], what: str) -> str:

@@ -15,6 +15,7 @@ from gnomon.data.read._built import Built
 from gnomon.data.read._category_columns import recode
 from gnomon.data.read._raw import Raw
 from gnomon.data.read.columns import build
+from gnomon.data.read.endless import finite_targets
 from gnomon.data.read.roles import Facts
 from gnomon.data.table import Data, Dense, Mapped, Role, Spec
 from gnomon.errors import InputError
@@ -86,7 +87,7 @@ def read_like(
         {c["name"]: c["kind_because"] for c in wanted},
         int(raw.position.max(initial=-1)) + 1,
     )
-    return without_bad(data, {**_empty(data), **bad}), messages
+    return without_bad(finite_targets(data), {**_empty(data), **bad}), messages
 
 
 def _empty(data: Data) -> dict[int, str]:

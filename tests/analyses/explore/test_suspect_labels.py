@@ -14,7 +14,7 @@ from making import make
 
 from gnomon.analyses.explore._aim import Aim, folds_of
 from gnomon.analyses.explore._lapses import each_out_of_fold, lapse_rate
-from gnomon.analyses.explore._misfits import beyond_normal, by_local_spread
+from gnomon.analyses.explore._misfits import beyond_normal, by_local_spread, misfits
 from gnomon.analyses.explore._renamed import renamed
 from gnomon.analyses.explore._views import full_view, quick_view
 from gnomon.analyses.explore.suspect_labels import suspect_labels
@@ -66,6 +66,47 @@ def test_numbers_beyond_a_normal_law_are_counted_and_a_clean_one_has_hardly_any(
     assert np.mean(clean) < 1 and set(range(20)) <= set(beyond_normal(residual)) and len(beyond_normal(residual)) <= 40
 
 
+def examined(x, y, seed=0):
+    return misfits(x.astype(np.float32), Aim("target", np.arange(len(y)), y), seed)
+
+
+def test_a_warning_lists_the_numbers_it_is_about_first_even_one_alone():
+    """A single wrong value, and three in the narrow end of a fan, where the second order would put others first."""
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(400, 4))
+    y = x[:, 0] + 0.5 * x[:, 1] + 0.3 * rng.normal(size=400)
+    y[0] += 20
+    data = make(pd.DataFrame(x).add_prefix("x").assign(target=y))
+    told = suspect_labels(data, "target", np.arange(400), groups={}).findings[0]
+    assert told.grade == "warn" and told.rows[0] == 0 and "its inputs" in told.claim
+    rng = np.random.default_rng(1)
+    x = rng.normal(size=(1500, 4))
+    y = 3 * x[:, 0] + np.exp(x[:, 0]) * 0.1 * rng.normal(size=1500)
+    low = np.flatnonzero(x[:, 0] < -1)[:3]
+    y[low] += 3
+    seen = examined(x, y)
+    assert seen.stands and set(low) <= set(seen.order[:seen.beyond]) and seen.far >= seen.beyond
+
+
+def test_numbers_are_doubted_alike_whatever_their_unit():
+    rng = np.random.default_rng(2)
+    x = rng.normal(size=(300, 4))
+    y = x[:, 0] + 0.3 * rng.normal(size=300)
+    y[:3] += 8
+    plain = examined(x, y)
+    for unit, shift in ((1e-15, 0.0), (1e12, 0.0), (1.0, 2_459_000.0)):
+        other = examined(x, y * unit + shift)
+        assert set(other.order[:3]) == {0, 1, 2} and np.allclose(other.doubt, plain.doubt, rtol=0.05, atol=0.05)
+        assert np.allclose((other.guess - shift) / unit, plain.guess, atol=0.05)
+
+
+def test_what_the_inputs_cannot_contradict_does_not_stand():
+    y = np.random.default_rng(0).normal(size=400)
+    y[:2] = 100
+    seen = examined(np.random.default_rng(1).normal(size=(400, 4)), y)
+    assert not seen.told and not seen.stands
+
+
 def test_a_fan_is_evened_and_one_width_is_left_alone():
     rng = np.random.default_rng(3)
     guess, noise = np.linspace(0, 1, 2000), rng.normal(size=2000)
@@ -113,6 +154,30 @@ def test_classes_that_overlap_evenly_or_of_unlike_breadth_are_not_called_renamed
         aim = Aim("target", np.arange(len(y)), y, tuple("abcde"))
         said += renamed(each_out_of_fold(x, aim, folds_of(len(y), seed, "labels"), seed), y) is not None
     assert said <= 1
+
+
+def test_a_pair_without_rows_is_no_pair():
+    """Two models name the pair, a third is sure of another class for those very rows."""
+    rng = np.random.default_rng(7)
+    x, y = clusters(rng, 4.0)
+    said = y.copy()
+    said[rng.choice(np.flatnonzero(y == 1), 24, replace=False)] = 3
+    aim = Aim("target", np.arange(len(y)), said, tuple("abcde"))
+    one = each_out_of_fold(x, aim, folds_of(len(y), 0, "labels"), 0)[0]
+    third = one.copy()
+    third[said != y] = np.eye(5)[4]
+    pair = renamed(np.stack([one, one, one]), said)
+    assert (pair.named, pair.like) == (3, 1) and len(pair.rows) >= 18
+    assert renamed(np.stack([one, one, 9 * third]), said) is None
+
+
+def test_inputs_that_say_nothing_and_rare_classes_are_not_examined():
+    rng = np.random.default_rng(8)
+    blank = make(pd.DataFrame({"x": np.zeros(120), "target": rng.normal(size=120)}))
+    rare = make(pd.DataFrame({"x": rng.normal(size=120), "target": np.where(np.arange(120) < 3, "a", "b")}))
+    for data in (blank, rare):
+        looked = suspect_labels(data, "target", np.arange(120), groups={})
+        assert not looked.findings and not looked.checks[0].ran
 
 
 def test_pictures_are_read_by_edges_and_texture_and_tables_as_they_are():

@@ -83,3 +83,12 @@ def test_units_on_both_sides_keep_one_fold():
     x = centre[unit] + 0.1 * rng.normal(size=(400, 6))
     found = shift(x[side], x[~side], unit[side], unit[~side], shared=True)
     assert found.low < 0.5 < found.high
+
+
+def test_three_units_on_both_sides_that_fall_into_one_fold_are_no_error():
+    """The fold's training side then holds one side only: its rows stay undecided."""
+    rng = np.random.default_rng(0)
+    x, units = rng.normal(size=(90, 3)), np.repeat(np.arange(30), 3)
+    for seed in range(40):
+        found = shift(x, x[:30] + 0.1 * rng.normal(size=(30, 3)), units, np.repeat(np.arange(3), 10), shared=True, seed=seed)
+        assert found is not None and 0 <= found.auc <= 1

@@ -75,6 +75,7 @@ def test_conditions_cover_a_number_once_and_speak_plainly():
     made = conditions({"age": values, "sex": np.array(["f", "m"] * 200, dtype=object)})
     numbers = np.stack([c.holds(values) for c in made if c.column == "age"])
     assert numbers.shape[0] == 4 and (numbers.sum(axis=0) == 1).all()
+    assert Condition("year", None, 1998.0, 2004.0).said == "'year' is 1998 to 2004"
     assert Condition("age", None, -np.inf, 3.0).said == "'age' is under 3" and made[-1].said == "'sex' is 'm'"
 
 
