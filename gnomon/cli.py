@@ -105,16 +105,32 @@ def do_ablate(args: argparse.Namespace) -> None:
 
 def do_relabel(args: argparse.Namespace) -> None:
     from gnomon import api
+    from gnomon.analyses.explore._kit import many
 
     told = api.relabel(args.study, take=args.take, out=args.out, rows=args.rows, by=args.by, voice=voice())
     if args.take:
-        print(f"{told['corrected']} labels corrected, {told['confirmed']} confirmed, {told['left']} left open"
-              + (f"; {told['sealed']} of sealed rows, whose score stays by the labels as they came" if told["sealed"] else ""))
-        print(f"gnomon run {args.study}   trains on them and says what they were worth")
+        _say_taken(told, args.study)
         return
-    why = "" if told["stands"] else " (no more of them than hard cases explain: expect to confirm most)"
-    print(f"{told['rows']} suspect labels{why}: {told['file']}" + (f", pictures: {told['page']}" if told["page"] else ""))
+    why = "" if told["stands"] else " (hard cases alone could explain as many: expect to confirm some)"
+    pictures = f", pictures: {told['page']}" if told["page"] else ""
+    print(f"{many(told['rows'], 'suspect label')}{why}: {told['file']}{pictures}")
+    for note in told["notes"]:
+        print(f"  {note}")
     print(f"fill in 'new label', then: gnomon relabel {args.study} --take {told['file']}")
+
+
+def _say_taken(told: dict[str, Any], study: str) -> None:
+    from gnomon.analyses.explore._kit import many
+
+    print(f"{many(told['corrected'], 'label')} corrected, {told['confirmed']} confirmed, {told['left']} left open"
+          + (f", {told['taken_back']} corrected before and now as they came" if told["taken_back"] else "")
+          + (f"; {told['sealed']} of sealed rows, whose score stays by the labels as they came" if told["sealed"] else ""))
+    if told["corrected"] or told["taken_back"]:
+        print(f"gnomon run {study}   trains on them; its report says what they were worth (VALID-RELABELLED)")
+    elif told["sealed"]:
+        print(f"gnomon run {study}   shows the score by the corrected labels beside")
+    else:
+        print("no label changes; the confirmed ones will not be asked for again")
 
 
 def do_predict(args: argparse.Namespace) -> None:

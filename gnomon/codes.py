@@ -113,7 +113,7 @@ ERRORS: Mapping[str, tuple[str, str]] = {
     "E-NO-MODEL": ("The study recommends no model.", "Name a candidate with --candidate."),
     "E-NOTHING-TRAINED": ("No model could be trained.", "The message names the cause."),
     "E-OPTION": ("An option that is unknown or cannot be used yet.", "The message says what to do."),
-    "E-OUT-FORMAT": ("The output's form is unknown.", "Use .csv, .tsv, .parquet, .xlsx or .jsonl."),
+    "E-OUT-FORMAT": ("The output's form is unknown.", "The message lists the forms this command writes."),
     "E-OUT-UNWRITABLE": ("The output cannot be written.", "Choose another with --out."),
     "E-PLAN": ("plan.toml cannot be used as it stands.", "Undo the edit, or delete the file for a new plan."),
     "E-PLAN-OPTION": ("plan.toml gives a model an option it does not have.", "The message lists them."),

@@ -1,25 +1,35 @@
 """Suspect rows as files a person can fill in, in the form the data came in, and the corrected file read back.
 
-CSV, TSV and XLSX: one line a row. JSONL: one object a row. FASTA: the sequence under a header of `key=value` pairs.
+CSV, TSV and XLSX: one line a row. JSONL: one object a row. FASTA: the sequence under a header of `key="value"` pairs, the
+key in quotes too where it would not be read back otherwise.
 Everywhere: `row` (0-based, in the input as read), `column`, the inputs, `label`, `suggested label`, `doubt` and an empty
 `new label`; only `row`, `column`, `label` and `new label` are read back.
 """
 
 from __future__ import annotations
 
+import csv
 import json
+import math
+import re
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from html import escape
 from pathlib import Path
 from typing import Any
+from zipfile import BadZipFile
 
 import numpy as np
 
 from gnomon.data.table import Data, strings
 from gnomon.errors import InputError
+from gnomon.workflow._folder import write_text
 
 NEW = "new label"
 KEPT = ("row", "column", "label", NEW)
+OWN = (*KEPT, "suggested label")  # in a FASTA header `_` stands for the blank in these
+PAIR = re.compile(r"""("(?:[^"\\]|\\.)*"|[^\s="]+)=("(?:[^"\\]|\\.)*"|'[^']*'|[^\s"']*)""")
+TAKEN = (".csv", ".tsv", ".xlsx", ".jsonl", ".fasta")
 FORMS = {".tsv": ".tsv", ".tab": ".tsv", ".xlsx": ".xlsx", ".jsonl": ".jsonl", ".ndjson": ".jsonl", ".json": ".jsonl",
          ".fasta": ".fasta", ".fa": ".fasta", ".faa": ".fasta", ".fna": ".fasta"}
 MOST_INPUTS = 40  # columns shown beside a label: more cannot be read by eye
@@ -30,6 +40,13 @@ def form_of(paths: Sequence[str]) -> str:
     """The suffix of the file to write, by the first input's own."""
     suffixes = [s.lower() for s in Path(paths[0]).suffixes if s.lower() not in PACKED] if paths else []
     return FORMS.get(suffixes[-1], ".csv") if suffixes else ".csv"
+
+
+def can_be_taken_back(out: Path | None) -> None:
+    """Raises E-OUT-FORMAT for a file that `read_rows` could not read."""
+    if out is not None and out.suffix.lower() not in TAKEN:
+        raise InputError("E-OUT-FORMAT", f"cannot write '{out.name}': a form '{out.suffix}' is not taken back",
+                         do=f"use one of {', '.join(TAKEN)}")
 
 
 def shown_inputs(data: Data, rows: np.ndarray) -> dict[str, list[Any]]:
@@ -44,10 +61,11 @@ def shown_inputs(data: Data, rows: np.ndarray) -> dict[str, list[Any]]:
 
 def write_rows(path: Path, records: Sequence[Mapping[str, Any]]) -> None:
     """The records in the form of the path's suffix."""
-    if path.suffix == ".jsonl":
-        path.write_text("".join(json.dumps(dict(r), ensure_ascii=False) + "\n" for r in records), encoding="utf-8")
-    elif path.suffix == ".fasta":
-        path.write_text("".join(map(_fasta_record, records)), encoding="utf-8")
+    form = path.suffix.lower()
+    if form == ".jsonl":
+        write_text(path, "".join(json.dumps(dict(r), ensure_ascii=False) + "\n" for r in records))
+    elif form == ".fasta":
+        write_text(path, "".join(map(_fasta_record, records)))
     else:
         import pandas as pd
 
@@ -57,10 +75,16 @@ def write_rows(path: Path, records: Sequence[Mapping[str, Any]]) -> None:
 
 
 def _fasta_record(record: Mapping[str, Any]) -> str:
-    sequence = next((str(v) for k, v in record.items() if k == "sequence"), "")
     told = {k: v for k, v in record.items() if k != "sequence" and v is not None}
-    header = " ".join(f"{k.replace(' ', '_')}={_quoted(v)}" for k, v in told.items())
-    return f">{header}\n{sequence}\n"
+    header = " ".join(f"{_key(k)}={_quoted(v)}" for k, v in told.items())
+    return f">{header}\n{record.get('sequence') or ''}\n"
+
+
+def _key(name: str) -> str:
+    """A name as it stands in a header: in quotes unless it would be read back as it is."""
+    if name in OWN:
+        return name.replace(" ", "_")
+    return name if re.fullmatch(r"[\w.-]+", name) and name.replace("_", " ") not in OWN else _quoted(name)
 
 
 def _quoted(value: Any) -> str:
@@ -73,7 +97,7 @@ def read_rows(path: Path) -> list[dict[str, Any]]:
         raise InputError("E-FILE-ABSENT", f"{path}: no such file", do="give the file that `gnomon relabel` wrote, filled in")
     try:
         records = _parsed(path)
-    except (ValueError, KeyError) as error:
+    except (ValueError, KeyError, BadZipFile, csv.Error) as error:
         raise InputError("E-RELABEL", f"{path} cannot be read: {error}", do="save it in the form it was written in") from None
     lacking = [name for name in ("row", NEW) if records and not any(name in r for r in records)]
     if lacking or not records:
@@ -83,28 +107,117 @@ def read_rows(path: Path) -> list[dict[str, Any]]:
 
 
 def _parsed(path: Path) -> list[dict[str, Any]]:
-    if path.suffix == ".jsonl":
-        return [json.loads(line) for line in path.read_text(encoding="utf-8-sig").splitlines() if line.strip()]
-    if path.suffix == ".fasta":
-        heads = [line[1:] for line in path.read_text(encoding="utf-8-sig").splitlines() if line.startswith(">")]
-        return [_pairs(head) for head in heads]
+    form = path.suffix.lower()
+    if form in (".jsonl", ".fasta"):
+        lines = path.read_text(encoding="utf-8-sig").split("\n")  # no other line ends: names and texts may hold them
+        if form == ".fasta":
+            return [_pairs(line[1:]) for line in lines if line.startswith(">")]
+        records = [json.loads(line) for line in lines if line.strip()]
+        if not all(isinstance(r, dict) for r in records):
+            raise ValueError("a line is no object of the form {\"row\": ...}")
+        return records
     import pandas as pd
 
-    if path.suffix == ".xlsx":
+    if form == ".xlsx":
         frame = pd.read_excel(path, dtype=str, keep_default_na=False)
     else:
-        frame = pd.read_csv(path, dtype=str, keep_default_na=False, sep="\t" if path.suffix == ".tsv" else None,
-                            engine="python", encoding="utf-8-sig")
-    return frame.to_dict("records")
+        frame = pd.read_csv(path, dtype=str, keep_default_na=False, sep="\t" if form == ".tsv" else None, engine="python",
+                            encoding="utf-8-sig")
+    return frame.fillna("").to_dict("records")  # a line that ends early lacks cells
 
 
 def _pairs(head: str) -> dict[str, str]:
-    """`row="12" new_label="a b"` as a record."""
-    import shlex
+    """`row="12" "5'UTR"="ac" new_label="a b"` as a record; what a person typed without quotes ends at the next blank."""
+    if re.search("[\"']", PAIR.sub(" ", head)):
+        raise ValueError(f"no closing quotation in the header '{head[:60]}'")
+    return {_name(key): _unquoted(value) for key, value in PAIR.findall(head)}
 
-    pairs = [word.partition("=") for word in shlex.split(head, posix=True)]
-    return {name.replace("_", " ") if name.replace("_", " ") in (*KEPT, "suggested label") else name: value
-            for name, _, value in pairs}
+
+def _name(key: str) -> str:
+    own = key.replace("_", " ")
+    return own if own in OWN else _unquoted(key)
+
+
+def _unquoted(text: str) -> str:
+    if text.startswith('"'):
+        return json.loads(text, strict=False)
+    return text[1:-1] if text.startswith("'") else text
+
+
+@dataclass(frozen=True)
+class Answer:
+    """A row whose `new label` is filled in: as the input numbers it, its place in the data, the label as it came and anew."""
+
+    row: int
+    place: int
+    target: str
+    old: str
+    new: str
+
+
+def answered(data: Data, records: Sequence[Mapping[str, Any]], places: Mapping[int, int], *, again: str) -> list[Answer]:
+    """The records with a new label. Raises E-RELABEL naming the record or the row that does not fit the data."""
+    out = []
+    for number, record in enumerate(records, 1):
+        new = str(_filled(record, NEW)).strip()
+        if not new:
+            continue
+        row, target = _place(record, number, places, data)
+        old = strings(data.columns[target], np.array([places[row]]))[0]
+        said = str(_filled(record, "label")).strip()
+        if said and old is not None and not _same(data, target, said, str(old)):
+            raise InputError("E-RELABEL", f"row {row}: the file says its label is '{said}', the data say '{old}'",
+                             do=f"write the file anew: {again}")
+        out.append(Answer(row, places[row], target, str(old or ""), _checked(data, target, new, row)))
+    return out
+
+
+def _filled(record: Mapping[str, Any], name: str) -> Any:
+    """What stands under this name; "" for nothing. A zero is something."""
+    value = record.get(name)
+    return "" if value is None else value
+
+
+def _place(record: Mapping[str, Any], number: int, places: Mapping[int, int], data: Data) -> tuple[int, str]:
+    said = _filled(record, "row")
+    try:
+        row = int(float(said))
+        if row != float(said):
+            raise ValueError
+    except (TypeError, ValueError, OverflowError):
+        raise InputError("E-RELABEL", f"record {number} of the file: '{said}' is no row number",
+                         do="leave the column 'row' as written") from None
+    target = str(_filled(record, "column") or (data.targets[0] if len(data.targets) == 1 else ""))
+    if row not in places or target not in data.targets:
+        raise InputError("E-RELABEL", f"record {number} of the file: row {row}, column '{target}' is not in the training data",
+                         do="leave the columns 'row' and 'column' as written")
+    return row, target
+
+
+def _same(data: Data, target: str, a: str, b: str) -> bool:
+    if data.kind(target) != "number":
+        return a == b.strip()
+    try:
+        return math.isclose(float(a), float(b), rel_tol=1e-6)  # a spreadsheet rounds
+    except ValueError:
+        return False
+
+
+def _checked(data: Data, target: str, new: str, row: int) -> str:
+    """The new label as the target writes it."""
+    spec = data.columns[target].spec
+    if spec.kind == "number":
+        try:
+            value = float(new)
+        except ValueError:
+            value = math.nan
+        if not math.isfinite(value):
+            raise InputError("E-RELABEL", f"row {row}: '{new}' is no number", do=f"'{target}' holds numbers")
+        return f"{value:.12g}"
+    if new not in spec.categories:
+        raise InputError("E-RELABEL", f"row {row}: '{new}' is no class of '{target}'",
+                         do=f"classes: {', '.join(spec.categories[:20])}")
+    return new
 
 
 def thumbnails(path: Path, data: Data, records: Sequence[Mapping[str, Any]], rows: np.ndarray) -> None:
@@ -115,10 +228,10 @@ def thumbnails(path: Path, data: Data, records: Sequence[Mapping[str, Any]], row
     cards = []
     for record, row in zip(records, rows, strict=True):
         source = image_picture(column.take(np.array([row]))[0], size=160)["src"]
-        told = f"row {record['row']}: {record['label']} &rarr; {escape(str(record['suggested label']))}?"
+        told = f"row {record['row']}: {escape(str(record['label']))} &rarr; {escape(str(record['suggested label']))}?"
         cards.append(f'<figure><img src="{source}" alt="row {record["row"]}"><figcaption>{told}<br>'
                      f'<small>{escape(str(record.get("item", "")))}</small></figcaption></figure>')
     style = ("body{font:14px system-ui;margin:2rem;display:grid;gap:1rem;grid-template-columns:repeat(auto-fill,minmax(11rem,"
              "1fr))}figure{margin:0}img{width:10rem;image-rendering:pixelated}")
-    path.write_text(f'<!doctype html><meta charset="utf-8"><title>Suspect labels</title><style>{style}</style>\n'
-                    + "\n".join(cards), encoding="utf-8")
+    write_text(path, f'<!doctype html><meta charset="utf-8"><title>Suspect labels</title><style>{style}</style>\n'
+               + "\n".join(cards))

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
+from gnomon.analyses.explore._kit import many
 from gnomon.analyses.validate.compare import compare, outcome
 from gnomon.values import Difference, Finding, finding
 from gnomon.workflow._folder import Folder
@@ -14,15 +16,13 @@ from gnomon.workflow._predictions import load_prediction
 from gnomon.workflow.relabel import BEFORE, JUDGED, corrected, corrections, places_of
 from gnomon.workflow.run import Bench
 
-WORDS = {"better": "better", "equivalent": "no different", "undetermined": "not clearly different"}
-
 
 def relabel_gain(bench: Bench, seen: Any, folder: Folder) -> Finding | None:
-    """VALID-RELABELLED: paired difference of the delivered predictor after the correction and before it.
+    """VALID-RELABELLED: paired difference of the delivered predictor after all corrections and before the first of them.
 
     The difference is taken on judged rows whose label nobody touched, so that both are scored by the same truth; the
     scores by the labels as they came and by the corrected ones stand beside. None without a correction or without
-    predictions from before it, or when other rows judged then.
+    predictions from before it, when other rows judged then, or when the untouched rows cannot be scored.
     """
     lines = [c for c in corrections(folder) if c["old"] != c["new"]]
     before, after = folder.path / BEFORE / JUDGED[0], folder / JUDGED[0]
@@ -40,6 +40,8 @@ def relabel_gain(bench: Bench, seen: Any, folder: Folder) -> Finding | None:
         return None
     d = compare(task, task.measure(new.take(same), came[same]), task.measure(old.take(same), came[same]),
                 bench.parts.units[rows[same]], margin=None, seed=bench.seed)
+    if not np.isfinite(d.value):
+        return None
     score = lambda p, truth: task.score(task.measure(p, truth))  # noqa: E731
     beside = {"as_they_came": {"before": score(old, came), "after": score(new, came)},
               "corrected": {"before": score(old, put_right), "after": score(new, put_right)}}
@@ -55,13 +57,23 @@ def relabel_gain(bench: Bench, seen: Any, folder: Folder) -> Finding | None:
 
 def _claim(metric: str, count: int, same: int, d: Difference, beside: Mapping[str, Mapping[str, float]]) -> str:
     """The gain on untouched rows first, then both scores beside it."""
-    limits = f" [{d.low:.3g}, {d.high:.3g}]" if d.low is not None else ""
-    verdict = WORDS[outcome(d)] if d.value >= 0 else "no better"
     came, right = beside["as_they_came"], beside["corrected"]
-    return (f"{count} labels were corrected by a person. On the {same:,} judged rows whose label was not touched the delivered "
-            f"predictor is {verdict} than before: {metric} better by {d.value:.3g}{limits}. By the labels as they came "
+    return (f"{many(count, 'label')} {'was' if count == 1 else 'were'} corrected by a person. On the {same:,} judged rows "
+            f"whose label was not touched the delivered predictor is {_compared(metric, d)}. By the labels as they came "
             f"{came['before']:.3g} became {came['after']:.3g}; beside that, by the corrected ones {right['before']:.3g} became "
             f"{right['after']:.3g}")
+
+
+def _compared(metric: str, d: Difference) -> str:
+    """"better than before: accuracy better by 0.02 [0.01, 0.03]"; a loss is told as one, its interval too."""
+    if d.value == 0 and not d.low and not d.high:
+        return f"as good as before: {metric} the same"
+    way = "better" if d.value >= 0 else "worse"
+    if d.value < 0:
+        d = replace(d, value=-d.value, low=None if d.high is None else -d.high, high=None if d.low is None else -d.low)
+    verdict = f"{way} than" if outcome(d) == "better" else "not clearly different from"
+    limits = f" [{d.low:.3g}, {d.high:.3g}]" if d.low is not None else ""
+    return f"{verdict} before: {metric} {way} by {d.value:.3g}{limits}"
 
 
 def with_gain(report: dict[str, Any], bench: Bench, seen: Any) -> dict[str, Any]:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import csv
 import getpass
 import hashlib
+import io
 import shutil
 import time
 from collections.abc import Mapping, Sequence
@@ -23,15 +24,24 @@ from gnomon.data.table import Data, Dense, strings
 from gnomon.errors import InputError
 from gnomon.workflow._folder import Folder, read_json, write_text
 from gnomon.workflow._plan_file import read_plan
-from gnomon.workflow._relabel_files import NEW, form_of, read_rows, shown_inputs, thumbnails, write_rows
+from gnomon.workflow._relabel_files import (
+    NEW,
+    answered,
+    can_be_taken_back,
+    form_of,
+    read_rows,
+    shown_inputs,
+    thumbnails,
+    write_rows,
+)
+from gnomon.workflow._relabel_suspects import Suspects, suspects
 from gnomon.workflow.look import read_stage
 from gnomon.workflow.options import Options
 
 FILE = "relabelled.csv"
 HEAD = ("row", "column", "old", "new", "who", "when", "part")
-BEFORE = "before_relabel"  # what the study predicted before the correction
+BEFORE = "before_relabel"  # what the study predicted before any correction
 JUDGED = ("judged.parquet", "judged_truth.parquet")
-SAMPLE = 6000  # rows whose labels are cross-examined
 
 
 @dataclass(frozen=True)
@@ -43,42 +53,64 @@ class Labelled:
     sealed: np.ndarray
 
 
-@dataclass(frozen=True)
-class Suspects:
-    """Rows of the data whose label is doubted, the most doubtful first."""
-
-    target: str
-    rows: np.ndarray
-    suggested: tuple[str, ...]
-    doubt: np.ndarray
-    stands: bool  # beyond what hard cases explain
-
-
 def relabel(folder: Folder, source: Any, options: Options, *, most: int = 100, out: Path | None = None, voice: Any
             ) -> dict[str, Any]:
-    """Write the `most` most suspect training or validation rows of each target; {"file", "rows", "stands", "page"}.
+    """Write the `most` most suspect training or validation rows of each target; {"file", "rows", "stands", "page", "notes"}.
 
-    Evidence: the cross-validated predictions behind LOOK-LABEL. Sealed rows and rows a person has looked at stay out.
+    Evidence: the cross-validated predictions behind LOOK-LABEL. Sealed rows and rows a person has looked at stay out, and a
+    label that a person corrected is learnt from as corrected. notes: of which rows a sample was examined, and which targets
+    gave none, and why. Raises E-RELABEL where no target gives any.
     """
+    can_be_taken_back(out)
+    if most < 1:
+        raise InputError("E-RELABEL", f"{most} rows asked for: nothing would be listed", do="ask for one row or more")
     voice.say("reading and cross-examining the labels")
     seen = labelled(folder, source, options)
-    known = {(int(c["row"]), c["column"]) for c in corrections(folder)}
-    records, rows, stands = [], [], False
-    for target in seen.data.targets:
-        found = suspects(seen.data, target, seen.develop, options.seed)
-        keep = [i for i, r in enumerate(found.rows) if (int(seen.data.position[r]), target) not in known][:most]
-        stands |= found.stands
-        rows += found.rows[keep].tolist()
-        records += _records(seen.data, found, keep)
-    if not records:
-        raise InputError("E-RELABEL", "no label disagrees with what its inputs say: there is nothing to look at",
-                         do="nothing is to be done")
-    path = out or folder.path / f"suspect_labels{form_of(seen.data.paths)}"
+    data, (listed, notes) = seen.data, _cross_examined(folder, seen, options.seed, most)
+    if not listed:
+        raise InputError("E-RELABEL", "; ".join(notes), do="nothing is to be done, or look at labels of your own choice")
+    records = [record for found in listed for record in _records(data, found)]
+    path = out or folder.path / f"suspect_labels{form_of(data.paths)}"
     write_rows(path, records)
-    page = path.with_suffix(".html") if seen.data.of_kind("image") else None
+    page = path.with_suffix(".html") if data.of_kind("image") else None
     if page is not None:
-        thumbnails(page, seen.data, records, np.array(rows))
-    return {"file": str(path), "rows": len(records), "stands": stands, "page": str(page) if page else None}
+        thumbnails(page, data, records, np.concatenate([found.rows for found in listed]))
+    return {"file": str(path), "rows": len(records), "stands": any(found.stands for found in listed),
+            "page": str(page) if page else None, "notes": notes}
+
+
+def _cross_examined(folder: Folder, seen: Labelled, seed: int, most: int) -> tuple[list[Suspects], list[str]]:
+    """(the first `most` rows of each target that nobody has looked at, sentences); a target that gives none stops no other."""
+    data, lines, listed, notes = seen.data, corrections(folder), [], []
+    right, known = corrected(data, places_of(data), lines), {(int(c["row"]), c["column"]) for c in lines}
+    for target in data.targets:
+        try:
+            found = suspects(data, target, seen.develop, seed, right=right, named=_named(folder, data, target))
+        except InputError as refused:
+            if refused.code != "E-RELABEL":
+                raise
+            notes.append(refused.message)
+            continue
+        keep = [i for i, r in enumerate(found.rows) if (int(data.position[r]), target) not in known][:most]
+        notes += _notes(found, len(keep))
+        listed += [found.take(keep)] if keep else []
+    return listed, notes
+
+
+def _named(folder: Folder, data: Data, target: str) -> np.ndarray:
+    """Rows of the data that the report's LOOK-LABEL names for this target: a person who comes from there expects them."""
+    places = places_of(data)
+    told = [f for f in read_json(folder / "report.json", {}).get("findings", []) if f["code"] == "LOOK-LABEL"]
+    return np.array([places[r] for f in told if target in f["columns"] for r in f["rows"] if r in places], dtype=np.int64)
+
+
+def _notes(found: Suspects, listed: int) -> list[str]:
+    """That a sample was examined, and why nothing of it is listed."""
+    if not len(found.rows):
+        return [f"no label of '{found.target}' disagrees with what its inputs say: there is nothing to look at{found.sampled}"]
+    if not listed:
+        return [f"every label of '{found.target}' that disagrees with its inputs has been looked at{found.sampled}"]
+    return [f"'{found.target}' was cross-examined{found.sampled[1:]}"] if found.sampled else []
 
 
 def labelled(folder: Folder, source: Any, options: Options) -> Labelled:
@@ -101,70 +133,36 @@ def labelled(folder: Folder, source: Any, options: Options) -> Labelled:
     return Labelled(data, np.flatnonzero(~sealed), np.flatnonzero(sealed))
 
 
-def suspects(data: Data, target: str, rows: np.ndarray, seed: int) -> Suspects:
-    """Rows whose out-of-fold prediction is another class (or far off), the most doubtful first, in the look's order."""
-    from gnomon.analyses.explore._aim import aim_of, folds_of
-    from gnomon.analyses.explore._doubts import doubts
-    from gnomon.analyses.explore._lapses import each_out_of_fold, lapse_rate
-    from gnomon.analyses.explore._misfits import misfits
-    from gnomon.analyses.explore._views import full_view
-
-    aim = aim_of(data, target, rows)
-    if aim is None or len(aim) < 20:
-        raise InputError("E-RELABEL", f"'{target}' is known in too few rows to cross-examine", do="look at all of them")
-    aim = aim.sampled(SAMPLE, seed, "relabel")
-    view = full_view(data, aim.rows, inputs=tuple(n for n in data.inputs if n != target), seed=seed)
-    if aim.classes:
-        each = each_out_of_fold(view, aim, folds_of(len(aim), seed, "labels"), seed)
-        doubted = doubts(view, aim, each, seed)
-        order, doubt = doubted.order, 1 - doubted.own
-        names, stands = [aim.classes[k] for k in doubted.like], lapse_rate(each[:2].mean(axis=0), aim.values).stands
-    else:
-        seen = misfits(view, aim, seed)
-        order, doubt, stands = seen.order, seen.doubt, seen.stands
-        names = [f"{g:.4g}" for g in seen.guess]
-    return Suspects(target, aim.rows[order], tuple(names[i] for i in order), doubt[order], stands)
-
-
-def _records(data: Data, found: Suspects, keep: Sequence[int]) -> list[dict[str, Any]]:
-    rows = found.rows[list(keep)]
-    label, inputs = strings(data.columns[found.target], rows), shown_inputs(data, rows)
+def _records(data: Data, found: Suspects) -> list[dict[str, Any]]:
+    label, inputs = strings(data.columns[found.target], found.rows), shown_inputs(data, found.rows)
     return [{"row": int(data.position[r]), "column": found.target, **{k: v[i] for k, v in inputs.items()}, "label": label[i],
-             "suggested label": found.suggested[k], "doubt": round(float(found.doubt[k]), 3), NEW: ""}
-            for i, (r, k) in enumerate(zip(rows, keep, strict=True))]
+             "suggested label": found.suggested[i], "doubt": round(float(found.doubt[i]), 3), NEW: ""}
+            for i, r in enumerate(found.rows)]
 
 
 def take(folder: Folder, source: Any, options: Options, file: Path, *, who: str | None = None, voice: Any) -> dict[str, Any]:
-    """Record the filled-in `new label`s in relabelled.csv; {"corrected", "confirmed", "sealed", "left"}.
+    """Record the filled-in `new label`s in relabelled.csv; {"corrected", "confirmed", "sealed", "taken_back", "left"}.
 
-    A row whose label the person repeats counts as looked at and confirmed. Raises E-RELABEL naming the row when it is not
-    in the data, its label is another by now, or the new label is no class (or number) of the target.
+    A row whose label the person repeats counts as looked at and confirmed, or its earlier correction as taken back. Raises
+    E-RELABEL naming the row when it is not in the data, its label is another by now, or the new label is no class (or number)
+    of the target.
     """
     voice.say("reading")
     seen = labelled(folder, source, options)
-    data, places, sealed = seen.data, places_of(seen.data), set(seen.sealed.tolist())
-    stamp, name = time.strftime("%Y-%m-%dT%H:%M:%S"), who or _user()
-    lines, left = [], 0
-    for record in read_rows(file):
-        new = str(record.get(NEW) or "").strip()
-        if not new:
-            left += 1
-            continue
-        row, place, target = _place(record, places, data)
-        old = strings(data.columns[target], np.array([place]))[0]
-        said = str(record.get("label") or "").strip()
-        if said and old is not None and not _same(data, target, said, str(old)):
-            raise InputError("E-RELABEL", f"row {row}: the file says its label is '{said}', the data say '{old}'",
-                             do="write the file anew: gnomon relabel " + str(folder.path))
-        lines.append((row, target, old or "", _checked(data, target, new, row), name, stamp,
-                      "test" if place in sealed else "train"))
-    if not lines:
+    data, sealed, stamp, name = seen.data, set(seen.sealed.tolist()), time.strftime("%Y-%m-%dT%H:%M:%S"), who or _user()
+    records = read_rows(file)
+    said = answered(data, records, places_of(data), again=f"gnomon relabel {folder.path}")
+    if not said:
         raise InputError("E-RELABEL", f"{file}: the column '{NEW}' is empty in every row", do="fill it in where you are sure")
-    _keep_before(folder)
-    _append(folder, lines)
+    lines = [(a.row, a.target, a.old, a.new, name, stamp, "test" if a.place in sealed else "train") for a in said]
     changed = [line for line in lines if line[2] != line[3]]
+    earlier = {(int(c["row"]), c["column"]) for c in corrections(folder) if c["old"] != c["new"]}
+    back = sum(line[2] == line[3] and line[:2] in earlier for line in lines)
+    if changed:
+        _keep_before(folder)
+    _append(folder, lines)
     return {"corrected": sum(line[6] == "train" for line in changed), "sealed": sum(line[6] == "test" for line in changed),
-            "confirmed": len(lines) - len(changed), "left": left}
+            "confirmed": len(lines) - len(changed) - back, "taken_back": back, "left": len(records) - len(lines)}
 
 
 def _user() -> str:
@@ -174,60 +172,26 @@ def _user() -> str:
         return "unknown"
 
 
-def _place(record: Mapping[str, Any], places: Mapping[int, int], data: Data) -> tuple[int, int, str]:
-    try:
-        row = int(float(record["row"]))
-    except (TypeError, ValueError):
-        raise InputError("E-RELABEL", f"'{record['row']}' is no row number", do="leave the column 'row' as written") from None
-    target = str(record.get("column") or data.targets[0])
-    if row not in places or target not in data.targets:
-        raise InputError("E-RELABEL", f"row {row}, column '{target}': not in the training data",
-                         do="leave the columns 'row' and 'column' as written")
-    return row, places[row], target
-
-
-def _same(data: Data, target: str, a: str, b: str) -> bool:
-    if data.kind(target) == "number":
-        try:
-            return abs(float(a) - float(b)) <= 1e-6 * max(1.0, abs(float(b)))
-        except ValueError:
-            return False
-    return a == b.strip()
-
-
-def _checked(data: Data, target: str, new: str, row: int) -> str:
-    """The new label as the target writes it."""
-    column = data.columns[target]
-    if column.spec.kind == "number":
-        try:
-            return f"{float(new):.12g}"
-        except ValueError:
-            raise InputError("E-RELABEL", f"row {row}: '{new}' is no number", do=f"'{target}' holds numbers") from None
-    if new not in column.spec.categories:
-        raise InputError("E-RELABEL", f"row {row}: '{new}' is no class of '{target}'",
-                         do=f"classes: {', '.join(column.spec.categories[:20])}")
-    return new
-
-
 def _append(folder: Folder, lines: Sequence[Sequence[Any]]) -> None:
-    import io
-
     buffer = io.StringIO()
     writer = csv.writer(buffer, lineterminator="\n")
     path = folder / FILE
     before = path.read_text(encoding="utf-8") if path.exists() else ""
     if not before:
         writer.writerow(HEAD)
+    elif not before.endswith("\n"):
+        before += "\n"
     writer.writerows(lines)
     write_text(path, before + buffer.getvalue())
 
 
 def _keep_before(folder: Folder) -> None:
-    """The predictions of the study as it stood, to measure the correction against."""
+    """The predictions of the study as it stood before the first correction: all corrections are measured against these."""
     place = folder.path / BEFORE
     place.mkdir(exist_ok=True)
     for name in JUDGED:
-        shutil.copy(folder / name, place / name)
+        if not (place / name).exists():
+            shutil.copy(folder / name, place / name)
 
 
 def corrections(folder: Folder) -> list[dict[str, str]]:

@@ -8,6 +8,7 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
+import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
@@ -17,12 +18,17 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "methods"))
 from deep_data import images, labelled_table, task_of
 
 from gnomon.data.parts import Fold, Parts
+from gnomon.data.read.dispatch import read_data
+from gnomon.errors import InputError
 from gnomon.tasks._task import Prediction
+from gnomon.values import Difference
+from gnomon.workflow import relabel as step
 from gnomon.workflow._folder import Folder
 from gnomon.workflow._predictions import save_prediction
-from gnomon.workflow._relabel_files import shown_inputs, thumbnails
-from gnomon.workflow._relabel_gain import relabel_gain
-from gnomon.workflow.relabel import BEFORE, FILE, HEAD, corrections, mended, suspects
+from gnomon.workflow._relabel_files import answered, can_be_taken_back, read_rows, shown_inputs, thumbnails, write_rows
+from gnomon.workflow._relabel_gain import _claim, relabel_gain
+from gnomon.workflow._voice import Voice
+from gnomon.workflow.relabel import BEFORE, FILE, HEAD, corrections, mended, places_of, suspects
 from gnomon.workflow.run import Bench
 
 
@@ -88,10 +94,10 @@ def test_the_gain_is_measured_on_rows_nobody_touched(case):
 def test_pictures_stand_beside_their_labels(tmp_path):
     data = images(6)
     rows = np.array([4, 1])
-    records = [{"row": int(r), "column": "bar", "label": "lying", "suggested label": "<b>standing</b>"} for r in rows]
+    records = [{"row": int(r), "column": "bar", "label": "<i>lying", "suggested label": "<b>standing</b>"} for r in rows]
     thumbnails(tmp_path / "page.html", data, records, rows)
     html = (tmp_path / "page.html").read_text()
-    assert html.count('<img src="data:image/') == 2 and "&lt;b&gt;standing" in html
+    assert html.count('<img src="data:image/') == 2 and "&lt;b&gt;standing" in html and "<i>" not in html
     assert html.index("row 4") < html.index("row 1")
     assert shown_inputs(data, rows) == {}
 
@@ -102,11 +108,8 @@ def test_inputs_are_shown_as_text_and_the_target_is_not(case):
 
 
 def test_a_person_gets_numbers_in_the_looks_order_with_what_the_inputs_say():
-    import pandas as pd
-
     from gnomon.analyses.explore.suspect_labels import suspect_labels
     from gnomon.data.bundle import bundled
-    from gnomon.data.read.dispatch import read_data
 
     frame, rng = pd.read_csv(bundled("concrete.csv")).sample(300, random_state=0), np.random.default_rng(0)
     wrong, answer = rng.choice(300, 4, replace=False), frame["strength_MPa"].to_numpy().copy()
@@ -118,3 +121,106 @@ def test_a_person_gets_numbers_in_the_looks_order_with_what_the_inputs_say():
     assert told.stands == (look.grade == "warn")
     was = frame["strength_MPa"].to_numpy()[told.rows[:4]]
     assert np.abs(np.array(told.suggested[:4], dtype=float) - was).max() < 40
+
+
+def taken(case, records, monkeypatch):
+    """What `take` says of these records."""
+    path = case.folder.path / "filled.jsonl"
+    write_rows(path, records)
+    sealed = np.array([50])
+    monkeypatch.setattr(step, "labelled", lambda *_: step.Labelled(case.data, np.setdiff1d(np.arange(60), sealed), sealed))
+    return step.take(case.folder, None, None, path, who="me", voice=Voice())
+
+
+def test_before_is_the_study_before_any_correction(case, monkeypatch):
+    """Each round's study leaves other predictions: only those of the time before the first correction are kept."""
+    row = lambda r, new: {"row": r, "column": "y", "label": case.was[r], "new label": new}  # noqa: E731
+    stands = lambda text: [(case.folder / name).write_text(text) for name in step.JUDGED]  # noqa: E731
+    kept = lambda: [(case.folder.path / BEFORE / name).read_text() for name in step.JUDGED]  # noqa: E731
+    stands("as it came, small budget")
+    assert taken(case, [row(1, case.was[1])], monkeypatch)["confirmed"] == 1
+    stands("as it came")
+    told = taken(case, [row(3, case.other[3]), row(50, case.other[50]), row(9, "")], monkeypatch)
+    assert told == {"corrected": 1, "sealed": 1, "confirmed": 0, "taken_back": 0, "left": 1} and kept() == ["as it came"] * 2
+    stands("after one correction")
+    taken(case, [row(4, case.other[4])], monkeypatch)
+    told = taken(case, [row(3, case.was[3]), row(5, case.was[5])], monkeypatch)
+    assert kept() == ["as it came"] * 2 and told["taken_back"] == told["confirmed"] == 1
+    (case.folder / FILE).write_text((case.folder / FILE).read_text().rstrip("\n"))  # as an editor leaves it
+    taken(case, [row(6, case.other[6])], monkeypatch)
+    assert len(corrections(case.folder)) == 6
+
+
+def number(*values):
+    return read_data(pd.DataFrame({"x": np.arange(len(values)), "y": values}), target=("y",), kinds={"y": "number"})
+
+
+@pytest.mark.parametrize("new", ["nan", "inf", "-inf", "1e400", "many"])
+def test_no_number_is_no_label(new):
+    data = number(1.5, 2.5, 3.5)
+    with pytest.raises(InputError, match=f"row 1: '{new}' is no number"):
+        answered(data, [{"row": 1, "new label": new}], places_of(data), again="")
+
+
+def test_labels_are_the_same_number_relative_to_their_size():
+    data = number(1e-9, 3e8, 0.123456789012)
+    say = lambda r, label: answered(data, [{"row": r, "label": label, "new label": 1}], places_of(data), again="")  # noqa: E731
+    for row, label in ((0, "1.0e-09"), (1, "300000000"), (2, "0.12345679")):
+        assert say(row, label)[0].row == row
+    for row, label in ((0, "5e-9"), (0, "0"), (1, "300001000"), (2, "one")):
+        with pytest.raises(InputError, match="the data say"):
+            say(row, label)
+
+
+@pytest.mark.parametrize(("row", "said"), [(None, "''"), ("inf", "'inf'"), ("1.5", "'1.5'"), ("first", "'first'"),
+                                           ("1e9", "row 10")])
+def test_a_record_without_a_row_is_named(row, said):
+    data = number(1.5, 2.5, 3.5)
+    bad = {"new label": "1"} if row is None else {"row": row, "new label": "1"}
+    with pytest.raises(InputError, match="record 2 of the file") as told:
+        answered(data, [{"row": "0.0", "new label": "1"}, bad], places_of(data), again="")
+    assert told.value.code == "E-RELABEL" and said in told.value.message
+
+
+NAMES = ("5'UTR", 'the "best"', "a b", "k=v", "new_label", "suggested_label", "naïve", "x>y", "", "c\\d")
+
+
+@pytest.mark.parametrize("suffix", [".csv", ".tsv", ".jsonl", ".fasta", ".FASTA", ".xlsx"])
+def test_whatever_stands_in_a_name_or_a_value_is_read_back(tmp_path, suffix):
+    inputs = {name: f"{i} {name} \u2028 it's" for i, name in enumerate(NAMES) if name or "fa" in suffix.lower()}
+    records = [{"row": r, "column": "y", "sequence": "ACD", **inputs, "label": "a 'b'", "suggested label": 'say "c"',
+                "doubt": 0.5, "new label": ""} for r in (3, 14)]
+    write_rows(tmp_path / f"out{suffix}", records)
+    for came, back in zip(records, read_rows(tmp_path / f"out{suffix}"), strict=True):
+        assert {**back, "sequence": "ACD"} == {k: v if suffix == ".jsonl" else str(v) for k, v in came.items()}
+
+
+def test_a_fasta_header_as_a_person_leaves_it(tmp_path):
+    path = tmp_path / "out.fasta"
+    path.write_text(">P1 row=\"3\" new_label=b\nAC\n>row=4 label='a b' new_label=\"say \\\"c\\\"\"\r\nAC\n")
+    assert read_rows(path) == [{"row": "3", "new label": "b"}, {"row": "4", "label": "a b", "new label": 'say "c"'}]
+    for torn in ('new_label="b', "new_label='b"):
+        path.write_text(f'>row="3" {torn}\nAC\n')
+        with pytest.raises(InputError, match="no closing quotation"):
+            read_rows(path)
+
+
+@pytest.mark.parametrize("name", ["x.parquet", "x.fa", "x.json", "x"])
+def test_only_what_can_be_taken_back_is_written(name, case):
+    with pytest.raises(InputError, match="taken back") as told:
+        step.relabel(case.folder, None, None, out=Path(name), voice=None)  # before anything is read
+    assert told.value.code == "E-OUT-FORMAT" and ".jsonl" in told.value.do
+    assert can_be_taken_back(Path("x.CSV")) is None is can_be_taken_back(None)
+
+
+@pytest.mark.parametrize(("value", "low", "high", "p", "said"), [
+    (-7.21e-05, -0.01, 0.02, 0.9, "not clearly different from before: roc_auc worse by 7.21e-05 [-0.02, 0.01]. By"),
+    (-0.05, -0.08, -0.02, 0.01, "is worse than before: roc_auc worse by 0.05 [0.02, 0.08]"),
+    (0.05, 0.02, 0.08, 0.01, "is better than before: roc_auc better by 0.05 [0.02, 0.08]"),
+    (0.05, None, None, None, "is not clearly different from before: roc_auc better by 0.05. By"),
+    (0.0, 0.0, 0.0, 1.0, "is as good as before: roc_auc the same. By")])
+def test_a_gain_and_a_loss_are_told_as_what_they_are(value, low, high, p, said):
+    scores = {key: {"before": 0.9, "after": 0.9} for key in ("as_they_came", "corrected")}
+    claim = _claim("roc_auc", 1, 80, Difference(value, low, high, 0.95, p, "test", None), scores)
+    assert said in claim and claim.startswith("1 label was corrected")
+    assert _claim("roc_auc", 2, 80, Difference(value, low, high, 0.95, p, "", None), scores).startswith("2 labels were")
