@@ -72,13 +72,18 @@ def _again(view: np.ndarray, aim: Aim, guess: np.ndarray, seed: int) -> np.ndarr
 
 
 def _beyond_tail(residual: np.ndarray) -> np.ndarray:
-    """Places of the residuals of which the tail that the body leads to explains at most half."""
-    best = np.empty(0, dtype=int)
+    """Places of the residuals that the tail to which the body leads does not explain: as far in as each doubling of the count
+    expected beyond still brings more than chance would (p < 0.01)."""
+    from scipy.stats import poisson
+
+    found, before = np.empty(0, dtype=int), 0.0
     for expected in 2.0 ** np.arange(int(np.log2(len(residual) / 10))):
         low, high, *_ = limits(residual, expected)
         beyond = np.flatnonzero((residual < low) | (residual > high))
-        best = beyond if expected <= 0.5 * len(beyond) else best
-    return best
+        if poisson.sf(len(beyond) - len(found) - 1, expected - before) >= 0.01:
+            break
+        found, before = beyond, expected
+    return found
 
 
 def beyond_normal(residual: np.ndarray) -> np.ndarray:
