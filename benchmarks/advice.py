@@ -21,7 +21,8 @@ from _kit import DATA, load, measured
 from _sets import CACHE, Set, answers, frame, made, sets
 from accuracy import study
 
-from gnomon.workflow.plan import REPEATS, Facts, deep_ladder, first_simple
+from gnomon.workflow._facts import REPEATS, Facts
+from gnomon.workflow.plan import deep_ladder, first_simple
 
 BUDGET, TRAIN, TEST = 300, 1200, 400
 READ = {  # name in the forecast bench's list -> metric

@@ -12,7 +12,6 @@ from gnomon.data.table import Data
 from gnomon.errors import InputError
 from gnomon.workflow.look import LOOK_SECONDS
 
-PACE = 300  # rows a second of looking, as LOOK-LABEL samples them
 FEW = 20  # rows below which no label is cross-examined
 
 
@@ -60,6 +59,7 @@ def suspects(data: Data, target: str, rows: np.ndarray, seed: int, *, right: Dat
 def _examined(data: Data, right: Data, target: str, rows: np.ndarray, named: Sequence[int], seed: int) -> tuple[Any, int]:
     """(the rows LOOK-LABEL sampled and those it named, under the labels as corrected; how many have a label at all)."""
     from gnomon.analyses.explore._aim import aim_of
+    from gnomon.analyses.explore.suspect_labels import PACE
 
     came, aim = aim_of(data, target, rows), aim_of(right, target, rows)
     if came is None or aim is None:

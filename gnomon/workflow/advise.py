@@ -102,11 +102,10 @@ def advise(bench: Bench, findings: Sequence[Finding], verdict: Verdict, candidat
     """
     steps: list[Advice] = []
     gains, weight = measured_gains(tried or {}), {}
-    for f in sorted(_by_code(findings), key=lambda f: WEIGHT[f.grade]):
+    for f in sorted(_by_code([f for f in findings if _asks(f)]), key=lambda f: WEIGHT[f.grade]):
         rule = RULES.get(f.code)
-        grave = f.grade in ("block", "warn") or (f.grade == "note" and (f.code in ALSO_NOTES or "one_way" in f.values))
         passed = f.code == "WHY-WITHHELD" and any(g.code == "WHY-USES" for g in findings)  # another explanation holds
-        if rule is not None and grave and not passed and not settled(f) and not any(f.code in s.because for s in steps):
+        if rule is not None and not passed and not any(f.code in s.because for s in steps):
             if f.code in MORE_DATA and "more data" in gains:
                 continue
             gain = gains.get("more seeds") if f.code == "VALID-SEEDS" else None
@@ -118,6 +117,12 @@ def advise(bench: Bench, findings: Sequence[Finding], verdict: Verdict, candidat
     for step in steps:
         seen.setdefault(step.do, step)
     return tuple(sorted(seen.values(), key=lambda s: (weight.get(s.do, WEIGHT["note"]), -_per_cost(s))))
+
+
+def _asks(f: Finding) -> bool:
+    """Whether a finding is grave enough for a step, and nothing done about it has settled it."""
+    noted = f.grade == "note" and (f.code in ALSO_NOTES or "one_way" in f.values)
+    return (f.grade in ("block", "warn") or noted) and not settled(f)
 
 
 def settled(f: Finding) -> bool:

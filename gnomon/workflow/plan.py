@@ -10,46 +10,21 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-import numpy as np
-
 from gnomon.card import Card, catalogue
 from gnomon.data.parts import Parts
 from gnomon.data.table import Data
 from gnomon.errors import GnomonError
 from gnomon.values import Recipe
+from gnomon.workflow._facts import Facts, facts_of
 from gnomon.workflow._floors import floor_recipes
 
-RICH = ("molecule", "image", "sequence", "text")
 EPOCHS = {"number": 60, "molecule": 50, "sequence": 15, "text": 12, "image": 30}  # useful passes over the rows
 EPOCHS_CLASSES = {"molecule": 25, "sequence": 10}  # where classes are learned sooner than numbers
 FEWEST_STEPS = 100  # fewer optimiser steps than this teach nothing worth judging
 MOST_SEEDS = 3
 DEEP_NEEDS_ROWS = 100
-REPEATS = 10  # rows for each different molecule of a column from which a screen is designed
 WIDE = 10  # rows for each column below which averaged trees have too few to split by
 FIRST = "first choice: "  # begins the reason of the simple model to bet on, and of the deep one
-
-
-@dataclass(frozen=True)
-class Facts:
-    """What the rules may use: all measured on this data set."""
-
-    rows: int  # training rows of one fold
-    columns: int  # numbers, categories and dates, blocks unrolled
-    kinds: tuple[str, ...]
-    folds: int
-    units: int
-    task: str
-    classes: int = 0
-    stranded: bool = False  # DNA that is not aligned: either strand may carry the word
-    pieces: bool = False  # few enough letters of text for pieces of words
-    width: int = 0  # columns as models other than trees see them: one for each level of a category
-    designed: bool = False  # a few molecules, combined over and over: a screen of reagents, not a library
-
-    @property
-    def main(self) -> str:
-        """The kind that carries most: molecules, images, sequences, text before plain columns."""
-        return next((kind for kind in RICH if kind in self.kinds), "number")
 
 
 @dataclass(frozen=True)
@@ -65,37 +40,6 @@ class Plan:
     threads: int = 0  # CPU threads for training, chosen by measurement; 0 = all the desk has
     made_for: Mapping[str, Any] = field(default_factory=dict)
     snapshots: int = 0  # states of each network's weights kept over its first run
-
-
-def facts_of(data: Data, parts: Parts, task: Any) -> Facts:
-    """The facts of this data set under this split."""
-    kinds = tuple(dict.fromkeys(data.kind(name) for name in data.inputs))
-    flat = [data.columns[name] for name in data.of_kind("number", "category", "date")]
-    columns = sum(int(column.spec.shape[0]) if column.spec.shape else 1 for column in flat)
-    rows = max(len(fold.train) for fold in parts.folds)
-    units = len(set(parts.units[parts.develop].tolist()))
-    width = columns + sum(len(data.columns[name].spec.categories) - 1 for name in data.of_kind("category"))
-    return Facts(rows, columns, kinds, len(parts.folds), units, task.name,
-                 len(getattr(task.out, "categories", ()) or ()), _stranded(data, parts.folds[0].train),
-                 _pieces(data, parts.folds[0].train, rows), width, _designed(data, parts.folds[0].train))
-
-
-def _designed(data: Data, rows: np.ndarray) -> bool:
-    columns = [data.columns[name].take(rows[:2000]) for name in data.of_kind("molecule")]
-    return bool(columns) and all(len(np.unique(np.asarray(c, dtype=str))) <= len(c) / REPEATS for c in columns)
-
-
-def _stranded(data: Data, rows: np.ndarray) -> bool:
-    from gnomon.data.features._sequences import is_aligned
-
-    return any(data.columns[n].spec.detail == "DNA" and not is_aligned(data.columns[n].take(rows[:2000]))
-               for n in data.of_kind("sequence"))
-
-
-def _pieces(data: Data, rows: np.ndarray, count: int) -> bool:
-    from gnomon.data.features._text import reads_pieces
-
-    return any(reads_pieces(data.columns[n].take(rows[:2000]), count) for n in data.of_kind("text"))
 
 
 def simple_ladder(facts: Facts) -> list[tuple[str, str, str]]:

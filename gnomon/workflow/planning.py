@@ -13,12 +13,13 @@ import numpy as np
 from gnomon.methods._device import threads_that_pay
 from gnomon.values import Recipe
 from gnomon.workflow._cost import READ_RAW, Features, simple_seconds, speed
+from gnomon.workflow._facts import facts_of
 from gnomon.workflow._plan_file import plan_of, write_plan
 from gnomon.workflow._voice import Voice
 from gnomon.workflow.ledger import Ledger
 from gnomon.workflow.look import Seen
 from gnomon.workflow.options import Options
-from gnomon.workflow.plan import FIRST, Plan, draft, facts_of, frozen_steps
+from gnomon.workflow.plan import FIRST, Plan, draft, frozen_steps
 from gnomon.workflow.run import Bench, parts_of, peak_mb
 
 END_SHARE, END_SECONDS = 0.18, 12.0  # of the budget, and at least: kept for verdict, explanation and report

@@ -10,7 +10,8 @@ import pandas as pd
 import pytest
 
 from gnomon.values import Recipe
-from gnomon.workflow.plan import FIRST, Facts, deep_ladder, first_simple, simple_ladder, too_much
+from gnomon.workflow._facts import Facts
+from gnomon.workflow.plan import FIRST, deep_ladder, first_simple, simple_ladder, too_much
 from gnomon.workflow.planning import _affordable, _with_features
 
 KINDS = ("number", "molecule", "sequence", "text", "image")
@@ -45,7 +46,7 @@ def test_what_is_bet_on():
 
 def test_a_screen_of_few_reagents_is_told_from_a_library():
     from gnomon.data.read.dispatch import read_data
-    from gnomon.workflow.plan import _designed
+    from gnomon.workflow._facts import _designed
 
     chains = ["C" * k + end for k in range(1, 21) for end in ("O", "N", "F", "Cl", "Br")]
     frame = pd.DataFrame({"smiles": chains * 2, "answer": np.arange(200.0) % 37})

@@ -26,6 +26,7 @@ CARD = Card(
     needs=("labels",),
     cost="seconds",
 )
+PACE = 300  # rows that are sampled for each second of looking
 FEWEST, MOST_CLASSES = 10, 50  # rows of the second largest class; classes
 LOOK_AT = 0.05  # of the rows: so many that another class wins are listed even if it does not claim them with confidence (where
 # classes part cleanly, to be as sure as of a right label is more than a wrong one can ask); so many numbers
@@ -40,7 +41,7 @@ def suspect_labels(data: Data, target: str, rows: np.ndarray, *, groups: Mapping
     aim = aim_of(data, target, rows)
     if aim is None or len(aim) < 100:
         return Looked(checks=(not_run("LOOK-LABEL", "fewer than 100 training rows with this target"),))
-    full, aim = len(aim), aim.sampled(int(300 * seconds), seed, "labels")
+    full, aim = len(aim), aim.sampled(int(PACE * seconds), seed, "labels")
     if aim.classes and (why := unfit(aim)):
         return Looked(checks=(not_run("LOOK-LABEL", why),))
     view = full_view(data, aim.rows, inputs=tuple(n for n in data.inputs if n != aim.name), seed=seed)

@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from gnomon.data.features import _text
-from gnomon.workflow.plan import Facts, simple_ladder
+from gnomon.workflow._facts import Facts
+from gnomon.workflow.plan import simple_ladder
 
 
 def texts() -> np.ndarray:
