@@ -6,8 +6,8 @@ The plan names one simple and one deep model to bet on. Their test scores, and t
 are held against the best test score of any candidate, ensembles included: regret = shortfall / (best - floor), 0 where the
 choice is the best. The sets of the accuracy bench and those READ shaped the rules, the FRESH ones did not. Each of the latter
 two is studied once with five minutes, at most 1,200 rows to learn from and 400 that judge; results go to results/advice.json.
-`within`: the choice lies inside the best one's own 95 % interval on the test rows (normal approximations). The best of ten on the
-same test rows is partly luck: `without luck` holds the better of the two against the model that validation puts first (`or
+`within`: the choice lies inside the best one's own 95 % interval on the test rows (normal approximations). The best of ten on
+the same test rows is partly luck: `without luck` holds the better of the two against the model that validation puts first (`or
 ensemble`: or the ensemble), below 0 where it did worse than the choice. A bet that the budget left out is counted as `not
 trained` and scored as missing.
 """
@@ -118,7 +118,8 @@ def regrets(one: Set, row: dict[str, Any]) -> dict[str, Any]:
     if known:
         named["pair"] = max(known, key=lambda c: sign * c["valid"])
     out = {k: sign * (best - c["test"]) / room for k, c in named.items()}
-    for what, families in (("without luck", ("simple", "deep")), ("or ensemble", ("simple", "deep", "ensemble"))) if known else ():
+    fair = {"without luck": ("simple", "deep"), "or ensemble": ("simple", "deep", "ensemble")}
+    for what, families in fair.items() if known else ():
         judged = [c for c in able.values() if c["valid"] is not None and c["family"] in families]
         first = max(judged, key=lambda c: sign * c["valid"])
         out[what] = sign * (first["test"] - named["pair"]["test"]) / room

@@ -3,8 +3,8 @@
     python benchmarks/trust/one_way.py [--draws 100] [--share 0.1] [SET ...]
 
 What one can tell who knows that, if anything, rows of one of the two classes were named as the other, but not which: the
-probability of "one way", of clean draws and of planted ones (`plant_labels.wrong_one_class`). told: the right way, and surer than
-in all but ALARM of the clean draws; way: the right way, by whatever margin.
+probability of "one way", of clean draws and of planted ones (`plant_labels.wrong_one_class`). told: the right way, and surer
+than in all but ALARM of the clean draws; way: the right way, by whatever margin.
 """
 
 from __future__ import annotations
@@ -39,11 +39,12 @@ TIMES, MORE = 1.5, 0.049  # one way: this many times the other rate, and so much
 
 
 def one_way(data: Data, seed: int) -> tuple[float, float]:
-    """Probability that class 1's name, or class 0's, is given to rows of the other (first for class 0), and hardly back: every
-    pair of RATES as likely beforehand, each with a logistic model that allows for it (Natarajan et al. 2013; Bootkrajang & Kaban
-    2012), weighed by what it says of the labels out of fold (as Yao et al. 2018, pseudo Bayesian model averaging)."""
+    """Probability that the name of class 0, and that of class 1, is given to rows of the other and hardly back: every pair of
+    RATES as likely beforehand, each with a logistic model that allows for it (Natarajan et al. 2013; Bootkrajang & Kaban 2012),
+    weighed by what it says of the labels out of fold (as Yao et al. 2018, pseudo Bayesian model averaging)."""
     aim = aim_of(data, "target", np.arange(len(data)))
-    x, y, folds = _read(full_view(data, aim.rows, inputs=data.inputs, seed=seed)), aim.values == 1, folds_of(len(aim), seed, "way")
+    x = _read(full_view(data, aim.rows, inputs=data.inputs, seed=seed))
+    y, folds = aim.values == 1, folds_of(len(aim), seed, "way")
     rates = [(up, down) for up, down in product(RATES, RATES) if up + down < 1]
     fit = np.array([_out_of_fold(x, y, folds, *pair) for pair in rates])
     weight = np.exp(fit - fit.max())
