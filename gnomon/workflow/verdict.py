@@ -40,7 +40,7 @@ class Verdict:
     signal: NoSignal
     rows: np.ndarray  # the rows that judged: sealed, or all out-of-fold rows
     stats: Mapping[str, Stats]  # of recommended, comparator and floor, by recipe hash
-    prediction: Prediction  # of the chosen model for `rows`
+    prediction: Prediction  # for `rows`, of the model that is delivered: see `shown`
     chosen: Candidate  # the model fixed on validation, before the outcome
     floor: Candidate  # the best floor on validation
     tests: Mapping[str, Estimate] = field(default_factory=dict)
@@ -49,6 +49,11 @@ class Verdict:
     pilot: bool = False
     needed: int | None = None
     blocked: tuple[str, ...] = ()  # codes of the findings that stand against any claim
+
+    @property
+    def shown(self) -> Candidate:
+        """The model that a person gets and the report examines: the recommended one, or where none is, the one chosen."""
+        return self.recommended or self.chosen
 
     @property
     def kind(self) -> str:
@@ -89,8 +94,8 @@ def judge(bench: Bench, candidates: Sequence[Candidate], ledger: Ledger, blocked
         predictions = {h: c.oof for h, c in three.items()}
     truth = bench.task.truth(bench.data, rows)
     stats = {h: bench.task.measure(p, truth) for h, p in predictions.items()}
-    return _weighed(bench, candidates, (chosen, against, floor), stats, predictions[chosen.recipe.hash], rows, apart,
-                    openings, sealed, tuple(blocked))
+    return _weighed(bench, candidates, (chosen, against, floor), stats, predictions, rows, apart, openings, sealed,
+                    tuple(blocked))
 
 
 def sealed_key(bench: Bench) -> tuple[str, str]:
@@ -99,8 +104,8 @@ def sealed_key(bench: Bench) -> tuple[str, str]:
 
 
 def _weighed(bench: Bench, candidates: Sequence[Candidate], three: tuple[Candidate, Candidate, Candidate],
-             stats: Mapping[str, Stats], prediction: Prediction, rows: np.ndarray, apart: float, openings: int,
-             sealed: bool, blocked: tuple[str, ...]) -> Verdict:
+             stats: Mapping[str, Stats], predictions: Mapping[str, Prediction], rows: np.ndarray, apart: float,
+             openings: int, sealed: bool, blocked: tuple[str, ...]) -> Verdict:
     chosen, against, _ = three
     units = bench.parts.units[rows]
     ours, theirs, lowest = (stats[c.recipe.hash] for c in three)
@@ -124,7 +129,8 @@ def _weighed(bench: Bench, candidates: Sequence[Candidate], three: tuple[Candida
     tests = {h: interval(bench.task, s, units, estimator=kind, unit=bench.parts.unit, seed=bench.seed)
              for h, s in stats.items()}
     needed = units_needed(found, len(np.unique(units))) if what == outcome(found) == "undetermined" else None
-    verdict = Verdict(best, against, what, "", found, signal, rows, stats, prediction, chosen, three[2], tests,
+    verdict = Verdict(best, against, what, "", found, signal, rows, stats,
+                      predictions[(best or chosen).recipe.hash], chosen, three[2], tests,
                       _headline(bench, candidates, best or chosen, tests, sealed), openings, pilot, needed, blocked)
     from dataclasses import replace
 
