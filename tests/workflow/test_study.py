@@ -244,3 +244,17 @@ def test_opening_the_sealed_part_again_for_other_models_is_said(table, tmp_path,
         report = gnomon.study(tmp_path / "mix.csv", out=tmp_path / f"{number}.study", only=models, **words).report
         said.append(("VALID-TEST-REUSED" in {f["code"] for f in report["findings"]}, report["ledger"]["test_openings"]))
     assert said == [(False, 1), (False, 1), (True, 2)], "the same models again are the same opening"
+
+
+def test_what_is_saved_for_comparing_is_the_recommended_model_s_not_the_chosen_one_s(table, tmp_path, monkeypatch):
+    monkeypatch.setenv("GNOMON_STATE", str(tmp_path / "state"))
+    monkeypatch.setattr("gnomon.workflow.verdict.outcome", lambda difference: "equivalent")  # so the simpler one is recommended
+    table.to_csv(tmp_path / "mix.csv", index=False)
+    (tmp_path / "rows.json").write_text(json.dumps({"train": list(range(160)), "test": list(range(160, 220))}))
+    done = gnomon.study(tmp_path / "mix.csv", target=TARGET, out=tmp_path / "mix.study", only=SMALL["only"],
+                        split=f"rows:{tmp_path / 'rows.json'}", because="as published", budget="20s")
+    verdict = done.report["verdict"]
+    assert verdict["recommended"] != verdict["chosen_on_validation"]
+    saved = pd.read_parquet(done.folder / "judged.parquet").filter(like="value").to_numpy()[:, 0]
+    truth = pd.read_parquet(done.folder / "judged_truth.parquet")["truth0"].to_numpy()
+    assert np.sqrt(np.mean((saved - truth) ** 2)) == pytest.approx(verdict["headline"]["value"], rel=1e-6)
