@@ -25,7 +25,8 @@ class Parts:
     units: (n,) int64, the independent unit of each row (patient, plate, scaffold family, duplicate cluster ...).
     estimator: "holdout" when `test` judges, else "repeated_cv" (headline BBC-corrected).
     unlabelled: rows whose target is not known: for methods that learn from inputs alone, never for supervised ones.
-    folds_by: the policy the folds follow where it is another than `policy`, as beside an external test set.
+    folds_by: the policy the folds follow where it is another than `policy`, as beside an external test set or where only
+    training and test rows are given.
     test_hash: content of the external test set, by which its openings are counted; "" without one.
     one_only: the unit to be held out of which the data hold but one ("patient"): its rows were parted instead, and nothing
     can be claimed of another one; "" as a rule.

@@ -6,6 +6,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
+from gnomon.data._times import orders
 from gnomon.data.table import Data
 from gnomon.errors import InputError
 
@@ -52,20 +53,20 @@ def checked_policy(policy: Policy, data: Data) -> Policy:
 
 
 def choose_policy(data: Data, groups: Mapping[str, object], *, wanted: str | None = None) -> Policy:
-    """The honest policy for this structure; `wanted` is the scope the user asked for (`--for`)."""
+    """The honest policy for this structure. groups: what looking found, the likeliest unit first. wanted: the scope the
+    user asked for (`--for`)."""
     named = data.named("split")
     own = re.compile("|".join(rf"(?:^|[\W_]){re.escape(t)}(?:$|[\W_])" for t in data.targets) or "(?!)", re.I)
     for name in sorted(named, key=lambda n: own.search(n) is None):  # the target's own first
         more = f"; {len(named) - 1} other columns do too: --split column:NAME" if len(named) > 1 else ""
         return Policy("column", name, f"the column '{name}' already names the parts{more}")
     if wanted != "same-groups":
-        for name in data.named("group"):
-            return Policy("group", name, f"rows with one '{name}' belong together")
-        for name, found in groups.items():
-            if getattr(found, "kind", "") == "group":
-                return Policy("group", name, getattr(found, "because", ""))
+        why = {n: g.because for n, g in groups.items() if getattr(g, "kind", "") == "group"}  # type: ignore[attr-defined]
+        why |= {n: f"rows with one '{n}' belong together" for n in data.named("group")}
+        if why:
+            return Policy("group", next(iter(why)), next(iter(why.values())))
     for name in data.named("time"):
-        if wanted in (None, "later"):
+        if wanted in (None, "later") and orders(data.columns[name]):
             return Policy("time", name, f"rows are ordered by '{name}': the future is predicted from the past")
     for kind, policy, why in (("molecule", "scaffold", "new chemical series are harder than relatives of known ones"),
                               ("sequence", "cluster", "near-identical sequences would tell each other's answer")):

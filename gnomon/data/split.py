@@ -15,6 +15,7 @@ from pathlib import Path
 
 import numpy as np
 
+from gnomon.data._times import time_cuts, time_places
 from gnomon.data.parts import Fold, Parts
 from gnomon.data.policy import Policy, scope_words, within_one
 from gnomon.data.table import Data, strings
@@ -186,23 +187,24 @@ def _folds(data: Data, units: np.ndarray, develop: np.ndarray, labels: np.ndarra
 
 
 def _by_time(data: Data, policy: Policy, units: np.ndarray, usable: np.ndarray, seal: bool) -> Parts:
-    """Past trains, future judges: the last part is sealed when there are enough rows, else rolling origins."""
+    """Past trains, future judges: the last part is sealed when there are enough rows, else rolling origins. Rows of one time
+    are kept in one part; rows without a time train only, for nothing says that they are later than others."""
     column = data.columns.get(policy.column)
-    if column is None or column.spec.kind not in ("date", "number"):
+    if column is None or column.spec.kind not in ("date", "number") or column.spec.shape:
         raise InputError("E-SPLIT-TIME", f"'{policy.column}' cannot order the rows: it is not a date or a number",
                          do="name a date or number column: --split time:COLUMN")
-    when = column.take(usable).astype("float64" if column.spec.kind == "number" else "int64")
-    order = usable[np.argsort(when, kind="stable")]
-    n = len(order)
+    place = time_places(column, usable)
+    if place.max(initial=-1) < 1:
+        raise InputError("E-SPLIT-TIME", f"'{policy.column}' holds no two different times: no row is later than another",
+                         do="name another column of times, or leave --time and --split out")
+    order = np.argsort(place, kind="stable")[(place < 0).sum():]
+    n, undated = len(order), usable[place < 0]
+    last, edges = time_cuts(place[order], FOLDS if n < CROSS_VALIDATE_BELOW else 1, seal)
+    order = usable[order]
+    folds = tuple(Fold(np.concatenate([undated, order[:a]]), order[a:b]) for a, b in pairwise(edges))
     scope, assumes = scope_words(policy, "row")
-    if n >= CROSS_VALIDATE_BELOW:
-        a, b = int(n * 0.8), int(n * 0.9) if seal else n
-        folds: tuple[Fold, ...] = (Fold(order[:a], order[a:b]),)
-        kind = "holdout" if seal else "repeated_cv"
-        return Parts(folds, order[b:], units, "row", str(policy), policy.because, scope, assumes, kind)
-    edges = np.linspace(n // 3, n, FOLDS + 1).astype(int)
-    folds = tuple(Fold(order[:a], order[a:b]) for a, b in pairwise(edges) if b > a)
-    return Parts(folds, order[:0], units, "row", str(policy), policy.because, scope, assumes, "repeated_cv")
+    return Parts(folds, order[last:], units, "row", str(policy), policy.because, scope, assumes,
+                 "holdout" if last < n else "repeated_cv")
 
 
 def _given(data: Data, policy: Policy, ties: list[np.ndarray], labels: np.ndarray | None, usable: np.ndarray,
@@ -219,11 +221,12 @@ def _given(data: Data, policy: Policy, ties: list[np.ndarray], labels: np.ndarra
     inside = replace(policy, name="stratified" if labels is not None else "random")
     folds: tuple[Fold, ...] = tuple(Fold(np.setdiff1d(train, rows), rows) for part in named.values()
                                     if len(rows := np.intersect1d(part, train)))
+    given = len(folds) > 1 or len(valid) > 0
     if len(folds) < 2:
         folds = (Fold(train, valid),) if len(valid) else _folds(data, units, train, labels, inside, seed, 1)
     scope, assumes = scope_words(policy, "row")
     return Parts(folds, test, units, "row", str(policy), policy.because, scope, assumes,
-                 "holdout" if len(test) else "repeated_cv")
+                 "holdout" if len(test) else "repeated_cv", folds_by="" if given else inside.name)
 
 
 def _from_file(data: Data, policy: Policy) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

@@ -52,7 +52,7 @@ def _of_run(bench: Bench, run: Run) -> list[Finding]:
         found.append(rate_finding(rate_sensitivity(tested["rates"], tested["losses"], tested["rate"])))
     grouped = len(np.unique(bench.parts.units)) < 0.98 * len(bench.data)
     found.append(representation_finding(representation_shift(learned, bench.data, fold.train, fold.valid, bench.parts.units,
-                                                             seed=bench.seed), grouped=grouped))
+                                                             seed=bench.seed), bench.parts.fold_policy, grouped=grouped))
     if bench.task.name != "several":
         found += error_patterns(bench.task, bench.data, run.rows, run.oof, bench.parts.units[run.rows])
     return [f for f in found if f is not None]

@@ -17,6 +17,7 @@ from gnomon.analyses.validate.ood import detection, ood
 from gnomon.analyses.validate.optimism import optimism
 from gnomon.analyses.validate.shift import shift, shift_finding
 from gnomon.analyses.validate.subgroups import subgroup_findings, subgroups
+from gnomon.data._times import time_places
 from gnomon.data.features._view import View, fit_view
 from gnomon.data.table import Data, strings
 from gnomon.rng import stream
@@ -174,7 +175,8 @@ def _optimism(bench: Bench, notes: Notes, table: Any, limit: float) -> dict[str,
     some = np.sort(stream(bench.seed, "optimism rows").permutation(len(rows))[:OPTIMISM_ROWS])
     when = None
     if name == "time":
-        when = bench.data.columns[bench.parts.fold_policy.split(":", 1)[1]].take(rows[some]).astype("float64")
+        when = time_places(bench.data.columns[bench.parts.fold_policy.split(":", 1)[1]], rows[some])
+        some, when = some[when >= 0], when[when >= 0]
     make = lambda: load("forest")({}, bench.task.out, trees=OPTIMISM_TREES).set_params(  # noqa: E731
         random_state=bench.seed, n_jobs=1)
     axes, truth = _axes(x[some], OPTIMISM_AXES, bench.seed), bench.task.truth(bench.data, rows[some])

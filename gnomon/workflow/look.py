@@ -22,6 +22,7 @@ from gnomon.data.table import Data, Role, missing, strings
 from gnomon.errors import InputError
 from gnomon.values import Action, Finding
 from gnomon.workflow._predict_at import known_at
+from gnomon.workflow._split_told import undated, units_kept
 from gnomon.workflow.ask import ask_task, class_codes, usable_rows
 from gnomon.workflow.options import SCOPES, Options
 from gnomon.workflow.outside import COPY_CODES, Outside, adjoin, outside_stage
@@ -97,8 +98,9 @@ def whole_look(data: Data, options: Options, plan: Mapping[str, Any] | None = No
     data, actions, acted = _exclude(data, {**first.exclude, **second.exclude}, plan)
     actions |= {} if tied is None else {TOGETHER: tied}
     task = ask_task(data, parts.develop, metric=options.metric, positive=options.positive)
+    kept = units_kept(first.findings, first.groups, parts, policy, known=options.scope == "same-groups")
     findings = (*_units_told(data, policy, parts, outside),
-                *_with_actions([*data.findings, *first.findings, *second.findings], acted, tied, policy,
+                *_with_actions([*data.findings, *kept, *second.findings], acted, tied, policy,
                                _parted(parts, first.groups)))
     seen = Seen(data, parts, task, labels, findings, (*first.checks, *second.checks), first.groups,
                 {**first.facts, **second.facts}, policy, actions, data)
@@ -109,7 +111,8 @@ def _units_told(data: Data, policy: Policy, parts: Parts, outside: Outside) -> l
     """What the column that names the units cannot settle: one value only, or rows without one."""
     column = data.columns.get(policy.column) if policy.name in ("group", "cold") else None
     unnamed = int(missing(column).sum()) if column is not None else 0
-    told = (one_unit(parts.one_only) if outside.test is None else None, unnamed_units(policy.column, unnamed, len(data)))
+    told = (one_unit(parts.one_only) if outside.test is None else None, unnamed_units(policy.column, unnamed, len(data)),
+            undated(data, policy))
     return [f for f in told if f is not None]
 
 
@@ -165,7 +168,9 @@ def _policy(data: Data, looked: Looked, options: Options, plan: Mapping[str, Any
         raise InputError("E-SCOPE", f"--for {options.scope}: unknown", do=f"use one of {', '.join(SCOPES)}")
     if options.split:
         return checked_policy(parse_policy(options.split, options.because), data)
-    inferred = choose_policy(data, looked.groups, wanted=options.scope)
+    first = SITE if options.scope == "new-site" else ()  # new sites are held out, not the patients of known ones
+    ranked = dict(sorted(looked.groups.items(), key=lambda item: not has(item[0], first)))
+    inferred = choose_policy(data, ranked, wanted=options.scope)
     written = (plan or {}).get("split", {}).get("policy")
     if written and written != str(inferred):
         return checked_policy(parse_policy(str(written), "stated in plan.toml"), data)
@@ -240,8 +245,7 @@ def _with_actions(findings: list[Finding], acted: Mapping[str, str], tied: bool 
             f = replace(f, action=Action(KEPT, "; ".join(f'[columns] "{c}" = "ignore"' for c in f.columns[:LINES])))
         elif f.action is None and f.code in COPY_CODES.values() and tied is not None:
             f = _of_copies(f, tied, parted.get(f.code, 0))
-        elif f.action is None and f.code == "LOOK-GROUP" and (policy.name == "group" or (
-                policy.name in STRUCTURE and policy.column in f.columns)):
+        elif f.action is None and f.code == "LOOK-GROUP" and policy.name in STRUCTURE and policy.column in f.columns:
             f = replace(f, action=Action(f"split by {policy}", '[split] policy = "random"'))
         out.append(f)
     return tuple(out)

@@ -102,6 +102,74 @@ def test_time_judges_on_the_future():
     assert t[parts.folds[0].train].max() < t[parts.folds[0].valid].min() < t[parts.test].min()
 
 
+def by_time(values, seal=True):
+    n = len(values)
+    data = table(n, t=(Dense(np.asarray(values, dtype=float), Spec("number")), "time"))
+    return split_rows(data, Policy("time", "t"), {}, None, np.arange(n), seal=seal)
+
+
+@pytest.mark.parametrize("n", [600, 1500])
+def test_rows_without_a_time_train_only(n):
+    values = np.arange(n, dtype=float)
+    gone = np.random.default_rng(0).choice(n, n // 3, replace=False)
+    values[gone] = np.nan
+    parts = by_time(values)
+    assert all(np.isin(gone, fold.train).all() for fold in parts.folds)
+    assert not len(np.intersect1d(gone, np.concatenate([parts.test, *(fold.valid for fold in parts.folds)])))
+    assert all(np.nanmax(values[fold.train]) < values[fold.valid].min() for fold in parts.folds)
+
+
+def test_rows_without_a_date_train_only():
+    day = np.datetime64("2020-01-01", "ns") + np.arange(1500).astype("timedelta64[D]")
+    day[::3] = np.datetime64("NaT")
+    parts = split_rows(table(1500, t=(Dense(day, Spec("date")), "time")), Policy("time", "t"), {}, None, np.arange(1500))
+    assert not np.isnat(day[np.concatenate([parts.test, parts.folds[0].valid])]).any() and len(parts.test) == 100
+
+
+def test_one_time_is_in_one_part():
+    year = np.repeat(np.arange(2000, 2005), 240)
+    parts = by_time(year)
+    assert set(year[parts.test]) == {2004} and set(year[parts.folds[0].valid]) == {2003}
+    assert set(year[parts.folds[0].train]) == {2000, 2001, 2002}
+    few = by_time(np.repeat(np.arange(4), 60))
+    assert len(few.folds) > 1 and all(len(fold.valid) % 60 == 0 and len(fold.valid) for fold in few.folds)
+    two = by_time(np.repeat([0, 1], 600))  # nothing is left to seal
+    assert not len(two.test) and len(two.folds) == 1 and len(two.folds[0].valid) == 600
+
+
+def test_a_part_is_no_handful_of_rows_where_the_times_allow_more():
+    time = np.concatenate([[0], np.full(800, 1), np.full(300, 2), np.full(98, 3), [4]])
+    parts = by_time(time)
+    assert min(map(len, (parts.folds[0].train, parts.folds[0].valid, parts.test))) >= 30
+
+
+@settings(max_examples=50, deadline=None)
+@given(st.integers(0, 1000), st.integers(2, 40), st.sampled_from([60, 300, 1200]), st.booleans())
+def test_a_split_by_time_has_no_empty_part_and_no_time_on_two_sides(seed, times, n, seal):
+    rng = np.random.default_rng(seed)
+    values = rng.choice(times, n, p=rng.dirichlet(np.full(times, 0.3)))
+    if len(np.unique(values)) < 2:
+        return
+    parts = by_time(values, seal)
+    for fold in parts.folds:
+        assert len(fold.train) and len(fold.valid) and values[fold.train].max() < values[fold.valid].min()
+    assert not len(parts.test) or values[parts.develop].max() < values[parts.test].min()
+
+
+def test_one_time_is_no_time():
+    data = table(300, t=(Dense(np.full(300, 7.0), Spec("number")), "time"))
+    assert str(choose_policy(data, {})) == "stratified"
+    with pytest.raises(InputError, match=r"E-SPLIT-TIME.*no two different times"):
+        split_rows(data, Policy("time", "t"), {}, None, np.arange(300))
+
+
+def test_the_likeliest_unit_that_looking_found_is_held_out():
+    unit = Dense(np.arange(60.0) // 5, Spec("number"))
+    data = table(60, batch=(unit, "group"), patient=(unit, "group"))
+    found = {name: Tie(np.arange(60) // 5, "group") for name in ("patient", "batch")}
+    assert str(choose_policy(data, found)) == "group:patient"
+
+
 def test_policy_follows_the_structure():
     group = table(50, g=(Dense(np.arange(50.0) // 5, Spec("number")), "group"))
     assert str(choose_policy(group, {})) == "group:g"

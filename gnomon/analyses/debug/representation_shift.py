@@ -25,6 +25,12 @@ CARD = Card(
 )
 ROWS, AXES = 250, 20
 NOTED = 0.6  # lower limit of the area from which on it is worth a word
+AT_RANDOM = ("the split is at random, so this is what it learned by heart", "more regularisation")
+UNITS = ("the split holds out whole units, so it meets new ones", "rows of more units")
+GIVEN = ("the parts were given, so they may differ from the start, and what it learned by heart is in it too",
+         "training rows like the validation rows")
+SPLITS = {"time": ("the split holds out later rows, so it meets what has changed since", "training rows that are more recent"),
+          "column": GIVEN, "rows": GIVEN}  # policy -> (why the network sees a shift, what helps)
 
 
 def representation_shift(learned: Any, data: Data, train: np.ndarray, valid: np.ndarray, units: np.ndarray, *,
@@ -44,8 +50,9 @@ def representation_shift(learned: Any, data: Data, train: np.ndarray, valid: np.
     return shift(seen[:cut], seen[cut:], units[sides[0]], units[sides[1]], seed=seed)
 
 
-def representation_finding(found: Shift | None, *, grouped: bool) -> Finding | None:
-    """DEBUG-SHIFT: "note" when the lower limit of the area passes 0.6, else "fine". grouped: the split holds out units."""
+def representation_finding(found: Shift | None, policy: str, *, grouped: bool) -> Finding | None:
+    """DEBUG-SHIFT: "note" when the lower limit of the area passes 0.6, else "fine". policy: what parted training from
+    validation rows, as "time:date"; grouped: rows share units, which the split holds out."""
     if found is None or found.low is None:
         return None
     values = {"auc": found.auc, "low": found.low, "high": found.high}
@@ -53,8 +60,6 @@ def representation_finding(found: Shift | None, *, grouped: bool) -> Finding | N
     if found.low < NOTED:
         return finding("DEBUG-SHIFT", "fine", f"to the network validation rows look like training rows ({area})", values=values,
                        source="hidden representation")
-    why = "the split holds out whole units, so it meets new ones" if grouped else \
-        "the split is at random, so this is what it learned by heart"
-    helps = "rows of more units" if grouped else "more regularisation"
+    why, helps = SPLITS.get(policy.partition(":")[0], UNITS if grouped else AT_RANDOM)
     claim = f"to the network validation rows look unlike training rows ({area}): {why}. What helps: {helps}"
     return finding("DEBUG-SHIFT", "note", claim, values=values, source="hidden representation")

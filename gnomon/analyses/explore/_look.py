@@ -23,6 +23,7 @@ __all__ = ["Grouping", "Looked", "look_inputs", "look_target", "map_points"]
 INPUT_CHECKS = ("identifiers", "duplicates", "near_duplicates", "groups", "scaffolds", "unit_of_analysis",
                 "time_order", "drift", "missing_values", "censored", "outliers", "mixed_units", "constants", "sizes",
                 "raw_counts", "preprocessed", "kind_doubts")
+OF_UNITS = ("unit_of_analysis", "drift")  # those that also take the groups found before them
 TARGET_CHECKS = ("leaks", "replicates", "suspect_labels", "target_shape", "confounding", "missing_informative",
                  "order_drift", "event_time", "shortcuts")
 
@@ -32,7 +33,11 @@ def look_inputs(data: Data, *, seed: int = 0, seconds: float = 15.0) -> Looked:
     blind, endless = finite(without_targets(data))
     infinite = Looked(tuple(found(data, "LOOK-OUTLIER", "warn", f"'{name}' holds infinite numbers; read as missing",
                                   rows=rows, columns=(name,)) for name, rows in endless.items()))
-    return gathered([infinite, *(check(key)(blind, seed=seed, seconds=seconds) for key in INPUT_CHECKS)])
+    parts = [infinite]
+    for key in INPUT_CHECKS:
+        units = {"groups": gathered(parts).groups} if key in OF_UNITS else {}
+        parts.append(check(key)(blind, seed=seed, seconds=seconds, **units))
+    return gathered(parts)
 
 
 def look_target(data: Data, target: tuple[str, ...], rows: np.ndarray, *, groups: Mapping[str, Grouping],

@@ -19,6 +19,8 @@ GROUP = ("patient", "patients", "subject", "subjects", "participant", "person", 
          "session", "video", "recording", "cow", "dog", "tumour", "tumor", "slide", "plate", "document", "article",
          "user", "worker", "field", "plot", "tree", "colony", "cohort", "gene", "clone", "culture", "experiment",
          "dish")
+BEING = ("patient", "patients", "subject", "subjects", "participant", "person", "donor", "animal", "mouse", "mice", "rat",
+         "individual", "family", "litter", "household", "case", "pt", "subj", "sub", "pid", "cow", "dog", "user")
 BATCH = ("batch", "site", "center", "centre", "hospital", "scanner", "device", "machine", "lab", "laboratory", "run",
          "operator", "plate", "lane", "chip", "instrument", "source", "country", "region", "cohort", "modality",
          "projection", "technician", "protocol", "facility", "clinic", "kit", "lot", "camera")
@@ -42,6 +44,12 @@ EMPTY = ("the", "of", "in", "per", "a", "an", "and", "or", "by", "to", "for", "a
 def has(name: str, vocabulary: Sequence[str]) -> str:
     """The first word of the name that is in the vocabulary, or ""."""
     return next((w for w in words(name) if w in vocabulary), "")
+
+
+def unit_rank(name: str) -> int:
+    """How surely a new value of this column is a new specimen: 0 a being or a family of them, 2 a circumstance such as a
+    batch, a plate or a site, 1 anything else."""
+    return 0 if has(name, BEING) else 2 if has(name, BATCH) else 1
 
 
 def shared_words(one: str, other: str) -> tuple[str, ...]:

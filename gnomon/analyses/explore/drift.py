@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import numpy as np
 
+from gnomon.analyses.explore._aim import group_of
+from gnomon.analyses.explore._clusters import independent_share
 from gnomon.analyses.explore._kit import (
     FDR,
+    Grouping,
     Looked,
     discoveries,
     found,
@@ -17,8 +22,10 @@ from gnomon.analyses.explore._kit import (
     sampled_note,
 )
 from gnomon.analyses.explore._names import BATCH, has
+from gnomon.analyses.explore.groups import groups as groups_in
 from gnomon.analyses.explore.time_order import time_order
 from gnomon.card import Card
+from gnomon.data._times import time_places
 from gnomon.data.table import Data, codes
 
 CARD = Card(
@@ -32,19 +39,25 @@ CARD = Card(
 )
 PER_COLUMN, TOGETHER = 5, 100  # rows a column from which, and columns up to which, all are tested together
 WITHIN = 0.05  # share of false names among columns once all of them together move with time
+FEWEST, UNITS = 20, 6  # rows a side below which nothing is compared; units a side, as no p is given below six (EVIDENCE 6)
 LARGE, SMALL = 0.3, 0.15  # largest gap between two distribution functions: warned of, noted
 
 
-def drift(data: Data, *, seed: int = 0, seconds: float = 15.0) -> Looked:
-    """Number and category inputs whose distribution moves with time or differs between batches."""
-    axes = _axes(data, seed)
+def drift(data: Data, *, groups: Mapping[str, Grouping] | None = None, seed: int = 0, seconds: float = 15.0) -> Looked:
+    """Number and category inputs whose distribution moves with time or differs between batches, beyond what as many units
+    would differ by chance. groups: what `groups` found; None = it is run here."""
+    axes = _axes(data)
     if not axes:
         return Looked(checks=(not_run("LOOK-DRIFT", "no date, site or batch column among the data"),))
+    named = group_of(groups_in(data, seed=seed, seconds=seconds).groups if groups is None else groups)
     rows = sample(np.arange(len(data)), int(2000 * seconds), seed, "drift")
-    findings = []
+    findings, unchecked = [], []
     for axis, (sides, time) in axes.items():
         correlated = time is not None
-        moved = _moved(data, rows, sides[rows], axis, time[rows] if correlated else None, seed)
+        units = None if named is None or named[0] == axis else named[1].codes[rows]
+        moved, few = _moved(data, rows, sides[rows], axis, time[rows] if correlated else None, units, seed)
+        if few:
+            unchecked.append(not_run("LOOK-DRIFT", f"fewer than {UNITS} units on a side of '{axis}' to compare {join(few)} by"))
         for grade, least, most in (("warn", LARGE, np.inf), ("note", SMALL, LARGE)):
             names = [n for n, gap in moved.items() if least <= gap < most]
             if names:
@@ -53,22 +66,25 @@ def drift(data: Data, *, seed: int = 0, seconds: float = 15.0) -> Looked:
                 findings.append(found(data, "LOOK-DRIFT", grade, f"{join(names)} {verb} '{axis}'"
                                       + sampled_note(len(rows), len(data)), columns=(*names[:20], axis),
                                       values={n: moved[n] for n in names[:20]}, source="KS, rank correlation, FDR"))
-    return Looked(tuple(findings), (ran("LOOK-DRIFT", f"two distribution functions {SMALL} apart somewhere"),))
+    return Looked(tuple(findings), (ran("LOOK-DRIFT", f"two distribution functions {SMALL} apart somewhere"), *unchecked))
 
 
-def _axes(data: Data, seed: int) -> dict[str, tuple[np.ndarray, np.ndarray | None]]:
-    """What rows may drift along: name -> (side of each row, -1 = none; of a time the place in its order, NaN = none)."""
+def _axes(data: Data) -> dict[str, tuple[np.ndarray, np.ndarray | None]]:
+    """What rows may drift along: name -> (side of each row, -1 = none; of a time the place in its order, NaN = none). A time
+    is halved between two distinct times; it is no axis where that leaves a side too few rows."""
+    from scipy.stats import rankdata
+
     out: dict[str, tuple[np.ndarray, np.ndarray | None]] = {}
     looked = time_order(data)
     for name in looked.findings[0].columns[:3] if looked.findings else ():
-        values = data.columns[name].take(np.arange(len(data)))
-        known = ~np.isnat(values) if values.dtype.kind == "M" else ~np.isnan(values.astype(float))
-        if values.dtype == object or known.sum() < 60:
+        times = time_places(data.columns[name])
+        known = times >= 0
+        earlier = np.cumsum(np.bincount(times[known]))[:-1]  # rows up to each time but the last
+        half = int(np.abs(earlier - known.sum() / 2).argmin())
+        if known.sum() < 60 or min(earlier[half], known.sum() - earlier[half]) < FEWEST:
             continue
-        order = np.argsort(np.argsort(values[known].astype("int64") if values.dtype.kind == "M" else values[known],
-                                      kind="stable"))
-        side, place = np.full(len(values), -1), np.full(len(values), np.nan)
-        side[known], place[known] = (order >= known.sum() / 2).astype(int), order / known.sum()
+        side, place = np.where(known, times > half, -1), np.full(len(times), np.nan)
+        place[known] = (rankdata(times[known]) - 1) / known.sum()
         out[name] = (side, place)
     for name in (*data.of_kind("category"), *data.of_kind("category", role="group")):
         levels = codes(data.columns[name])
@@ -78,26 +94,34 @@ def _axes(data: Data, seed: int) -> dict[str, tuple[np.ndarray, np.ndarray | Non
     return out
 
 
-def _moved(data: Data, rows: np.ndarray, sides: np.ndarray, axis: str, time: np.ndarray | None, seed: int
-           ) -> dict[str, float]:
-    """Input -> largest gap between one side and the rest, where it stands against chance over all inputs."""
+def _moved(data: Data, rows: np.ndarray, sides: np.ndarray, axis: str, time: np.ndarray | None,
+           units: np.ndarray | None, seed: int) -> tuple[dict[str, float], list[str]]:
+    """Input -> largest gap between one side and the rest, where it stands against chance over all inputs; and the inputs
+    that too few units have to tell anything."""
     matrix, labels, sources = number_columns(data, rows, seed=seed, most=300)
     columns = {label: matrix[:, j] for j, (label, s) in enumerate(zip(labels, sources, strict=True)) if s != axis}
     for name in data.of_kind("category"):
         if name != axis:
             columns[name] = data.columns[name].take(rows)
-    gaps, chances = {}, {}
+    gaps, chances, shares, few = {}, {}, [1.0], []
     for name, values in columns.items():
-        gaps[name], chances[name] = _gap(values, sides, time)
+        known = (sides >= 0) & (~np.isnan(values) if values.dtype.kind == "f" else values >= 0)
+        along = (sides if time is None else time)[known]
+        share = 1.0 if units is None or not known.any() else independent_share(values[known], along, units[known])
+        if share < 1 and share * min(np.unique(sides[known], return_counts=True)[1]) < UNITS:
+            few.append(name)
+            continue
+        gaps[name], chances[name] = _gap(values[known], sides[known], time[known] if time is not None else None, share)
+        shares += [share] if values.dtype.kind == "f" else []
     stand = discoveries(np.array(list(chances.values())))
-    if time is not None and together(matrix[:, [s != axis for s in sources]], time) < FDR:
+    if time is not None and together(matrix[:, [s != axis for s in sources]], time, min(shares)) < FDR:
         stand |= discoveries(np.array(list(chances.values())), WITHIN)
-    return {name: gaps[name] for name, keep in zip(gaps, stand, strict=True) if keep}
+    return {name: gaps[name] for name, keep in zip(gaps, stand, strict=True) if keep}, few
 
 
-def together(matrix: np.ndarray, time: np.ndarray) -> float:
+def together(matrix: np.ndarray, time: np.ndarray, share: float = 1.0) -> float:
     """p-value that no column moves steadily with time: the F test of the regression of time on the ranks of all columns,
-    rows counted as independent as the least independent column's are.
+    rows counted as independent as the least independent column's are. share: of the rows, those that are not of one unit.
 
     One column that drifts among correlated ones hardly moves its own rank, but moves against what the others lead one to
     expect. The test opens the columns' own tests at a wider level: no name is given by chance more often than it rejects.
@@ -116,25 +140,25 @@ def together(matrix: np.ndarray, time: np.ndarray) -> float:
     ranks -= ranks.mean(axis=0)
     aim = np.arange(len(table)) - (len(table) - 1) / 2
     left = aim - ranks @ np.linalg.lstsq(ranks, aim, rcond=1e-8)[0]
-    count = len(table) * min(_independent(column) for column in table.T)
+    count = len(table) * min(share, *(_independent(column) for column in table.T))
     told = 1 - float((left**2).sum() / (aim**2).sum())
     return float(f.sf(told / max(1 - told, 1e-12) * max(count - d - 1, 0) / d, d, max(count - d - 1, 1)))
 
 
-def _gap(values: np.ndarray, sides: np.ndarray, time: np.ndarray | None) -> tuple[float, float]:
-    """(largest difference of shares or distribution functions between a level and the rest, its p-value)."""
-    known = (sides >= 0) & (~np.isnan(values) if values.dtype.kind == "f" else values >= 0)
+def _gap(values: np.ndarray, sides: np.ndarray, time: np.ndarray | None, share: float) -> tuple[float, float]:
+    """(largest difference of shares or distribution functions between a level and the rest, its p-value). share: of the
+    rows, those that count as independent."""
     if time is not None:
-        return _over_time(values[known], sides[known], time[known])
-    levels = np.unique(sides[known])
+        return _over_time(values, sides, time, share)
+    levels = np.unique(sides)
     best, chance = 0.0, 1.0
     for level in levels[1:] if len(levels) == 2 else levels:
-        gap, p = _two(values[known & (sides == level)], values[known & (sides != level)], 1.0, values.dtype.kind == "f")
+        gap, p = _two(values[sides == level], values[sides != level], share, values.dtype.kind == "f")
         best, chance = max(best, gap), min(chance, p * len(levels))
     return best, chance
 
 
-def _over_time(values: np.ndarray, sides: np.ndarray, time: np.ndarray) -> tuple[float, float]:
+def _over_time(values: np.ndarray, sides: np.ndarray, time: np.ndarray, share: float) -> tuple[float, float]:
     """The gap between the halves or the outer thirds, and twice the smaller p of the halves and of a steady trend
     (Spearman's rank correlation), for a slow drift is spread over the whole time."""
     from scipy.stats import norm, rankdata
@@ -142,7 +166,7 @@ def _over_time(values: np.ndarray, sides: np.ndarray, time: np.ndarray) -> tuple
     if len(values) < 40:
         return 0.0, 1.0
     ordered = values.dtype.kind == "f"
-    scale = _independent(values[np.argsort(time, kind="stable")])
+    scale = min(share, _independent(values[np.argsort(time, kind="stable")]))
     early, late = np.quantile(time, [1 / 3, 2 / 3])
     gap, p = _two(values[sides == 0], values[sides == 1], scale, ordered)
     outer, _ = _two(values[time < early], values[time >= late], scale, ordered)
@@ -155,7 +179,7 @@ def _over_time(values: np.ndarray, sides: np.ndarray, time: np.ndarray) -> tuple
 
 def _two(here: np.ndarray, there: np.ndarray, scale: float, ordered: bool) -> tuple[float, float]:
     """(distance, p) of two samples of which a share `scale` counts as independent."""
-    if min(len(here), len(there)) < 20:
+    if min(len(here), len(there)) < FEWEST:
         return 0.0, 1.0
     gap = _distance(here, there, ordered=ordered)
     m = len(here) * len(there) / (len(here) + len(there)) * scale

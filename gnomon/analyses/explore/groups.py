@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 
 import numpy as np
 
 from gnomon.analyses.explore._kit import Grouping, Looked, found, many, ran, relabel
-from gnomon.analyses.explore._names import GROUP, IDENTIFIER, WITHIN, has, prefix, token_table
+from gnomon.analyses.explore._names import GROUP, IDENTIFIER, WITHIN, has, prefix, token_table, unit_rank
 from gnomon.card import Card
 from gnomon.data.read._folder_names import class_level
 from gnomon.data.table import Data, codes, missing
@@ -30,22 +31,21 @@ PREFIXES = ("p", "pt", "pat", "subj", "sub", "s", "case", "donor", "d", "m", "mo
 
 
 def groups(data: Data, *, seed: int = 0, seconds: float = 15.0) -> Looked:
-    """Groupings of kind "group", the likeliest unit first: columns with the role, then names, file names, structure."""
+    """Groupings of kind "group", the likeliest unit first: what the user named, then beings, then batches and the like
+    last; among equals columns with the role, then names, file names, structure."""
     found_groups: dict[str, Grouping] = {}
     for name in data.named("group"):
         found_groups[name] = Grouping(relabel(codes(data.columns[name])), data.roles[name].because, "group")
-    by_name = {n: why for n in _candidates(data) if (why := _named(data, n))}
+    candidates = _candidates(data)
+    by_name = {n: why for n in candidates if (why := _named(data, n))}
     by_file = from_files(data)
     for name, why in by_name.items():
         found_groups.setdefault(name, Grouping(relabel(codes(data.columns[name])), why, "group"))
     if by_file is not None:
         found_groups.setdefault(FILE, by_file)
     if not found_groups:
-        for name in _candidates(data):
-            if followers := _followers(data, name):
-                why = f"each value of '{name}' fixes {followers} other columns: it names a unit that spans rows"
-                found_groups[name] = Grouping(relabel(codes(data.columns[name])), why, "group")
-                break
+        found_groups = _by_structure(data, candidates)
+    found_groups = dict(sorted(found_groups.items(), key=lambda item: _rank(data, item[0])))
     exclude = {n: "names the unit rows belong to; new units have new names" for n in found_groups if n in data.inputs}
     findings = [_finding(data, name, grouping) for name, grouping in found_groups.items()]
     check = ran("LOOK-GROUP", f"a named column or part of the file names with {FEWEST} values or more that repeat")
@@ -81,23 +81,60 @@ def _named(data: Data, name: str) -> str:
     return "the name says identifier and its values span several rows" if ends_id else ""
 
 
-def _followers(data: Data, name: str) -> int:
-    """How many other columns are constant within each level of this category though they vary at large; 0 below 3."""
-    if data.kind(name) != "category":
-        return 0
-    own = codes(data.columns[name])
-    levels, counts = np.unique(own[own >= 0], return_counts=True)
-    if len(levels) < 10 or (counts >= 2).sum() < 8:
-        return 0
-    count = 0
-    for other in data.inputs:
-        if other == name or data.kind(other) not in ("number", "category") or data.columns[other].spec.shape:
+def _rank(data: Data, name: str) -> tuple[bool, int]:
+    """Where a grouping stands: what the user named first, then by what its name says."""
+    if name not in data.columns:  # in the file names
+        return True, 1
+    return not (data.roles[name].stated and data.roles[name].role == "group"), unit_rank(name)
+
+
+def _by_structure(data: Data, candidates: list[str]) -> dict[str, Grouping]:
+    """The first category that fixes other columns, though nothing but the values says so; {} where there is none."""
+    varied: dict[str, np.ndarray] | None = None
+    for name in candidates:
+        if data.kind(name) != "category":
             continue
-        theirs = codes(data.columns[other])
-        distinct = len(np.unique(theirs))
-        if distinct >= 5 and len(np.unique(np.stack([own, theirs]), axis=1).T) <= 1.02 * len(levels):
-            count += 1
-    return count if count >= 3 else 0
+        own = codes(data.columns[name])
+        counts = np.bincount(own[own >= 0])
+        if (counts > 0).sum() < 10 or (counts >= 2).sum() < 8:
+            continue
+        varied = _varied(data) if varied is None else varied
+        if (followers := _followers(own, {n: theirs for n, theirs in varied.items() if n != name})) >= 3:
+            why = f"each value of '{name}' fixes {followers} other columns: it names a unit that spans rows"
+            return {name: Grouping(relabel(own), why, "group")}
+    return {}
+
+
+def _varied(data: Data) -> dict[str, np.ndarray]:
+    """The levels, int (n,), of each number and category among the inputs that has five or more."""
+    out = {}
+    for name in data.inputs:
+        if data.kind(name) in ("number", "category") and not data.columns[name].spec.shape:
+            levels, place = np.unique(data.columns[name].take(np.arange(len(data))), return_inverse=True)
+            if len(levels) >= 5:
+                out[name] = place
+    return out
+
+
+def _followers(own: np.ndarray, varied: Mapping[str, np.ndarray]) -> int:
+    """How many of these columns are constant within each unit `own`, but for one unit in fifty.
+
+    Rows are put in the order of their units. A unit within which neighbours differ holds two values at least, so the units
+    with such a change are a lower bound, and the first rows alone reject nearly every column.
+    """
+    order = np.argsort(own, kind="stable")[(own < 0).sum():]
+    unit = own[order]
+    units, first = len(np.unique(unit)), max(5000, len(own) // 20)
+    count = 0
+    for theirs in varied.values():
+        for rows in (order[:first], order):
+            here, same = theirs[rows], unit[:len(rows)]
+            changed = same[1:][(here[1:] != here[:-1]) & (same[1:] == same[:-1])]
+            if len(np.unique(changed)) > 0.02 * units:
+                break
+        else:
+            count += len(np.unique(unit * (int(theirs.max()) + 1) + theirs[order])) <= 1.02 * units
+    return count
 
 
 def from_files(data: Data) -> Grouping | None:
@@ -168,10 +205,16 @@ def _counter(parts: np.ndarray, place: int) -> bool:
     return units > 1 and pairs > 1.5 * len(np.unique(parts[:, place].astype(str)))
 
 
+def named_rows(data: Data, name: str, rows: np.ndarray | None = None) -> np.ndarray:
+    """Those of these rows (None = all) for which the column says a unit; a row without one is in no unit that is known."""
+    rows = np.arange(len(data)) if rows is None else rows
+    return rows[~missing(data.columns[name], rows)] if name in data.columns else rows
+
+
 def _finding(data: Data, name: str, grouping: Grouping) -> Finding:
     where = f"the column '{name}'" if name in data.columns else "the file names"
-    unnamed = int(missing(data.columns[name]).sum()) if name in data.columns else 0
-    rows, units = many(len(data) - unnamed, "row"), many(grouping.count - unnamed, "unit")
-    claim = f"{rows} come from {units} named in {where}; a unit is kept in one part"
+    named = named_rows(data, name)
+    units = len(np.unique(grouping.codes[named]))
+    claim = f"{many(len(named), 'row')} come from {many(units, 'unit')} named in {where}"
     return found(data, "LOOK-GROUP", "note", claim, columns=(name,) if name in data.columns else (),
-                 values={"units": grouping.count, "rows": len(data)}, source=grouping.because)
+                 values={"units": units, "rows": len(named)}, source=grouping.because)

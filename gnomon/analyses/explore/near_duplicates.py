@@ -175,7 +175,7 @@ def _report(data: Data, name: str, rows: np.ndarray, left: np.ndarray, right: np
     what = f"'{name}'" if name else "their numbers"
     listed = np.flatnonzero(~alone)[np.argsort(codes[~alone], kind="stable")]
     grade = "note" if (~alone).mean() <= common or (~alone).sum() <= 4 else "warn"
-    claim = (f"{int((~alone).sum()):,} rows are almost the same as another in {what} and are kept in one part"
+    claim = (f"{int((~alone).sum()):,} rows are almost the same as another in {what}"
              + sampled_note(len(rows), len(data)))
     finding = found(data, CODE, grade, claim, rows=rows[listed], columns=(name,) if name else (),
                     values={"groups": len(np.unique(codes[~alone]))}, source="near_duplicates")

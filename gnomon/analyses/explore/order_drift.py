@@ -23,6 +23,7 @@ CARD = Card(
     reads=("number",),
     cost="seconds",
 )
+STRATUM, LEAST = 10, 60  # rows from which a class is compared within; rows in such classes from which anything is
 
 
 def order_drift(data: Data, target: str, rows: np.ndarray, *, groups: Mapping[str, Grouping], seed: int = 0,
@@ -34,15 +35,18 @@ def order_drift(data: Data, target: str, rows: np.ndarray, *, groups: Mapping[st
     aim = aim.sampled(int(1300 * seconds), seed, "order")
     matrix, labels, _ = number_columns(data, aim.rows, seed=seed, most=200)
     order = np.argsort(data.position[aim.rows], kind="stable")
-    late = np.zeros(len(aim), dtype=bool)
-    for part in _strata(aim.values, bool(aim.classes)):
+    strata = _strata(aim.values, bool(aim.classes))
+    late, inside = np.zeros(len(aim), dtype=bool), np.zeros(len(aim), dtype=bool)
+    for part in strata:
         mine = order[np.isin(order, part)]
-        late[mine[len(mine) // 2:]] = True
+        late[mine[len(mine) // 2:]] = inside[part] = True
+    if inside.sum() < LEAST:
+        return Looked(checks=(not_run("LOOK-DRIFT", f"fewer than {LEAST} rows are in classes of {STRATUM} or more"),))
     gaps, chances = [], []
     for values in matrix.T:
-        known = ~np.isnan(values)
+        known = ~np.isnan(values) & inside
         left = values.copy()
-        for part in _strata(aim.values, bool(aim.classes)):
+        for part in strata:
             left[part] -= np.nanmedian(left[part]) if known[part].any() else 0.0
         early, later = left[known & ~late], left[known & late]
         if min(len(early), len(later)) < 30 or len(np.unique(values[known])) < 5:
@@ -66,6 +70,6 @@ def order_drift(data: Data, target: str, rows: np.ndarray, *, groups: Mapping[st
 
 
 def _strata(values: np.ndarray, classes: bool) -> list[np.ndarray]:
-    """Places of each class, or of each of ten slices of a number target."""
+    """Places of each class, or of each of ten slices of a number target; rows of a rare class are in none."""
     codes = values if classes else np.minimum(np.argsort(np.argsort(values)) * 10 // len(values), 9)
-    return [part for c in np.unique(codes) if len(part := np.flatnonzero(codes == c)) >= 10]
+    return [part for c in np.unique(codes) if len(part := np.flatnonzero(codes == c)) >= STRATUM]

@@ -10,6 +10,7 @@ import numpy as np
 from gnomon.analyses.explore._aim import Aim, aim_of, group_of
 from gnomon.analyses.explore._kit import Grouping, Looked, found, many, not_run, ran
 from gnomon.analyses.explore.censored import piled
+from gnomon.analyses.explore.groups import named_rows
 from gnomon.analyses.explore.mixed_units import TwoScales, two_scales
 from gnomon.analyses.explore.outliers import beyond
 from gnomon.card import Card
@@ -48,8 +49,11 @@ def target_shape(data: Data, target: str, rows: np.ndarray, *, groups: Mapping[s
 
 def _small(data: Data, aim: Aim, groups: Mapping[str, Grouping]) -> tuple[list, dict]:
     named = group_of(groups)
-    units = len(aim) if named is None else len(np.unique(named[1].codes[aim.rows]))
-    what = "rows" if named is None else f"units ('{named[0]}')"
+    inside = aim.rows if named is None else named_rows(data, named[0], aim.rows)
+    if named is None or 2 * len(inside) < len(aim):  # where most rows name no unit, rows are the units
+        units, what = len(aim), "rows"
+    else:
+        units, what = len(np.unique(named[1].codes[inside])), f"units ('{named[0]}')"
     fewest = int(np.bincount(aim.values).min()) if aim.classes else None
     facts = {"training_units": units} | ({} if fewest is None else {"fewest_of_a_class": fewest})
     if units < PILOT or (fewest is not None and fewest < 10):
@@ -95,7 +99,8 @@ def _scales(data: Data, aim: Aim) -> list:
     hit = two_scales(aim.values)
     if hit is None and re.search(r"\bp_?(ic50|ec50|ki|kd|xc50|chembl|act)", aim.name, re.IGNORECASE):
         far = aim.values > 15
-        hit = TwoScales("negative logarithms and plain concentrations", far, 0.0) if 0 < far.mean() < 0.5 else None
+        what = "negative logarithms and plain concentrations"
+        hit = TwoScales(what, np.flatnonzero(far), 0.0) if 0 < far.mean() < 0.5 else None
     if hit is None:
         return []
     claim = f"The target '{aim.name}' may hold two units ({hit.what}) in one column"

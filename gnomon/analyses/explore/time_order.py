@@ -7,6 +7,7 @@ import numpy as np
 from gnomon.analyses.explore._kit import Looked, found, join, not_run, ran
 from gnomon.analyses.explore._names import TIME, words
 from gnomon.card import Card
+from gnomon.data._times import TIMES, orders
 from gnomon.data.table import Data
 
 CARD = Card(
@@ -22,10 +23,11 @@ CARD = Card(
 
 def time_order(data: Data, *, seed: int = 0, seconds: float = 15.0) -> Looked:
     """Columns that order the rows in time. Row order alone never counts as time."""
-    names = list(dict.fromkeys([*data.named("time"), *data.of_kind("date"), *_rising(data)]))
-    check = ran("LOOK-TIME", "a date column, or a column named as a time that rises with the rows")
+    named = dict.fromkeys([*data.named("time"), *data.of_kind("date"), *_rising(data)])
+    names = [name for name in named if orders(data.columns[name])]
+    check = ran("LOOK-TIME", f"a date column, or a column named as a time that rises with the rows, of {TIMES} times or more")
     if not names:
-        return Looked(checks=(check, not_run("LOOK-TIME", "row order alone is not taken for time: no date column")))
+        return Looked(checks=(check, not_run("LOOK-TIME", "row order alone is not taken for time: no column of dates")))
     claim = f"{join(names)} order{'s' if len(names) == 1 else ''} the rows in time"
     finding = found(data, "LOOK-TIME", "note", claim, columns=tuple(names), source="time_order")
     return Looked((finding,), (check,), facts={"time": names[0]})

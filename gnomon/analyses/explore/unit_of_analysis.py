@@ -2,8 +2,14 @@
 
 from __future__ import annotations
 
-from gnomon.analyses.explore._kit import Looked, found, not_run, ran
-from gnomon.analyses.explore.groups import groups
+from collections.abc import Mapping
+
+import numpy as np
+
+from gnomon.analyses.explore._aim import group_of
+from gnomon.analyses.explore._kit import Grouping, Looked, found, not_run, ran
+from gnomon.analyses.explore.groups import groups as groups_in
+from gnomon.analyses.explore.groups import named_rows
 from gnomon.card import Card
 from gnomon.data.table import Data
 
@@ -19,19 +25,23 @@ CARD = Card(
 MANY = 1.5  # rows a unit from which on rows are finer than the unit
 
 
-def unit_of_analysis(data: Data, *, seed: int = 0, seconds: float = 15.0) -> Looked:
-    """A note when rows are finer than the first unit found; a warning when those units are fewer than ten."""
-    found_groups = groups(data, seed=seed, seconds=seconds).groups
-    if not found_groups:
+def unit_of_analysis(data: Data, *, groups: Mapping[str, Grouping] | None = None, seed: int = 0,
+                     seconds: float = 15.0) -> Looked:
+    """A note when rows are finer than the first unit found; a warning when those units are fewer than ten. Rows that name
+    no unit do not count. groups: what `groups` found; None = it is run here."""
+    named = group_of(groups_in(data, seed=seed, seconds=seconds).groups if groups is None else groups)
+    if named is None:
         why = "no column or file name says which rows belong together"
         return Looked(checks=(not_run("LOOK-UNIT-OF-ANALYSIS", why),))
-    name, grouping = next(iter(found_groups.items()))
+    name, grouping = named
+    rows = named_rows(data, name)
+    units = len(np.unique(grouping.codes[rows]))
     check = ran("LOOK-UNIT-OF-ANALYSIS", f"{MANY} rows a unit")
-    if grouping.count == 1 or len(data) < MANY * grouping.count:
-        return Looked(checks=(check,), facts={"units": grouping.count})
-    each = len(data) / grouping.count
-    claim = f"Rows are finer than the independent unit '{name}': {grouping.count:,} units of {each:.1f} rows on average"
-    finding = found(data, "LOOK-UNIT-OF-ANALYSIS", "warn" if grouping.count < 10 else "note", claim,
+    if units <= 1 or len(rows) < MANY * units:
+        return Looked(checks=(check,), facts={"units": units})
+    each = len(rows) / units
+    claim = f"Rows are finer than the independent unit '{name}': {units:,} units of {each:.1f} rows on average"
+    finding = found(data, "LOOK-UNIT-OF-ANALYSIS", "warn" if units < 10 else "note", claim,
                     columns=(name,) if name in data.columns else (),
-                    values={"units": grouping.count, "rows_a_unit": each}, source="unit_of_analysis")
-    return Looked((finding,), (check,), facts={"units": grouping.count})
+                    values={"units": units, "rows_a_unit": each}, source="unit_of_analysis")
+    return Looked((finding,), (check,), facts={"units": units})

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from functools import partial
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -286,7 +287,14 @@ def test_a_shift_the_network_sees_is_found():
             return dice.normal(size=(len(rows), 30)) + self.apart * (np.asarray(rows) >= 200)[:, None]
 
     units, train, valid = np.arange(400), np.arange(200), np.arange(200, 400)
-    far = representation_finding(representation_shift(Learned(0.5), None, train, valid, units), grouped=True)
-    same = representation_finding(representation_shift(Learned(0.0), None, train, valid, units), grouped=True)
+    far = representation_finding(representation_shift(Learned(0.5), None, train, valid, units), "group:patient", grouped=True)
+    same = representation_finding(representation_shift(Learned(0.0), None, train, valid, units), "group:patient", grouped=True)
     assert far.code == "DEBUG-SHIFT" and far.grade == "note" and far.values["auc"] > 0.8 and "units" in far.claim
     assert same.grade == "fine"
+    assert "later rows" in representation_finding(shift_seen(), "time:date", grouped=False).claim
+    assert "parts were given" in representation_finding(shift_seen(), "column:split", grouped=True).claim
+    assert "at random" in representation_finding(shift_seen(), "random", grouped=False).claim
+
+
+def shift_seen():
+    return SimpleNamespace(auc=0.8, low=0.7, high=0.9)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import time
 from pathlib import Path
 
 import numpy as np
@@ -239,6 +240,15 @@ def test_celsius_and_fahrenheit():
     assert "Fahrenheit" in mixed_units(make({"temperature": values})).findings[0].claim
 
 
+def test_units_are_searched_in_a_large_table_within_seconds():
+    rng = np.random.default_rng(0)
+    data = make({f"c{i}": pd.Series(rng.integers(0, 300, 50_000).astype(str)) for i in range(8)}
+                | {f"x{i}": rng.normal(size=50_000) for i in range(20)})
+    started = time.perf_counter()
+    assert not groups(data).groups
+    assert time.perf_counter() - started < 5
+
+
 def test_groups_in_a_column(clean):
     frame = clean_table(300)
     frame["patient_id"] = np.repeat(np.arange(60), 5)
@@ -249,6 +259,21 @@ def test_groups_in_a_column(clean):
     found = unit_of_analysis(data).findings[0]
     assert found.code == "LOOK-UNIT-OF-ANALYSIS" and found.values["units"] == 60
     assert not groups(clean).groups and not unit_of_analysis(clean).findings
+
+
+def test_a_being_is_the_unit_before_a_batch_whatever_their_order():
+    rng = np.random.default_rng(0)
+    frame = pd.DataFrame({"batch": rng.integers(0, 10, 300), "donor": rng.integers(0, 60, 300), "x": rng.normal(size=300)})
+    for columns in (["batch", "donor", "x"], ["donor", "batch", "x"]):
+        data = make(frame[columns], roles={"batch": "group", "donor": "group"})
+        assert list(groups(data).groups) == ["donor", "batch"]
+        assert unit_of_analysis(data).findings[0].columns == ("donor",)
+
+
+def test_rows_that_name_no_unit_are_not_units():
+    who = pd.Series([f"P{i % 5}" if i < 100 else None for i in range(200)])
+    found = unit_of_analysis(make({"patient_id": who}, roles={"patient_id": "group"})).findings[0]
+    assert found.grade == "warn" and found.values == {"units": 5, "rows_a_unit": 20.0}
 
 
 def test_a_unit_without_a_telling_name_is_found_by_what_follows_from_it():
@@ -296,6 +321,60 @@ def test_time_and_drift(clean):
     looked = drift(make(frame))
     assert grades(looked) == {"LOOK-DRIFT": "warn"} and looked.findings[0].columns == ("height", "when")
     assert not time_order(clean).findings and not drift(clean).checks[0].ran
+
+
+def test_a_date_that_hardly_varies_is_no_time():
+    x = np.sort(np.random.default_rng(0).normal(size=400))
+    for late in (0, 15):  # rows of a second date
+        day = np.repeat(np.array(["2024-01-05", "2024-02-01"], dtype="datetime64[ns]"), [400 - late, late])
+        data = make({"day": day, "x": x})
+        assert not time_order(data).findings and not drift(data).findings
+    three = np.repeat(np.array(["2024-01-05", "2024-02-01", "2024-03-01"], dtype="datetime64[ns]"), [390, 5, 5])
+    assert time_order(make({"day": three})).findings and not drift(make({"day": three, "x": x})).findings  # nothing to halve
+
+
+def test_a_text_is_no_time():
+    data = make({"when": [f"a note of row {i}" for i in range(100)], "x": np.arange(100.0)}, kinds={"when": "text"},
+                roles={"when": "time"})
+    assert not time_order(data).findings and not drift(data).findings
+
+
+def test_rows_of_one_date_have_no_order():
+    rng = np.random.default_rng(1)
+    date = np.repeat(np.arange(3), 200)
+    day = np.datetime64("2020-01-01", "ns") + date.astype("timedelta64[D]")
+    x = rng.normal(size=600) + 2 * (np.arange(600) % 200 >= 100)  # rises within each date, by the rows, and not between them
+    assert not drift(make({"day": day, "x": x})).findings
+    assert drift(make({"day": day, "x": rng.normal(size=600) + date})).findings
+
+
+def patients(seed):
+    """40 patients of 20 rows: age of the patient, pulse of the row, a site and a first visit each, at random."""
+    rng = np.random.default_rng(seed)
+    who = np.repeat(np.arange(40), 20)
+    first = np.datetime64("2020-01-01", "ns") + rng.integers(0, 900, 40).astype("timedelta64[D]")
+    frame = pd.DataFrame({"patient": who, "age": rng.normal(60, 10, 40)[who], "pulse": rng.normal(70, 10, 800),
+                          "sex": rng.choice(["f", "m"], 40)[who], "site": rng.choice(["north", "south"], 40)[who],
+                          "day": first[who]})
+    return frame.iloc[rng.permutation(800)].reset_index(drop=True)
+
+
+def test_drift_of_patients_is_tested_on_patients():
+    frames = [patients(seed) for seed in range(20)]
+    assert sum(bool(drift(make(f, roles={"patient": "group"})).findings) for f in frames) <= 1
+    frame = frames[0]
+    frame["pulse"] += 8 * (frame.site == "north")  # differs from row to row within a patient: rows count
+    assert "pulse" in drift(make(frame, roles={"patient": "group"})).findings[0].columns
+    frame["age"] += 40 * (frame.site == "south")  # 40 years are seen on patients, too
+    assert any("age" in f.columns for f in drift(make(frame, roles={"patient": "group"})).findings)
+
+
+def test_too_few_units_are_not_checked_for_drift():
+    rng = np.random.default_rng(0)
+    who = np.repeat(np.arange(8), 50)
+    frame = pd.DataFrame({"animal": who, "age": rng.normal(size=8)[who], "site": np.array(["a", "b"])[who % 2]})
+    checks = drift(make(frame, roles={"animal": "group"})).checks
+    assert any(not c.ran and "units on a side of 'site'" in c.why_not for c in checks)
 
 
 def test_drift_between_sites():

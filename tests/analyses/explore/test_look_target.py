@@ -14,6 +14,7 @@ from making import clean_table, codes_of, make
 
 from gnomon.analyses.explore._look import look_inputs, look_target
 from gnomon.analyses.explore.leaks import leaks
+from gnomon.analyses.explore.order_drift import order_drift
 
 ALL = np.arange(600)
 
@@ -270,6 +271,21 @@ def test_a_ceiling_and_two_units_in_the_target():
     assert of(looked, "LOOK-UNITS")
 
 
+def test_plain_concentrations_among_logarithms_are_named_by_row():
+    values = np.random.default_rng(0).normal(6, 1, 400)
+    values[:7] = np.linspace(20, 9000, 7)
+    hit = of(look(make({"x": np.arange(400.0), "pIC50": values}, roles={"pIC50": "target"}), "pIC50"), "LOOK-UNITS")[0]
+    assert hit.rows == tuple(range(7)) and hit.values["rows"] == 7
+
+
+def test_only_rows_that_name_a_unit_count_as_learnt_from():
+    who = pd.Series([f"P{i % 5}" if i < 150 else None for i in range(200)])
+    rng = np.random.default_rng(0)
+    data = make({"patient_id": who, "x": rng.normal(size=200), "y": rng.normal(size=200)}, roles={"patient_id": "group",
+                                                                                               "y": "target"})
+    assert of(look(data), "LOOK-SMALL")[0].values["training_units"] == 5
+
+
 def test_drift_along_the_rows_within_classes():
     frame = classes(clean_table())
     assert not of(look(make(frame)), "LOOK-DRIFT")
@@ -277,6 +293,17 @@ def test_drift_along_the_rows_within_classes():
     assert of(look(make(frame)), "LOOK-DRIFT")[0].columns == ("height",)
     by_class = classes(clean_table()).sort_values("y", ignore_index=True)  # sorted by class: no drift within it
     assert not of(look(make(by_class)), "LOOK-DRIFT")
+
+
+def test_rare_classes_are_no_drift_along_the_rows():
+    rng = np.random.default_rng(0)
+    y = np.concatenate([np.repeat("big", 400), np.repeat([f"c{i}" for i in range(80)], 5)])
+    x = np.where(y == "big", 0, 2) + rng.normal(size=800)
+    at = rng.permutation(800)
+    looked = order_drift(make({"x": x[at], "y": y[at]}), "y", np.arange(800), groups={})
+    assert not looked.findings and looked.checks[0].ran
+    rare = np.flatnonzero(y[at] != "big")
+    assert not order_drift(make({"x": x[at], "y": y[at]}), "y", rare, groups={}).checks[0].ran
 
 
 def test_time_to_event():
