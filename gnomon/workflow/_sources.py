@@ -12,6 +12,7 @@ from gnomon.analyses.validate.shift import shift, sources_finding
 from gnomon.data.table import missing
 from gnomon.rng import stream
 from gnomon.values import Finding, finding
+from gnomon.workflow._matrix import axes_pair
 from gnomon.workflow.ledger import Ledger
 from gnomon.workflow.run import Bench
 from gnomon.workflow.verdict import Verdict, predict_rows
@@ -74,8 +75,6 @@ def _sampled(rows: np.ndarray, seed: int) -> np.ndarray:
 
 def _compared(bench: Bench, view: Any, rows: np.ndarray, x: np.ndarray, others: np.ndarray) -> tuple[Any, Any, Any, Any]:
     """(shift, moved features, both sides on common axes, independent units a side)."""
-    from gnomon.workflow.examine import axes_pair
-
     z = np.asarray(view.transform(bench.data, others), dtype=np.float32)
     units = bench.parts.units
     sides = axes_pair(x, z, bench.seed)

@@ -17,13 +17,13 @@ from gnomon.analyses.validate.ood import detection, ood
 from gnomon.analyses.validate.optimism import optimism
 from gnomon.analyses.validate.shift import shift, shift_finding
 from gnomon.analyses.validate.subgroups import subgroup_findings, subgroups
-from gnomon.data.features._view import View, fit_view
 from gnomon.data.table import Data, strings
 from gnomon.rng import stream
 from gnomon.tasks._task import Stats
 from gnomon.values import Check, Finding, plain
 from gnomon.workflow._clock import clock_for
 from gnomon.workflow._hidden import with_hidden
+from gnomon.workflow._matrix import AXES, MATRIX_ROWS, axes_pair, main_axes, matrices, matrix, weight_of
 from gnomon.workflow._members import Candidate
 from gnomon.workflow._sources import changed_test, other_sources, without_copies
 from gnomon.workflow._trials import trials
@@ -31,10 +31,8 @@ from gnomon.workflow.options import Options
 from gnomon.workflow.run import Bench
 from gnomon.workflow.verdict import Verdict, predict_rows
 
-OPTIMISM_ROWS, OPTIMISM_AXES, OPTIMISM_TREES = 1000, 30, 30
+OPTIMISM_ROWS, OPTIMISM_TREES = 1000, 30
 OPTIMISM_FITS = 50  # five repeats of five folds, twice
-MATRIX_ROWS = 3000
-CHECK_VIEW = "properties+composition+kmers+words+style+texture"  # narrow features of each kind: enough to see the unlike
 GUARANTEED = ("random", "stratified", "group", "cold")  # policies that leave units exchangeable (EVIDENCE 14)
 MOST_GROUPS = 20  # values of a column up to which it is a sub-group column
 
@@ -83,7 +81,7 @@ def examine(bench: Bench, seen: Any, candidates: Sequence[Candidate], verdict: V
     stats, units = verdict.stats[verdict.chosen.recipe.hash], bench.parts.units[verdict.rows]
     _claims(bench, notes, verdict, units, candidates, seen.copies)
     table = notes.run("VALID-SHIFT", "a tenth of the inputs moved by a third of their spread",
-                      lambda: _matrix(bench.data, bench.parts.develop, bench.seed))
+                      lambda: matrix(bench.data, bench.parts.develop, bench.seed))
     gap = _optimism(bench, notes, table, clock_for(bench, options.budget).limit)
     calibrated = _calibration(bench, notes, stats, units)
     rule, measured = _ranges(bench, notes, candidates, verdict)
@@ -128,36 +126,6 @@ def _claims(bench: Bench, notes: Notes, verdict: Verdict, units: np.ndarray, can
         notes.skip("VALID-SEEDS", "fewer than three seeds of a deep model fitted in the budget")
 
 
-def _matrix(data: Data, rows: np.ndarray, seed: int) -> tuple[View, np.ndarray, np.ndarray]:
-    """(view, the rows sampled, their dense matrix) for checks that need plain numbers."""
-    some = np.sort(stream(seed, "matrix").permutation(rows)[:MATRIX_ROWS])
-    view = fit_view(data, some, data.inputs, CHECK_VIEW, dense=True, seed=seed)
-    return view, some, np.asarray(view.transform(data, some), dtype=np.float32)
-
-
-def matrices(data: Data, known: np.ndarray, new: np.ndarray, seed: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """(matrix of known rows, of new rows, weight of its columns), by features learnt from the known."""
-    view = fit_view(data, known, data.inputs, CHECK_VIEW, dense=True, seed=seed)
-    known_x, new_x = (np.asarray(view.transform(data, rows), dtype=np.float32) for rows in (known, new))
-    return known_x, new_x, weight_of(view)
-
-
-def weight_of(view: View) -> np.ndarray:
-    """(d,) What each column counts: 1, less in blocks of more than ten columns other than numbers, so that a block of words
-    counts as ten."""
-    wide = [1 if block.key == "numbers" else max(1.0, len(block.names) / 10) for block in view.blocks]
-    return np.concatenate([np.full(len(b.names), 1 / np.sqrt(w)) for b, w in zip(view.blocks, wide, strict=True)])
-
-
-def _axes(x: np.ndarray, count: int, seed: int) -> np.ndarray:
-    """The main axes of wide matrices: the cheap model needs no more."""
-    if x.shape[1] <= count:
-        return x
-    from sklearn.decomposition import PCA
-
-    return PCA(min(count, len(x) - 1), svd_solver="randomized", random_state=seed).fit_transform(x)
-
-
 def _optimism(bench: Bench, notes: Notes, table: Any, limit: float) -> dict[str, Any] | None:
     """How much a random split would have flattered a cheap model; not tried where its fits need more than `limit` seconds,
     by one that is timed."""
@@ -177,7 +145,7 @@ def _optimism(bench: Bench, notes: Notes, table: Any, limit: float) -> dict[str,
         when = bench.data.columns[bench.parts.fold_policy.split(":", 1)[1]].take(rows[some]).astype("float64")
     make = lambda: load("forest")({}, bench.task.out, trees=OPTIMISM_TREES).set_params(  # noqa: E731
         random_state=bench.seed, n_jobs=1)
-    axes, truth = _axes(x[some], OPTIMISM_AXES, bench.seed), bench.task.truth(bench.data, rows[some])
+    axes, truth = main_axes(x[some], AXES, bench.seed), bench.task.truth(bench.data, rows[some])
     _seconds(lambda: make().fit(axes[:50], truth[:50]))  # loads the library, which the fits to come need not
     needs = OPTIMISM_FITS * _seconds(lambda: make().fit(axes, truth))
     if needs > limit:
@@ -279,11 +247,6 @@ def _distances(bench: Bench, notes: Notes, table: Any, verdict: Verdict) -> dict
         return None
     return {"rule": plain(rule.state()), "view": plain(state), "arrays": {k: _packed(v) for k, v in arrays.items()},
             "detection": plain(caught)}
-
-
-def axes_pair(a: np.ndarray, b: np.ndarray, seed: int) -> tuple[np.ndarray, np.ndarray]:
-    both = _axes(np.concatenate([a, b]), OPTIMISM_AXES, seed)
-    return both[:len(a)], both[len(a):]
 
 
 def _packed(array: np.ndarray) -> dict[str, Any]:
