@@ -8,7 +8,7 @@ import numpy as np
 
 from gnomon.analyses.validate._shift_parts import moved_features, relation, target_moved
 from gnomon.analyses.validate.interval import interval
-from gnomon.analyses.validate.shift import shift, sources_finding
+from gnomon.analyses.validate.shift import TOO_FEW, shift, sources_finding
 from gnomon.data.table import missing
 from gnomon.rng import stream
 from gnomon.values import Finding, finding
@@ -63,10 +63,10 @@ def changed_test(bench: Bench) -> Finding | None:
 def other_sources(bench: Bench, notes: Any, view: Any, rows: np.ndarray, x: np.ndarray, verdict: Verdict) -> None:
     """VALID-SHIFT for the external test set, with its targets, and for the rows without target, without."""
     if bench.parts.test_hash:
-        notes.add(notes.run("VALID-SHIFT", SMALLEST, lambda: _test_shift(bench, view, rows, x, verdict)))
+        notes.add(notes.run("VALID-SHIFT", SMALLEST, lambda: _test_shift(bench, view, rows, x, verdict), TOO_FEW))
     extra = bench.parts.unlabelled
     if len(extra) >= 20:
-        notes.add(notes.run("VALID-SHIFT", SMALLEST, lambda: _inputs_shift(bench, view, rows, x, extra)))
+        notes.add(notes.run("VALID-SHIFT", SMALLEST, lambda: _inputs_shift(bench, view, rows, x, extra), TOO_FEW))
 
 
 def _sampled(rows: np.ndarray, seed: int) -> np.ndarray:
@@ -114,4 +114,4 @@ def _test_shift(bench: Bench, view: Any, rows: np.ndarray, x: np.ndarray, verdic
     new = np.flatnonzero(~np.isin(units[test], units[bench.parts.develop]))
     same = relation(bench.task, (sides[0][mine], sides[1][new]), (truths[0], truths[1][new]),
                     (predictions[0], predictions[1].take(new)), units[test[new]], seed=bench.seed)
-    return sources_finding(found, moved, target, same)
+    return sources_finding(found, moved, target, same, several=bench.task.name == "several")
