@@ -26,7 +26,7 @@ from gnomon.tasks._task import Prediction
 from gnomon.tasks.classify import classify
 from gnomon.tasks.regress import regress
 from gnomon.values import Finding
-from gnomon.workflow.examine import matrices
+from gnomon.workflow._matrix import matrices
 
 NEW, WEAK = 0.3, 0.25  # share of the rows that are new; that are the weak part
 JUDGED: dict[str, Any] = {}

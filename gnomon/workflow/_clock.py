@@ -46,15 +46,17 @@ def clock_for(bench: Bench, budget: float) -> Clock:
     return Clock(max(LEAST, min(SHARE * budget, left - max(LEAST, KEPT * budget))))
 
 
-def run_trial(notes: Any, clock: Clock, code: str, smallest: str, needs: float, do: Callable[[], Any]) -> Any:
-    """Run one trial if its expected seconds fit in; log what it took, and say where its time ended before it did."""
+def run_trial(notes: Any, clock: Clock, code: str, smallest: str, needs: float, do: Callable[[], Any],
+              nothing: str = "nothing could be examined") -> Any:
+    """Run one trial if its expected seconds fit in; log what it took, and say where its time ended before it did. nothing: why
+    it came to None in time."""
     if clock.left < needs:
         notes.skip(code, f"needs about {needs:.0f} s, {max(clock.left, 0):.0f} s of its share of the budget are left: --budget")
         return None
     started = time.perf_counter()
-    out = notes.run(code, smallest, do)
+    out = notes.run(code, smallest, do, nothing)
     clock.took.append({"what": NAMES[code], "seconds": round(time.perf_counter() - started, 1)})
-    if clock.over() and notes.checks and notes.checks[-1].ran:
+    if clock.over() and (notes.checks[-1].ran or notes.checks[-1].why_not == nothing):
         notes.checks[-1] = _ended(notes.checks[-1], out)
     return out
 

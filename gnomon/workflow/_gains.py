@@ -10,7 +10,7 @@ import numpy as np
 from gnomon.analyses.validate._bootstrap import jackknife_error, left_out
 from gnomon.analyses.validate._scores import weighted
 from gnomon.analyses.validate._units import scorable
-from gnomon.workflow._members import Candidate
+from gnomon.workflow._members import Candidate, by_seed
 from gnomon.workflow.run import Bench
 
 
@@ -27,7 +27,7 @@ def seed_gain(bench: Bench, best: Candidate) -> dict[str, Any] | None:
     if best.family != "deep" or s < 2:
         return None
     truth, sign = bench.task.truth(bench.data, run.rows), 1 if bench.task.metric.higher_is_better else -1
-    stats = [bench.task.measure(p, truth) for p in (*run.by_seed, best.oof)]
+    stats = [bench.task.measure(p, truth) for p in (*by_seed(bench, best), best.oof)]
     kept = [scorable(one, bench.parts.units[run.rows]) for one in stats]
     scores = [weighted(bench.task, one, codes, g) for one, codes, g in kept]
     part = sign / (1 - 1 / s) / (2 * s)

@@ -85,6 +85,21 @@ def _cross_decided(bench: Bench, oof: Prediction, truth: np.ndarray, units: np.n
     return replace(oof, value=value)
 
 
+def by_seed(bench: Bench, c: Candidate) -> tuple[Prediction, ...]:
+    """What a run says with each of its seeds alone, where the candidate tilts its decision tilted in the same way."""
+    run = c.members[0][1]
+    if not c.tilt:
+        return run.by_seed
+    truth, units = bench.task.truth(bench.data, run.rows), bench.parts.units[run.rows]
+    return tuple(_cross_decided(bench, p, truth, units) for p in run.by_seed)
+
+
+def seed_scores(bench: Bench, c: Candidate) -> list[float]:
+    """The score of each seed alone, out of fold."""
+    truth = bench.task.truth(bench.data, c.members[0][1].rows)
+    return [bench.task.score(bench.task.measure(p, truth)) for p in by_seed(bench, c)]
+
+
 def _near_best(task: Any, able: Sequence[Candidate], most: int = 8) -> list[Candidate]:
     """The best few: the rest would only add noise to the choice of weights."""
     sign = 1 if task.metric.higher_is_better else -1

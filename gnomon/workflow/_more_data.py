@@ -10,7 +10,9 @@ import numpy as np
 
 from gnomon.analyses.validate._cheap import labelled
 from gnomon.analyses.validate.class_size_curve import FEWEST, class_size_curve
+from gnomon.analyses.validate.data_size_curve import FEWEST as FEWEST_TRAINED
 from gnomon.analyses.validate.data_size_curve import REPEATS, data_size_curve
+from gnomon.tasks.logit_adjustment import decided
 from gnomon.workflow._clock import Clock, merged, run_trial
 from gnomon.workflow._folder import read_json
 from gnomon.workflow._members import Candidate
@@ -30,7 +32,8 @@ def more_data(bench: Bench, notes: Any, clock: Clock, candidates: Sequence[Candi
     truth = bench.task.truth(bench.data, np.arange(len(bench.data)))
     said = {"unit": bench.parts.unit, "model": chosen.recipe.label, "seed": bench.seed, "enough": clock.over}
     found = run_trial(notes, clock, "VALID-CURVE", "the gain of twice the units, with its predictive range", seconds,
-                      lambda: data_size_curve(bench.task, learn, folds, truth, bench.parts.units, **said))
+                      lambda: data_size_curve(bench.task, learn, folds, truth, bench.parts.units, **said),
+                      f"fewer than {FEWEST_TRAINED} units (each a {bench.parts.unit}) with a target to train on")
     if found is None:
         return {}
     classes = {}
@@ -54,7 +57,8 @@ def missed(bench: Bench, best: Candidate) -> list[str]:
 
 
 def _remembering(bench: Bench, chosen: Candidate) -> Callable[[np.ndarray], Any]:
-    """rows -> what the recipe learned from them; the full training parts, which all curves share, are trained once."""
+    """rows -> what the recipe learned from them, decided as the candidate decides; the full training parts, which all curves
+    share, are trained once."""
     known = labelled(bench.task.truth(bench.data, np.arange(len(bench.data))))
     full = {f.train[known[f.train]].tobytes(): None for f in merged(bench.parts.folds)}
 
@@ -63,7 +67,7 @@ def _remembering(bench: Bench, chosen: Candidate) -> Callable[[np.ndarray], Any]
         learned = full.get(key) or fit(bench, chosen.recipe, rows, 0, f"curve {len(rows)}", None)
         if key in full:
             full[key] = learned
-        return lambda held: learned.predict(bench.data, held)
+        return lambda held: decided(learned.predict(bench.data, held), chosen.tilt)
 
     return learn
 

@@ -50,14 +50,22 @@ def compare_methods(reports: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]
 
 def method_words(pair: Mapping[str, Any], metric: str) -> str:
     """What may be said of a pair of methods."""
+    better, worse, value, low, high = _turned(pair)
     if pair["p"] is None:
-        return (f"{pair['a']} scores {metric} better by {pair['value']:.3g} on the mean of {pair['resplits']} splits: no claim "
-                f"about the methods below {ENOUGH} resplits")
-    gap = f"{abs(pair['value']):.3g} [{pair['low']:.3g}, {pair['high']:.3g}]"
-    better, worse = (pair["a"], pair["b"]) if pair["value"] >= 0 else (pair["b"], pair["a"])
+        return (f"{better} scores {metric} better than {worse} by {value:.3g} on the mean of {pair['resplits']} splits: no "
+                f"claim about the methods below {ENOUGH} resplits")
+    gap = f"{value:.3g} [{low:.3g}, {high:.3g}]"
     if pair.get("p_corrected", pair["p"]) < 0.05:
         return f"on data like these, at this size, {better} beats {worse} as a method: {metric} better by {gap} over resplits"
     return f"{better} and {worse} cannot be told apart as methods: {metric} differs by {gap} over {pair['resplits']} resplits"
+
+
+def _turned(pair: Mapping[str, Any]) -> tuple[str, str, float, Any, Any]:
+    """(better, worse, how much better, its limits): the pair with the better of its means first."""
+    if pair["value"] >= 0:
+        return pair["a"], pair["b"], pair["value"], pair["low"], pair["high"]
+    low, high = (None if limit is None else -limit for limit in (pair["high"], pair["low"]))
+    return pair["b"], pair["a"], -pair["value"], low, high
 
 
 def _name(candidate: Mapping[str, Any]) -> str:

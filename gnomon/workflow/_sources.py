@@ -8,10 +8,11 @@ import numpy as np
 
 from gnomon.analyses.validate._shift_parts import moved_features, relation, target_moved
 from gnomon.analyses.validate.interval import interval
-from gnomon.analyses.validate.shift import shift, sources_finding
+from gnomon.analyses.validate.shift import TOO_FEW, shift, sources_finding
 from gnomon.data.table import missing
 from gnomon.rng import stream
 from gnomon.values import Finding, finding
+from gnomon.workflow._matrix import axes_pair
 from gnomon.workflow.ledger import Ledger
 from gnomon.workflow.run import Bench
 from gnomon.workflow.verdict import Verdict, predict_rows
@@ -25,7 +26,7 @@ def without_copies(bench: Bench, verdict: Verdict, copies: np.ndarray | None) ->
     """VALID-TEST-COPIES: the score on the test rows whose input is not in training, beside the one on all."""
     if copies is None or not len(copies):
         return None
-    judged = verdict.recommended or verdict.chosen
+    judged = verdict.shown
     keep = np.flatnonzero(~np.isin(verdict.rows, copies))
     stats = verdict.stats[judged.recipe.hash]
     whole = verdict.tests[judged.recipe.hash]
@@ -62,10 +63,10 @@ def changed_test(bench: Bench) -> Finding | None:
 def other_sources(bench: Bench, notes: Any, view: Any, rows: np.ndarray, x: np.ndarray, verdict: Verdict) -> None:
     """VALID-SHIFT for the external test set, with its targets, and for the rows without target, without."""
     if bench.parts.test_hash:
-        notes.add(notes.run("VALID-SHIFT", SMALLEST, lambda: _test_shift(bench, view, rows, x, verdict)))
+        notes.add(notes.run("VALID-SHIFT", SMALLEST, lambda: _test_shift(bench, view, rows, x, verdict), TOO_FEW))
     extra = bench.parts.unlabelled
     if len(extra) >= 20:
-        notes.add(notes.run("VALID-SHIFT", SMALLEST, lambda: _inputs_shift(bench, view, rows, x, extra)))
+        notes.add(notes.run("VALID-SHIFT", SMALLEST, lambda: _inputs_shift(bench, view, rows, x, extra), TOO_FEW))
 
 
 def _sampled(rows: np.ndarray, seed: int) -> np.ndarray:
@@ -74,8 +75,6 @@ def _sampled(rows: np.ndarray, seed: int) -> np.ndarray:
 
 def _compared(bench: Bench, view: Any, rows: np.ndarray, x: np.ndarray, others: np.ndarray) -> tuple[Any, Any, Any, Any]:
     """(shift, moved features, both sides on common axes, independent units a side)."""
-    from gnomon.workflow.examine import axes_pair
-
     z = np.asarray(view.transform(bench.data, others), dtype=np.float32)
     units = bench.parts.units
     sides = axes_pair(x, z, bench.seed)
@@ -102,7 +101,7 @@ def _inputs_shift(bench: Bench, view: Any, rows: np.ndarray, x: np.ndarray, extr
 def _test_shift(bench: Bench, view: Any, rows: np.ndarray, x: np.ndarray, verdict: Verdict) -> Finding | None:
     """Errors out of fold in training against errors on the test rows, by the model that is judged. The relation is tested
     on test rows of new units only: those of units met in training are easier, whatever they mean."""
-    judged = verdict.recommended or verdict.chosen
+    judged = verdict.shown
     scored = judged.members[0][1].rows
     place = np.searchsorted(scored, rows)
     mine = np.flatnonzero((place < len(scored)) & (scored[np.minimum(place, len(scored) - 1)] == rows))
@@ -115,4 +114,4 @@ def _test_shift(bench: Bench, view: Any, rows: np.ndarray, x: np.ndarray, verdic
     new = np.flatnonzero(~np.isin(units[test], units[bench.parts.develop]))
     same = relation(bench.task, (sides[0][mine], sides[1][new]), (truths[0], truths[1][new]),
                     (predictions[0], predictions[1].take(new)), units[test[new]], seed=bench.seed)
-    return sources_finding(found, moved, target, same)
+    return sources_finding(found, moved, target, same, several=bench.task.name == "several")

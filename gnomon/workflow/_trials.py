@@ -12,10 +12,11 @@ import numpy as np
 from gnomon.analyses.explore._names import BATCH, has
 from gnomon.analyses.validate._attribute import attribute_finding, attribute_price
 from gnomon.analyses.validate._cues import shown_features
+from gnomon.analyses.validate._units import scorable
 from gnomon.analyses.validate.corruptions import MOST_ROWS as MOST_CORRUPTED
 from gnomon.analyses.validate.corruptions import changes, corruption_findings, corruptions
 from gnomon.analyses.validate.shortcut_trials import shortcut_findings, shortcut_trials
-from gnomon.analyses.validate.slices import Judged, slice_findings, slices
+from gnomon.analyses.validate.slices import FEWEST_EVENTS, FEWEST_UNITS, Judged, slice_findings, slices
 from gnomon.data.parts import Fold
 from gnomon.data.table import Data, strings
 from gnomon.rng import stream
@@ -64,7 +65,7 @@ def _shortcuts(bench: Bench, notes: Any, clock: Clock, verdict: Verdict, best: C
     rows = best.members[0][1].rows
     found = run_trial(notes, clock, "VALID-SHORTCUT", "a cue that reaches a quarter of the gain", 1.0, lambda: shortcut_trials(
         bench.task, bench.data, merged(bench.parts.folds), bench.parts.units, rows, best.oof, floor.oof, seed=bench.seed,
-        enough=clock.over))
+        enough=clock.over) or None, "no cue among these columns that could be tried")
     notes.add(*shortcut_findings(found or ()))
     return [asdict(t) for t in found or ()]
 
@@ -76,40 +77,57 @@ def _slices(bench: Bench, notes: Any, clock: Clock, verdict: Verdict, table: Any
     seconds = 0.5 if all(bench.data.kind(n) in ("number", "category", "date") for n in bench.data.inputs) else 3.0
 
     def do() -> Any:
-        groups = clusters(bench, table)
-        search = _judged(bench, best.members[0][1].rows, best.stats, floor.stats, groups)
-        confirm = None
+        groups, rows = clusters(bench, table), best.members[0][1].rows
+        names = slice_columns(bench.data, min(len(rows), MOST_ROWS))
+        search, confirm = _judged(bench, rows, best.stats, floor.stats, groups, names), None
         if len(bench.parts.test):
-            confirm = _judged(bench, verdict.rows, verdict.stats[best.recipe.hash], verdict.stats[floor.recipe.hash], groups)
-        return slices(bench.task, search, confirm, seed=bench.seed)
+            confirm = _judged(bench, verdict.rows, verdict.stats[best.recipe.hash], verdict.stats[floor.recipe.hash], groups,
+                              names)
+        return slices(bench.task, search, confirm, seed=bench.seed) if _enough(search, confirm) else None
 
     found = run_trial(notes, clock, "VALID-STRATUM", "a slice of 20 units with errors half as large again, if marked",
-                 seconds, do)
+                      seconds, do, f"too few units judge: a slice needs {FEWEST_UNITS} (and {FEWEST_EVENTS} rows of the rarer "
+                      "of two classes) beside the others, both to be found and to be confirmed")
     on = "the sealed rows" if len(bench.parts.test) else "units held back from the search"
     notes.add(*slice_findings(bench.task, found or (), on))
     return [{**asdict(s), "said": s.said, "confirmed": s.confirmed, "where": None} for s in found or ()]
 
 
-def _judged(bench: Bench, rows: np.ndarray, stats: Stats, floor: Stats, groups: Callable[[np.ndarray], np.ndarray]) -> Judged:
+def _judged(bench: Bench, rows: np.ndarray, stats: Stats, floor: Stats, groups: Callable[[np.ndarray], np.ndarray],
+            names: Sequence[str]) -> Judged:
     kept = np.sort(stream(bench.seed, "slice rows", len(rows)).permutation(len(rows))[:MOST_ROWS])
     rows = rows[kept]
-    columns = {**scalar_columns(bench.data, rows), **shown_features(bench.data, rows)}
+    columns = {**scalars(bench.data, names, rows), **shown_features(bench.data, rows)}
     alike = groups(rows)
     if len(alike):
         columns["kind of row"] = alike
     return Judged(stats.take(kept), floor.take(kept), bench.parts.units[rows], columns)
 
 
-def scalar_columns(data: Data, rows: np.ndarray) -> dict[str, np.ndarray]:
-    """Plain columns that may name a slice: numbers as float, categories as words; neither targets nor identifiers."""
-    out = {}
-    for name, column in data.columns.items():
-        if data.roles[name].role in ("input", "group", "ignore") and not column.spec.shape:
-            if column.spec.kind == "number":
-                out[name] = column.take(rows).astype(float)
-            elif column.spec.kind == "category" and len(column.spec.categories) <= len(rows) / 20:
-                out[name] = strings(column, rows)
-    return out
+def _enough(search: Judged, confirm: Judged | None) -> bool:
+    """Whether some slice could be found, and then confirmed: by rows that were not searched, or by one half of the units what
+    the other half found."""
+    stats, _, units = scorable(search.stats, search.units)
+    if units < (4 if confirm is None else 2) * FEWEST_UNITS:
+        return False
+    if confirm is not None:
+        stats, _, units = scorable(confirm.stats, confirm.units)
+    two = "proba" in stats.arrays and stats["proba"].shape[1] == 2
+    rarer = np.bincount(stats["truth"].astype(int), minlength=2).min() if two else FEWEST_EVENTS
+    return units >= FEWEST_UNITS and len(stats) >= 2 * FEWEST_UNITS and rarer >= FEWEST_EVENTS
+
+
+def slice_columns(data: Data, count: int) -> list[str]:
+    """Plain columns that may name a slice of `count` searched rows: numbers, and categories with 20 rows a value or more on
+    average; neither targets nor identifiers."""
+    return [n for n, c in data.columns.items() if data.roles[n].role in ("input", "group", "ignore") and not c.spec.shape
+            and (c.spec.kind == "number" or (c.spec.kind == "category" and len(c.spec.categories) <= count / 20))]
+
+
+def scalars(data: Data, names: Sequence[str], rows: np.ndarray) -> dict[str, np.ndarray]:
+    """Those columns of these rows: numbers as float, categories as words."""
+    return {n: data.columns[n].take(rows).astype(float) if data.columns[n].spec.kind == "number" else
+            strings(data.columns[n], rows) for n in names}
 
 
 def clusters(bench: Bench, table: Any) -> Callable[[np.ndarray], np.ndarray]:
@@ -192,8 +210,9 @@ def _attributes(bench: Bench, notes: Any, clock: Clock, table: Any) -> Any:
             own = np.array([s != name for s in view.source])
             out.append(attribute_price(bench.task, name, np.nan_to_num(x[kept][:, own]), truth, strings(
                 bench.data.columns[name], some), folds, units, seed=bench.seed) if own.any() else None)
-        return [p for p in out if p is not None]
+        return [p for p in out if p is not None] or None
 
-    found = run_trial(notes, clock, "VALID-ATTRIBUTE", "a probe 0.1 above chance", 1.0, do)
+    found = run_trial(notes, clock, "VALID-ATTRIBUTE", "a probe 0.1 above chance", 1.0, do,
+                      "fewer than two of its values have 20 rows, or the split holds out whole values of it")
     notes.add(*(attribute_finding(p) for p in found or ()))
     return [asdict(p) for p in found or ()]

@@ -99,7 +99,7 @@ def holm(pairs: list[dict[str, Any]]) -> list[dict[str, Any]]:
 
 
 def _judged_rows(folder: Folder) -> dict[str, Any]:
-    """The chosen model's predictions of the rows that judged, as saved at the verdict."""
+    """The delivered model's predictions of the rows that judged, as saved at the verdict."""
     made, data = read_json(folder / "delivered.json"), read_json(folder / "data.json")
     path = folder / "judged.parquet"
     if not made or not path.exists():

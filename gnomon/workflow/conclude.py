@@ -19,7 +19,7 @@ from gnomon.values import Advice, Check, Finding, plain
 from gnomon.workflow._clock import clock_for
 from gnomon.workflow._effects import action_lines, blocking, with_effects
 from gnomon.workflow._folder import FORMAT, write_json, write_text
-from gnomon.workflow._members import Candidate, judged
+from gnomon.workflow._members import Candidate, judged, seed_scores
 from gnomon.workflow._watch import ending
 from gnomon.workflow.advise import advise
 from gnomon.workflow.after import with_accepted
@@ -95,7 +95,7 @@ def _say_verdict(bench: Bench, verdict: Verdict, voice: Any) -> None:
     where = "test, opened once" if len(bench.parts.test) and verdict.openings <= 1 else \
         f"reused test ({verdict.openings})" if len(bench.parts.test) else \
         "cross-validated, corrected for choosing" if head and head.estimator == "bbc_cv" else "cross-validated"
-    shown = verdict.recommended or verdict.chosen
+    shown = verdict.shown
     if head is not None:
         limits = f" [{head.low:.3g}, {head.high:.3g}]" if head.low is not None else " (no interval: too few units)"
         voice.line("VERDICT", f"{where}: {shown.recipe.label} {head.metric} {head.value:.3g}{limits}, "
@@ -231,13 +231,12 @@ def _candidate(bench: Bench, c: Candidate, v: Verdict, cuts: Mapping[str, str], 
                      estimator=bench.parts.estimator if cross else "repeated_cv" if len(bench.parts.folds) > 1 else "holdout",
                      repeats=500)
     run = c.members[0][1]
-    truth = bench.task.truth(bench.data, rows)
-    by_seed = [bench.task.score(bench.task.measure(p, truth)) for p in run.by_seed] if c.family == "deep" else []
+    scores = seed_scores(bench, c) if c.family == "deep" else []
     recipe = {k: getattr(c.recipe, k) for k in ("hash", "task", "model", "method", "options", "steps", "because")}
     test = v.tests.get(c.recipe.hash) if not cross else None
     return {"recipe": recipe, "label": c.recipe.label, "family": c.family, "valid": asdict(valid),
             "test": asdict(test) if test else None, "seeds": len(run.by_seed) if c.family == "deep" else 1,
-            "class_weights": list(c.tilt), "seed_scores": by_seed, "seed_sd": seed_spread(by_seed), "cut": run.cut or None,
+            "class_weights": list(c.tilt), "seed_scores": scores, "seed_sd": seed_spread(scores), "cut": run.cut or None,
             "seconds": round(sum(r.seconds for _, r in c.members), 2), "peak_mb": max(r.peak_mb for _, r in c.members)}
 
 
@@ -280,7 +279,7 @@ def save(bench: Bench, seen: Seen, done: Concluded, report: Mapping[str, Any], o
 
 
 def _save_judged(bench: Bench, verdict: Verdict) -> None:
-    """The chosen model's predictions of the rows that judged, with truth and units: what `compare` pairs."""
+    """The delivered model's predictions of the rows that judged, with truth and units: what `compare` pairs."""
     import pyarrow as pa
     import pyarrow.parquet as pq
 

@@ -15,28 +15,30 @@ from gnomon.analyses.validate.calibration import calibration, calibration_findin
 from gnomon.analyses.validate.conformal import conformal, coverage, coverage_finding
 from gnomon.analyses.validate.ood import detection, ood
 from gnomon.analyses.validate.optimism import optimism
-from gnomon.analyses.validate.shift import shift, shift_finding
+from gnomon.analyses.validate.shift import TOO_FEW, shift, shift_finding
 from gnomon.analyses.validate.subgroups import subgroup_findings, subgroups
 from gnomon.data._times import time_places
-from gnomon.data.features._view import View, fit_view
+from gnomon.data.features._view import View
 from gnomon.data.table import Data, strings
 from gnomon.rng import stream
 from gnomon.tasks._task import Stats
 from gnomon.values import Check, Finding, plain
 from gnomon.workflow._clock import clock_for
 from gnomon.workflow._hidden import with_hidden
-from gnomon.workflow._members import Candidate
+from gnomon.workflow._matrix import AXES, MATRIX_ROWS, axes_pair, main_axes, matrices, matrix, weight_of
+from gnomon.workflow._members import Candidate, seed_scores
 from gnomon.workflow._sources import changed_test, other_sources, without_copies
 from gnomon.workflow._trials import trials
 from gnomon.workflow.options import Options
 from gnomon.workflow.run import Bench
 from gnomon.workflow.verdict import Verdict, predict_rows
 
-OPTIMISM_ROWS, OPTIMISM_AXES, OPTIMISM_TREES = 1000, 30, 30
+OPTIMISM_ROWS, OPTIMISM_TREES = 1000, 30
 OPTIMISM_FITS = 50  # five repeats of five folds, twice
-MATRIX_ROWS = 3000
-CHECK_VIEW = "properties+composition+kmers+words+style+texture"  # narrow features of each kind: enough to see the unlike
 GUARANTEED = ("random", "stratified", "group", "cold")  # policies that leave units exchangeable (EVIDENCE 14)
+MEANT = {"group": "whole groups", "cluster": "whole clusters", "scaffold": "whole scaffolds", "cold": "whole entities",
+         "time": "the later rows"}  # by policy: what is held out because it may differ
+NO_MATRIX = "the inputs could not be read as plain numbers"
 MOST_GROUPS = 20  # values of a column up to which it is a sub-group column
 
 
@@ -62,13 +64,16 @@ class Notes:
     findings: list[Finding] = field(default_factory=list)
     checks: list[Check] = field(default_factory=list)
 
-    def run(self, code: str, smallest: str, do: Callable[[], Any]) -> Any:
+    def run(self, code: str, smallest: str | None, do: Callable[[], Any], nothing: str = "nothing could be examined") -> Any:
+        """What `do` returns; where that is None the check did not run, `nothing` says why. smallest None: a mere step of the
+        check, told only if it fails."""
         try:
             out = do()
         except Exception as error:
             self.checks.append(Check(code, False, f"could not be run: {type(error).__name__}: {error}"))
             return None
-        self.checks.append(Check(code, True, "", smallest))
+        if smallest is not None:
+            self.checks.append(Check(code, False, nothing) if out is None else Check(code, True, "", smallest))
         return out
 
     def skip(self, code: str, why: str) -> None:
@@ -81,10 +86,9 @@ class Notes:
 def examine(bench: Bench, seen: Any, candidates: Sequence[Candidate], verdict: Verdict, options: Options) -> Examined:
     """All checks of a trained study. Each says what it would have found, or why it did not run."""
     notes = Notes()
-    stats, units = verdict.stats[verdict.chosen.recipe.hash], bench.parts.units[verdict.rows]
+    stats, units = verdict.stats[verdict.shown.recipe.hash], bench.parts.units[verdict.rows]
     _claims(bench, notes, verdict, units, candidates, seen.copies)
-    table = notes.run("VALID-SHIFT", "a tenth of the inputs moved by a third of their spread",
-                      lambda: _matrix(bench.data, bench.parts.develop, bench.seed))
+    table = notes.run("VALID-SHIFT", None, lambda: matrix(bench.data, bench.parts.develop, bench.seed))
     gap = _optimism(bench, notes, table, clock_for(bench, options.budget).limit)
     calibrated = _calibration(bench, notes, stats, units)
     rule, measured = _ranges(bench, notes, candidates, verdict)
@@ -116,47 +120,13 @@ def _claims(bench: Bench, notes: Notes, verdict: Verdict, units: np.ndarray, can
                           f"{verdict.openings} times for different models: its score is now a little too good.",
                           values={"openings": verdict.openings}))
     notes.add(changed_test(bench), without_copies(bench, verdict, copies))
-    for c in candidates:
-        run = c.members[0][1]
-        if c.family == "deep" and len(run.by_seed) > 2:
-            truth = bench.task.truth(bench.data, run.rows)
-            scores = np.array([bench.task.score(bench.task.measure(p, truth)) for p in run.by_seed])
-            notes.add(said.seeds_unstable(scores, estimate))
     for code in ("VALID-NO-SIGNAL", "VALID-TOO-GOOD", "VALID-TEST-REUSED", "VALID-FEW-GROUPS"):
         notes.checks.append(Check(code, True, "", verdict.signal.smallest_effect if code == "VALID-NO-SIGNAL" else ""))
-    deep = [c for c in candidates if c.family == "deep"]
-    if not any(len(c.members[0][1].by_seed) > 2 for c in deep):
+    several = [c for c in candidates if c.family == "deep" and len(c.members[0][1].by_seed) > 2]
+    if several:
+        notes.add(*(said.seeds_unstable(np.array(seed_scores(bench, c)), estimate) for c in several))
+    else:
         notes.skip("VALID-SEEDS", "fewer than three seeds of a deep model fitted in the budget")
-
-
-def _matrix(data: Data, rows: np.ndarray, seed: int) -> tuple[View, np.ndarray, np.ndarray]:
-    """(view, the rows sampled, their dense matrix) for checks that need plain numbers."""
-    some = np.sort(stream(seed, "matrix").permutation(rows)[:MATRIX_ROWS])
-    view = fit_view(data, some, data.inputs, CHECK_VIEW, dense=True, seed=seed)
-    return view, some, np.asarray(view.transform(data, some), dtype=np.float32)
-
-
-def matrices(data: Data, known: np.ndarray, new: np.ndarray, seed: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """(matrix of known rows, of new rows, weight of its columns), by features learnt from the known."""
-    view = fit_view(data, known, data.inputs, CHECK_VIEW, dense=True, seed=seed)
-    known_x, new_x = (np.asarray(view.transform(data, rows), dtype=np.float32) for rows in (known, new))
-    return known_x, new_x, weight_of(view)
-
-
-def weight_of(view: View) -> np.ndarray:
-    """(d,) What each column counts: 1, less in blocks of more than ten columns other than numbers, so that a block of words
-    counts as ten."""
-    wide = [1 if block.key == "numbers" else max(1.0, len(block.names) / 10) for block in view.blocks]
-    return np.concatenate([np.full(len(b.names), 1 / np.sqrt(w)) for b, w in zip(view.blocks, wide, strict=True)])
-
-
-def _axes(x: np.ndarray, count: int, seed: int) -> np.ndarray:
-    """The main axes of wide matrices: the cheap model needs no more."""
-    if x.shape[1] <= count:
-        return x
-    from sklearn.decomposition import PCA
-
-    return PCA(min(count, len(x) - 1), svd_solver="randomized", random_state=seed).fit_transform(x)
 
 
 def _optimism(bench: Bench, notes: Notes, table: Any, limit: float) -> dict[str, Any] | None:
@@ -165,9 +135,10 @@ def _optimism(bench: Bench, notes: Notes, table: Any, limit: float) -> dict[str,
     name = bench.parts.fold_policy.split(":")[0]
     mine = bench.parts.units[bench.parts.develop]
     grouped = len(np.unique(mine)) < 0.98 * len(mine)
-    if bench.task.name == "several" or table is None or not (grouped or name == "time"):
-        notes.skip("VALID-OPTIMISM", "several targets" if bench.task.name == "several" else
-                   "nearly every row is a unit of its own: a random split promises the same")
+    why = "several targets" if bench.task.name == "several" else NO_MATRIX if table is None else \
+        "" if grouped or name == "time" else "nearly every row is a unit of its own: a random split promises the same"
+    if why:
+        notes.skip("VALID-OPTIMISM", why)
         return None
     from gnomon.card import load
 
@@ -179,7 +150,7 @@ def _optimism(bench: Bench, notes: Notes, table: Any, limit: float) -> dict[str,
         some, when = some[when >= 0], when[when >= 0]
     make = lambda: load("forest")({}, bench.task.out, trees=OPTIMISM_TREES).set_params(  # noqa: E731
         random_state=bench.seed, n_jobs=1)
-    axes, truth = _axes(x[some], OPTIMISM_AXES, bench.seed), bench.task.truth(bench.data, rows[some])
+    axes, truth = main_axes(x[some], AXES, bench.seed), bench.task.truth(bench.data, rows[some])
     _seconds(lambda: make().fit(axes[:50], truth[:50]))  # loads the library, which the fits to come need not
     needs = OPTIMISM_FITS * _seconds(lambda: make().fit(axes, truth))
     if needs > limit:
@@ -205,28 +176,28 @@ def _calibration(bench: Bench, notes: Notes, stats: Stats, units: np.ndarray) ->
     if bench.task.name != "classify":
         notes.skip("VALID-CALIBRATION", "the prediction is not a single class with a probability")
         return None
-    found = notes.run("VALID-CALIBRATION", "probabilities off by about 0.05", lambda: calibration(stats, units))
+    found = notes.run("VALID-CALIBRATION", "probabilities off by about 0.05", lambda: calibration(stats, units),
+                      "fewer than 50 rows judge it, or fewer than 10 in which what was foretold came or in which it did not")
     notes.add(calibration_finding(found))
     return found
 
 
 def _ranges(bench: Bench, notes: Notes, candidates: Sequence[Candidate], verdict: Verdict) -> tuple[Any, Any]:
     """Conformal ranges from out-of-fold rows (CV+), or from validation rows; measured on the sealed part."""
-    best = verdict.recommended or verdict.chosen
+    best = verdict.shown
     rows = best.members[0][1].rows
     truth = bench.task.truth(bench.data, rows)
-    rule = notes.run("VALID-COVERAGE", "coverage short by about 5 points",
-                     lambda: conformal(best.oof, truth, bench.parts.units[rows]))
+    rule = notes.run("VALID-COVERAGE", None, lambda: conformal(best.oof, truth, bench.parts.units[rows]))
     if rule is None:
         return None, None
-    measured = None
-    if len(bench.parts.test):
-        test = bench.parts.test
-        prediction = predict_rows(bench, best, test)
+    measured, test = None, bench.parts.test
+    if len(test):
         measured = notes.run("VALID-COVERAGE", "coverage short by about 5 points", lambda: coverage(
-            rule, prediction, bench.task.truth(bench.data, test), bench.parts.units[test]))
+            rule, predict_rows(bench, best, test), bench.task.truth(bench.data, test), bench.parts.units[test]))
         if measured:
             notes.add(coverage_finding(measured, guaranteed=bench.parts.policy.split(":")[0] in GUARANTEED))
+    else:
+        notes.skip("VALID-COVERAGE", "no sealed rows to measure it on")
     from dataclasses import replace
 
     return replace(rule, residuals=None, fold=None, weight=None).state(), measured
@@ -249,7 +220,11 @@ def _subgroups(bench: Bench, notes: Notes, verdict: Verdict, stats: Stats, units
         notes.skip("VALID-SUBGROUP", "no column names sub-groups")
         return []
     labels = {name: words[verdict.rows] for name, words in columns.items()}
-    table = notes.run("VALID-SUBGROUP", "", lambda: subgroups(bench.task, stats, units, labels, seed=bench.seed)) or []
+    table = notes.run("VALID-SUBGROUP", None, lambda: subgroups(bench.task, stats, units, labels, seed=bench.seed))
+    if table is None:
+        return []
+    notes.run("VALID-SUBGROUP", "", lambda: [g for g in table if g.p is not None] or None,
+              "no sub-group has 20 units (and 10 rows of the rarer of two classes) to be set against the other rows")
     notes.add(*subgroup_findings(bench.task, table, verdict.difference.margin))
     return table
 
@@ -257,35 +232,37 @@ def _subgroups(bench: Bench, notes: Notes, verdict: Verdict, stats: Stats, units
 def _distances(bench: Bench, notes: Notes, table: Any, verdict: Verdict) -> dict[str, Any] | None:
     """The rule that flags rows unlike the training rows; and whether the sealed rows differ as a whole."""
     if table is None:
+        notes.skip("VALID-OOD", NO_MATRIX)
         return None
     view, rows, x = table
-    rule = notes.run("VALID-OOD", "", lambda: ood(
-        x, bench.parts.units[rows], weight=weight_of(view), seed=bench.seed,
-        refit=lambda known, held: matrices(bench.data, rows[known], rows[held], bench.seed)))
-    if rule is None:
-        return None
-    if bench.parts.test_hash or len(bench.parts.unlabelled):
-        other_sources(bench, notes, view, rows, x, verdict)
-    if len(bench.parts.test) and not bench.parts.test_hash:
-        test = bench.parts.test[:MATRIX_ROWS]
-        other = np.asarray(view.transform(bench.data, test), dtype=np.float32)
-        found = notes.run("VALID-SHIFT", "an area of 0.6 for telling the parts apart", lambda: shift(
-            *axes_pair(x, other, bench.seed), bench.parts.units[rows], bench.parts.units[test], seed=bench.seed))
-        grouped = bench.parts.policy.split(":")[0] not in ("random", "stratified")
-        notes.add(shift_finding(found, (), grouped=grouped))
-    caught = notes.run("VALID-OOD", "planted shifts, with their share found", lambda: detection(rule, x, seed=bench.seed))
+    _shift(bench, notes, view, rows, x, verdict)
     state, arrays = view.state()
     small = {k: v for k, v in arrays.items() if v.size < 200_000}
     if len(small) < len(arrays):
         notes.skip("VALID-OOD", "the features are too many to keep: rows at prediction are not checked for likeness")
         return None
+    rule = notes.run("VALID-OOD", None, lambda: ood(
+        x, bench.parts.units[rows], weight=weight_of(view), seed=bench.seed,
+        refit=lambda known, held: matrices(bench.data, rows[known], rows[held], bench.seed)))
+    if rule is None:
+        return None
+    caught = notes.run("VALID-OOD", "planted shifts, with their share found", lambda: detection(rule, x, seed=bench.seed))
     return {"rule": plain(rule.state()), "view": plain(state), "arrays": {k: _packed(v) for k, v in arrays.items()},
             "detection": plain(caught)}
 
 
-def axes_pair(a: np.ndarray, b: np.ndarray, seed: int) -> tuple[np.ndarray, np.ndarray]:
-    both = _axes(np.concatenate([a, b]), OPTIMISM_AXES, seed)
-    return both[:len(a)], both[len(a):]
+def _shift(bench: Bench, notes: Notes, view: View, rows: np.ndarray, x: np.ndarray, verdict: Verdict) -> None:
+    """VALID-SHIFT between the training rows and each other part there is: another source, or the sealed rows of this one."""
+    before = len(notes.checks)
+    other_sources(bench, notes, view, rows, x, verdict)
+    if len(bench.parts.test) and not bench.parts.test_hash:
+        test = np.sort(stream(bench.seed, "shift test").permutation(bench.parts.test)[:MATRIX_ROWS])
+        found = notes.run("VALID-SHIFT", "an area of 0.6 for telling the parts apart", lambda: shift(
+            *axes_pair(x, np.asarray(view.transform(bench.data, test), dtype=np.float32), bench.seed),
+            bench.parts.units[rows], bench.parts.units[test], seed=bench.seed), TOO_FEW)
+        notes.add(shift_finding(found, meant=MEANT.get(bench.parts.policy.split(":")[0], "")))
+    if len(notes.checks) == before:
+        notes.skip("VALID-SHIFT", "no sealed rows and no other source to set beside the training rows")
 
 
 def _packed(array: np.ndarray) -> dict[str, Any]:

@@ -57,7 +57,7 @@ def build_exhibits(data: Data, task: Any, parts: Parts, rows: np.ndarray, predic
                    show_rows: bool = False, examples: bool = True, seed: int = 0) -> dict[str, Any]:
     """Everything for exhibits.json (see above).
 
-    rows: the rows that judged (sealed, or all out-of-fold rows); prediction: the chosen model's, for those rows; None
+    rows: the rows that judged (sealed, or all out-of-fold rows); prediction: the delivered model's, for those rows; None
     when nothing was judged. pictures: what `explain` returned ({row, kind, column, weights, truth, prediction,
     technique, about}; rows as positions in the input). map_points: what `map_points` returned, or a list of such with
     "technique" set. runs: folders runs/HASH/SEED/foldK (under `folder` where relative) that may hold log.csv.

@@ -173,6 +173,14 @@ def test_methods_need_five_resplits():
     assert "as a method" in method_words(many, "accuracy") and many["low"] > 0
 
 
+@pytest.mark.parametrize("gaps", [[-0.1, -0.11, -0.1], [-0.1, -0.11, -0.1, -0.12, -0.09]])
+def test_the_better_method_is_named_first_with_its_limits_turned(gaps):
+    pair, = holm(compare_methods(reports(gaps)))
+    words = method_words(pair, "accuracy")
+    assert words.index("ridge") < words.index("forest") and "-" not in words.replace("- ", "")
+    assert ("[0.0" in words) == (len(gaps) == 5)
+
+
 def test_the_corrected_t_keeps_its_level_where_the_plain_one_does_not():
     """Nadeau & Bengio: resplits overlap; with correlation n_test / (n_test + n_train) the corrected test errs in about 5 %."""
     from scipy.stats import ttest_1samp

@@ -11,11 +11,13 @@ import pandas as pd
 import pytest
 
 import gnomon
-from gnomon.values import Action, Advice, Check, Finding
+from gnomon.values import Action, Advice, Finding
 from gnomon.workflow._clock import Clock, merged, run_trial
 from gnomon.workflow._gains import measured_gains, seed_gain
+from gnomon.workflow._members import _candidate, seed_scores
 from gnomon.workflow._more_data import curve_candidate, missed
 from gnomon.workflow.advise import _per_cost, advise
+from gnomon.workflow.examine import Notes
 
 CODES = ("VALID-SHORTCUT", "VALID-STRATUM", "VALID-CURVE", "VALID-CORRUPTION", "VALID-ATTRIBUTE")
 
@@ -84,18 +86,6 @@ def test_page_opens_to_the_evidence(finished):
     assert page.index('id="errors"') < page.index('id="trials"') < page.index('id="next"')
 
 
-class Notes:
-    def __init__(self):
-        self.checks, self.findings = [], []
-
-    def run(self, code, smallest, do):
-        self.checks.append(Check(code, True, "", smallest))
-        return do()
-
-    def skip(self, code, why):
-        self.checks.append(Check(code, False, why))
-
-
 def test_a_trial_that_does_not_fit_in_says_so_and_is_not_started():
     notes, clock = Notes(), Clock(5.0)
     assert run_trial(notes, clock, "VALID-CURVE", "x", 60.0, lambda: 1 / 0) is None
@@ -116,6 +106,8 @@ def test_a_trial_whose_time_ends_says_what_it_left_out():
     clock = Clock(0.05)
     run_trial(notes, clock, "VALID-CURVE", "a gain", 0.0, lambda: slow(None))
     assert not notes.checks[1].ran and "ended before it came to a result" in notes.checks[1].why_not
+    run_trial(notes, Clock(60.0), "VALID-CURVE", "a gain", 0.0, lambda: None, "too few units")
+    assert not notes.checks[2].ran and notes.checks[2].why_not == "too few units"  # it had time, and nothing to do
 
 
 def test_one_fold_a_group_becomes_five_that_hold_every_row_once():
@@ -181,11 +173,78 @@ def test_seed_gain_is_the_law_of_averaging():
     truth = SimpleNamespace(metric=task.metric, truth=lambda data, rows: y, measure=task.measure, score=task.score)
     bench = SimpleNamespace(task=truth, data=None, parts=SimpleNamespace(units=np.arange(n)))
     run = SimpleNamespace(by_seed=each, rows=np.arange(n))
-    best = SimpleNamespace(family="deep", members=((1.0, run),), oof=together, recipe=None)
+    best = SimpleNamespace(family="deep", members=((1.0, run),), oof=together, recipe=None, tilt=())
     told = seed_gain(bench, best)
     rmse = lambda v: float(np.sqrt(1 + v))  # noqa: E731
     assert told["low"] < rmse(0.01 / s) - rmse(0.01 / (2 * s)) < told["high"] and told["low"] > 0
     assert seed_gain(bench, SimpleNamespace(family="simple", members=((1.0, run),))) is None
+
+
+def uneven(n=600):
+    """(bench, truth, a prediction) of three uneven classes, in a score that a tilted decision serves."""
+    from gnomon.tasks._task import Prediction
+    from gnomon.tasks.classify import classify
+
+    rng, share = np.random.default_rng(0), [0.8, 0.12, 0.08]
+    task = classify("y", ("a", "b", "c"), metric="macro_f1")
+    truth = rng.choice(3, n, p=share)
+    p = np.exp(np.log(share) + 1.5 * np.eye(3)[truth] + 0.7 * rng.normal(size=(n, 3)))
+    p /= p.sum(axis=1, keepdims=True)
+    asked = SimpleNamespace(**{k: getattr(task, k) for k in ("name", "metric", "measure", "score", "out", "classes", "target")},
+                            truth=lambda data, rows: truth[rows])
+    bench = SimpleNamespace(task=asked, data=np.zeros(n), parts=SimpleNamespace(units=np.arange(n)), seed=0)
+    return bench, truth, Prediction(p.argmax(axis=1), p)
+
+
+def test_seeds_are_scored_with_the_decision_that_the_candidate_makes():
+    """Three seeds that say the same: neither does their mean gain anything, nor do they score otherwise than together."""
+    bench, truth, told = uneven()
+    run = SimpleNamespace(rows=np.arange(len(truth)), by_seed=(told,) * 3)
+    deep = _candidate(bench, SimpleNamespace(family="deep"), told, truth, ((1.0, run),))
+    assert deep.tilt and deep.score > bench.task.score(bench.task.measure(told, truth)) + 0.1
+    assert seed_scores(bench, deep) == [deep.score] * 3
+    assert seed_gain(bench, deep)["gain"] == pytest.approx(0.0, abs=1e-12)
+
+
+def test_the_curve_is_of_the_decision_that_the_candidate_makes(monkeypatch):
+    from gnomon.data.parts import Fold
+    from gnomon.workflow import _more_data
+
+    bench, _, told = uneven()
+    bench.parts.folds = (Fold(np.arange(300), np.arange(300, 600)),)
+    learned = SimpleNamespace(predict=lambda data, rows: told.take(rows))
+    monkeypatch.setattr(_more_data, "fit", lambda *a: learned)
+    learn = _more_data._remembering(bench, SimpleNamespace(recipe=None, tilt=(1.0, 5.0, 6.0)))
+    decided = learn(np.arange(300))(np.arange(300, 600)).value
+    assert (decided == (told.proba[300:] * [1, 5, 6]).argmax(axis=1)).all() and (decided != told.value[300:]).any()
+
+
+def test_a_weak_ward_among_twelve_is_found_and_confirmed_on_few_sealed_rows(tmp_path, monkeypatch):
+    """150 sealed rows would be too few for a column of 12 values, had they to choose the columns."""
+    monkeypatch.setenv("GNOMON_STATE", str(tmp_path / "state"))
+    rng, n = np.random.default_rng(0), 1500
+    ward, x, z = rng.integers(0, 12, n), rng.normal(size=n), rng.normal(size=n)
+    y = x + 0.5 * z + rng.normal(size=n) * np.where(ward == 3, 2, 0.5)
+    table = pd.DataFrame({"x": x, "z": z, "ward": [f"w{s:02d}" for s in ward], "y": y})
+    report = gnomon.study(table, target="y", only=("ridge",), budget="1m", out=tmp_path / "w.study").report
+    assert report["split"]["sizes"]["test"] == 150
+    found = [f for f in report["findings"] if f["code"] == "VALID-STRATUM"]
+    assert found and found[0]["columns"] == ["ward"] and "'w03'" in found[0]["claim"]
+    ran = {c["code"]: c["ran"] for c in report["checks"]}
+    assert ran["VALID-STRATUM"] and ran["VALID-COVERAGE"] and ran["VALID-SHIFT"]
+    assert len([c for c in report["checks"] if c["code"] == "VALID-COVERAGE"]) == 1
+
+
+def test_what_few_rows_cannot_tell_is_said_not_to_be_checked(tmp_path, monkeypatch):
+    monkeypatch.setenv("GNOMON_STATE", str(tmp_path / "state"))
+    rng, n = np.random.default_rng(0), 60
+    x = rng.normal(size=n)
+    ill = np.argsort(np.argsort(-(x + 0.3 * rng.normal(size=n)))) < 8
+    table = pd.DataFrame({"x": x, "sex": rng.choice(["f", "m"], n), "y": np.where(ill, "ill", "well")})
+    report = gnomon.study(table, target="y", only=("logistic",), budget="1m", out=tmp_path / "f.study").report
+    for code in ("VALID-CALIBRATION", "VALID-STRATUM", "VALID-CURVE", "VALID-COVERAGE", "VALID-SUBGROUP", "VALID-SHIFT"):
+        (check,) = (c for c in report["checks"] if c["code"] == code)
+        assert not check["ran"] and check["why_not"] and "could not be run" not in check["why_not"], check
 
 
 def test_equal_gravity_is_ordered_by_gain_per_cost():

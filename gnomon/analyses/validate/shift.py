@@ -30,6 +30,9 @@ MOST_ROWS, FOLDS = 1500, 5
 LINE = 0.3  # the logistic model's inverse penalty over the number of columns, these of unit spread
 UNKNOWN = ("The targets of these rows are not known, so whether inputs and target are still related in the same way (concept "
            "shift) is not identifiable.")
+SEVERAL = ("Whether inputs and targets are still related in the same way (concept shift) was not checked: there are several "
+           "targets.")
+TOO_FEW = "fewer than 20 rows or 3 units on one of the two sides"
 NOTED, WARNED = 0.60, 0.75  # lower limits of the AUC
 
 
@@ -102,31 +105,32 @@ def _even_folds(codes: np.ndarray, side: np.ndarray, rng: np.random.Generator) -
     return place[codes]
 
 
-def shift_finding(found: Shift | None, names: tuple[str, ...] = (), *, grouped: bool = False) -> Finding | None:
-    """VALID-SHIFT: test inputs differ from training inputs well beyond chance. `names`: of the matrix's columns;
-    `grouped`: the split holds out whole groups, so that some shift is meant."""
+def shift_finding(found: Shift | None, names: tuple[str, ...] = (), *, meant: str = "") -> Finding | None:
+    """VALID-SHIFT: test inputs differ from training inputs well beyond chance. `names`: of the matrix's columns; `meant`:
+    what the split holds out because it may differ ("whole groups"), "" where no difference is meant."""
     if found is None or found.low is None or found.low < NOTED:
         return None
     column = names[found.features[0][0]] if names else ""
     why = f", most of all by '{column}'" if column else ""
-    meant = " The split holds out whole groups, so some of this is meant." if grouped else ""
-    grade = "warn" if found.low >= WARNED and not grouped else "note"
+    part = f" The split holds out {meant}, so some of this is meant." if meant else ""
+    grade = "warn" if found.low >= WARNED and not meant else "note"
     return finding("VALID-SHIFT", grade, f"Test rows can be told from training rows{why} "
-                   f"(AUC {found.auc:.2f} [{found.low:.2f}, {found.high:.2f}]; 0.5 would be no shift).{meant}",
+                   f"(AUC {found.auc:.2f} [{found.low:.2f}, {found.high:.2f}]; 0.5 would be no shift).{part}",
                    columns=(column,) if column else (), values={"auc": found.auc, "low": found.low, "high": found.high},
                    source="Rabanser et al. 2019")
 
 
 def sources_finding(found: Shift | None, moved: Sequence[Moved], target: TargetMoved | None, relation: Relation | None, *,
-                    what: str = "test rows") -> Finding | None:
+                    what: str = "test rows", several: bool = False) -> Finding | None:
     """VALID-SHIFT between the training rows and another source: inputs, target and their relation, each as far as it can
-    be told. target and relation are None where the other source has no targets (or several)."""
+    be told. target and relation are None where the other source has no targets, or has several: their relation is not
+    tried."""
     if found is None:
         return None
     known = target is not None or relation is not None
     apart = found.low is not None and found.low >= NOTED
     parts = [_inputs_words(found, moved, what, apart), _target_words(target, what) if target else "",
-             _relation_words(relation, bool(target and target.spread == 1)) if relation else UNKNOWN]
+             _relation_words(relation, bool(target and target.spread == 1)) if relation else SEVERAL if several else UNKNOWN]
     worse = relation is not None and relation.changed
     grade = "warn" if worse or (found.low or 0) >= WARNED else "note" if apart or (target and target.beyond_chance) else "fine"
     values = {"auc": found.auc, "low": found.low, "high": found.high, "training_rows": found.n_train, "rows": found.n_test,

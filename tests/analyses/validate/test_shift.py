@@ -60,6 +60,12 @@ def test_the_same_source_draws_no_warning():
     assert grades.count("warn") <= 2
 
 
+def test_several_known_targets_are_not_said_to_be_unknown():
+    x, _, _ = sources(0)
+    claims = [sources_finding(shift(*x), (), None, None, several=several).claim for several in (False, True)]
+    assert "not known" in claims[0] and "not known" not in claims[1] and "was not checked: there are several" in claims[1]
+
+
 @pytest.mark.parametrize("units", [(300, 150), (6, 6)])
 def test_rows_of_one_unit_count_once(units):
     x, _, _ = sources(3, inputs=0.8)

@@ -108,6 +108,8 @@ def test_shift():
     say = shift_finding(found, tuple("abcdef"))
     assert say.code == "VALID-SHIFT" and say.grade == "warn" and say.columns == ("c",) and found.low > 0.8
     assert shift(train[:10], test) is None
+    later = shift_finding(found, meant="the later rows")
+    assert later.grade == "note" and "holds out the later rows" in later.claim and "groups" not in say.claim + later.claim
 
 
 def test_whole_groups_held_out_are_no_shift_by_themselves():

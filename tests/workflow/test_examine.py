@@ -1,0 +1,60 @@
+"""Checks of a trained study: whether they ran, and on which rows."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+
+from gnomon.tasks.classify import classify
+from gnomon.workflow import examine
+from gnomon.workflow.examine import Notes, _optimism, _shift
+
+
+def bench(n: int = 120) -> tuple[SimpleNamespace, tuple]:
+    """Pairs of like rows: a random split would put one of a pair on either side."""
+    rng = np.random.default_rng(0)
+    x = np.repeat(rng.normal(size=(n // 2, 3)), 2, axis=0)
+    y = np.repeat(rng.integers(2, size=n // 2), 2)
+    task = classify("y", ("a", "b"), metric="accuracy")
+    asked = SimpleNamespace(name=task.name, out=task.out, truth=lambda data, rows: y[rows], measure=task.measure,
+                            score=task.score, metric=task.metric)
+    parts = SimpleNamespace(fold_policy="random", units=np.arange(n) // 2, develop=np.arange(n), unit="specimen")
+    return SimpleNamespace(parts=parts, task=asked, seed=0, data=None), (None, np.arange(n), x)
+
+
+@pytest.mark.parametrize("limit, ran", [(0.0, False), (1e9, True)])
+def test_the_optimism_of_a_random_split_is_measured_where_its_fits_have_time(monkeypatch, limit, ran):
+    monkeypatch.setattr(examine, "OPTIMISM_TREES", 5)
+    made, table = bench()
+    notes = Notes()
+    gap = _optimism(made, notes, table, limit)
+    (check,) = notes.checks
+    assert (check.code, check.ran) == ("VALID-OPTIMISM", ran)
+    if ran:
+        assert gap["gap"] > 0.2  # labels are noise: only the twin knows them
+    else:
+        assert gap is None and "--budget" in check.why_not
+
+
+def test_nothing_examined_is_no_check_and_nothing_found_is_one():
+    notes = Notes()
+    assert notes.run("VALID-CALIBRATION", "an effect", lambda: None, "too few rows") is None
+    assert notes.run("VALID-STRATUM", "an effect", list) == [] and notes.run("VALID-OOD", None, lambda: 7) == 7
+    assert [(c.code, c.ran, c.why_not or c.smallest_effect_it_would_find) for c in notes.checks] == [
+        ("VALID-CALIBRATION", False, "too few rows"), ("VALID-STRATUM", True, "an effect")]
+
+
+@pytest.mark.parametrize("policy, moved, grade", [("random", 0.0, None), ("random", 9.0, "warn"), ("column:part", 9.0, "warn"),
+                                                  ("time:day", 9.0, "note"), ("group:ward", 9.0, "note")])
+def test_sealed_rows_of_a_sorted_file_are_sampled_not_its_beginning(monkeypatch, policy, moved, grade):
+    monkeypatch.setattr(examine, "MATRIX_ROWS", 400)
+    value = np.sort(np.random.default_rng(0).normal(size=4000))[:, None].repeat(2, axis=1)
+    rows, test = np.arange(0, 4000, 10), np.arange(1, 4000, 2)
+    parts = SimpleNamespace(units=np.arange(4000), test=test, test_hash="", unlabelled=np.empty(0, dtype=int), policy=policy)
+    view = SimpleNamespace(transform=lambda data, some: value[some] + moved)
+    notes = Notes()
+    _shift(SimpleNamespace(parts=parts, seed=0, data=None), notes, view, rows, value[rows].astype(np.float32), None)
+    assert [f.grade for f in notes.findings] == ([] if grade is None else [grade])
+    assert [(c.code, c.ran) for c in notes.checks] == [("VALID-SHIFT", True)]
