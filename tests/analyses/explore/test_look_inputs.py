@@ -185,6 +185,14 @@ def test_identifier_and_constant_are_set_aside(clean):
     assert not identifiers(clean).findings and not constants(clean).findings
 
 
+def test_counts_and_rates_are_no_identifiers_though_they_never_repeat():
+    rng = np.random.default_rng(0)
+    frame = pd.DataFrame({n: rng.choice(10**7, 300, replace=False) + 0.0 for n in ("number_of_reads", "read_number", "key_rate")})
+    frame["sample_number"] = rng.permutation(400)[:300] + 1.0
+    frame["serial_number"] = rng.choice(10**7, 300, replace=False) + 0.0
+    assert set(identifiers(make(frame)).exclude) == {"sample_number", "serial_number"}
+
+
 def test_missing_values_and_codes(clean):
     frame = clean_table()
     frame.loc[:99, "height"] = np.nan
