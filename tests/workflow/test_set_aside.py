@@ -15,7 +15,8 @@ OPTIONS = Options(target=("y",))
 
 
 def seen(frame, **actions):
-    return whole_look(read_stage(frame, OPTIONS, {}, None), OPTIONS, {"actions": {k.replace("_", " "): v for k, v in actions.items()}})
+    plan = {"actions": {name.replace("_", " "): done for name, done in actions.items()}}
+    return whole_look(read_stage(frame, OPTIONS, {}, None), OPTIONS, plan)
 
 
 @pytest.fixture(scope="module")
