@@ -49,9 +49,9 @@ def has(name: str, vocabulary: Sequence[str]) -> str:
     return next((w for w in words(name) if w in vocabulary), "")
 
 
-def says_after(name: str) -> str:
-    """The word by which the name says that the column is recorded after the event, or ""."""
-    return has(name, AFTER) or next((a for a, b in pairwise(words(name)) if b in AFTER_PAIRS.get(a, ())), "")
+def says_after(name: str) -> set[str]:
+    """The words by which the name says that the column is recorded after the event."""
+    return set(AFTER) & set(words(name)) | {a for a, b in pairwise(words(name)) if b in AFTER_PAIRS.get(a, ())}
 
 
 def identifies(name: str) -> str:

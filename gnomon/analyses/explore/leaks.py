@@ -70,9 +70,9 @@ def leaks(data: Data, target: str, rows: np.ndarray, *, groups: Mapping[str, Gro
         warned.update({n: "a description of the file, whose traces can show in the pixels" for n, (_, values) in columns.items()
                        if (has(n, METADATA) or n in of_files(data)) and n not in exclude and n not in warned
                        and _tells(values, aim)})
-    late = {says_after(columns[n][0]) for n in real if skill[n] > SOME and columns[n][0] in inside} - {""}
+    late = {word for n in real if skill[n] > SOME and columns[n][0] in inside for word in says_after(columns[n][0])}
     warned.update({n: "recorded after the event, by its name" for n in dict.fromkeys(source for source, _ in columns.values())
-                   if n in inside and says_after(n) in late and n not in exclude and n not in warned})
+                   if n in inside and says_after(n) & late and n not in exclude and n not in warned})
     findings = [_finding(data, target, columns, skill, exclude), _finding(data, target, columns, skill, warned),
                 _finding(data, target, columns, skill, {n: why for n, why in noted.items() if n not in warned}, grade="note")]
     findings += files_tell(data, aim)
