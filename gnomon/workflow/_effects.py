@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from gnomon.analyses.validate.compare import compare
+from gnomon.data.blocks import apart, members
 from gnomon.data.table import Data
 from gnomon.errors import GnomonError
 from gnomon.tasks._task import Stats
@@ -77,7 +78,9 @@ def _of_split(code: str, bench: Bench, gap: Mapping[str, Any]) -> dict[str, Any]
 
 def _of_columns(f: Finding, bench: Bench, candidates: Sequence[Candidate], clock: Clock) -> dict[str, Any]:
     """The best simple model that fits in the time left, with the finding's columns and without them."""
-    names = [n for n in f.columns if n in bench.data.columns and bench.data.roles[n].role in ("input", "ignore")]
+    inside = members(bench.data)
+    names = [n for n in f.columns if (home := inside.get(n, n)) in bench.data.columns
+             and bench.data.roles[home].role in ("input", "ignore")]
     sign = 1 if bench.task.metric.higher_is_better else -1
     folds = merged(bench.parts.folds)
     simple = [c for c in candidates if c.family == "simple" and c.recipe.method != CLEANED and np.isfinite(c.score)]
@@ -98,7 +101,8 @@ def _of_columns(f: Finding, bench: Bench, candidates: Sequence[Candidate], clock
 
 
 def turned(data: Data, names: Sequence[str]) -> Data:
-    """The data with these columns put back among the inputs, or taken out of them where they are in."""
+    """The data with these columns, or members of blocks, put back among the inputs, or taken out where they are in."""
+    data = apart(data, names)
     for name in names:
         role = "ignore" if data.roles[name].role == "input" else "input"
         data = data.with_role(name, role, "to measure what that does", stated=True)

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from gnomon.analyses.explore._kit import join
-from gnomon.analyses.explore._names import AFTER, EVENT_TIME, has
+from gnomon.analyses.explore._names import EVENT_TIME, has, says_after
 from gnomon.data.table import Data, Dense
 from gnomon.values import Action, finding
 
@@ -65,7 +65,7 @@ def _later_dates(data: Data, column: str) -> list[str]:
 def _pointed_at(data: Data, column: str, before: list[str], later: dict[str, str]) -> list[Any]:
     """Inputs to the left that are named like something recorded later, and a time column that is itself later."""
     out = []
-    late = [n for n in before if data.roles[n].role == "input" and has(n, (*AFTER, *EVENT_TIME))]
+    late = [n for n in before if data.roles[n].role == "input" and (says_after(n) or has(n, EVENT_TIME))]
     if late:
         out.append(finding("LOOK-LEAK", "warn", f"{join(late, 5)} {'stands' if len(late) == 1 else 'stand'} before '{column}' "
                            "but by name would be recorded after it; used as input until you say otherwise: --exclude",

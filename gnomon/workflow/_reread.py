@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from gnomon.data.blocks import apart
 from gnomon.data.table import Data, Role
 from gnomon.workflow._folder import Folder, read_json
 from gnomon.workflow._plan_file import read_plan
@@ -59,8 +60,10 @@ def _kept(folder: Folder, data: Data) -> tuple[Data, np.ndarray, np.ndarray, lis
     import pyarrow.parquet as pq
 
     about = read_json(folder / "data.json", {})
-    if about.get("test") or about.get("rows") != len(data) or set(about.get("roles", ())) != set(data.columns) \
-            or about.get("hash") != data.hash or not (folder / "split.parquet").exists():
+    if about.get("test") or about.get("rows") != len(data) or about.get("hash") != data.hash:
+        return None
+    data = replace(apart(data, about.get("roles", ())), as_read=data.hash)
+    if set(about.get("roles", ())) != set(data.columns) or not (folder / "split.parquet").exists():
         return None
     split = pq.read_table(folder / "split.parquet")
     if split.num_rows != len(data) or split["unlabelled"].to_numpy().any():

@@ -176,7 +176,7 @@ def report_of(bench: Bench, seen: Seen, plan: Plan, cuts: Mapping[str, str], don
     cross = not len(parts.test)
     return plain({
         "format": FORMAT, "version": __version__, "status": "partial" if cuts else "complete",
-        "data": {"paths": list(data.paths), "rows": len(data), "hash": data.hash, "sampled": data.sampled,
+        "data": {"paths": list(data.paths), "rows": len(data), "hash": data.read_hash, "sampled": data.sampled,
                  "columns": [{"name": n, "kind": data.kind(n), "role": data.roles[n].role,
                               "because": data.roles[n].because} for n in data.columns]},
         "task": {"name": bench.task.name, "targets": [

@@ -28,7 +28,7 @@ def explore_report(folder: Folder, seen: Seen, options: Options, ledger: Ledger)
                               examples=options.examples, seed=options.seed)
     report = plain({
         "format": FORMAT, "version": __version__, "status": "complete", "exploratory": True,
-        "data": {"paths": list(data.paths), "rows": len(data), "hash": data.hash, "sampled": data.sampled,
+        "data": {"paths": list(data.paths), "rows": len(data), "hash": data.read_hash, "sampled": data.sampled,
                  "columns": [{"name": n, "kind": data.kind(n), "role": data.roles[n].role,
                               "because": data.roles[n].because} for n in data.columns]},
         "task": {"name": seen.task.name, "targets": []}, "split": None, "checks": [asdict(c) for c in seen.checks],

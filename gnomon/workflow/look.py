@@ -9,10 +9,11 @@ from typing import Any
 
 import numpy as np
 
-from gnomon.analyses.explore._kit import Grouping, Looked, many
+from gnomon.analyses.explore._kit import Grouping, Looked, join, many
 from gnomon.analyses.explore._look import look_inputs, look_target
 from gnomon.analyses.explore._names import SITE, has
 from gnomon.analyses.validate._findings import one_unit, unnamed_units
+from gnomon.data.blocks import apart, members
 from gnomon.data.parts import Parts
 from gnomon.data.policy import STRUCTURE, Policy, checked_policy, choose_policy, parse_policy
 from gnomon.data.read.beside import behind
@@ -30,6 +31,9 @@ from gnomon.workflow.outside import COPY_CODES, Outside, adjoin, outside_stage
 LOOK_SECONDS = 15.0
 TOGETHER = "keep copies together"  # a line of plan.toml's [actions]
 KEPT = "kept as an input: nothing shows that it would not be known at prediction"
+ASIDE = "set aside "  # a line of plan.toml's [actions], with the name of a column
+LEAKS = ("leaks", "row order")  # sources of findings on columns that stay inputs unless somebody takes them out
+SAY_ASIDE = ("LOOK-LEAK", "LOOK-ID", "LOOK-CONSTANT")  # codes whose claim ends with what became of the columns
 LINES = 5  # lines of plan.toml that an action names
 FEW_PLACES = 6  # sites below which no test over sites is made
 
@@ -95,13 +99,13 @@ def whole_look(data: Data, options: Options, plan: Mapping[str, Any] | None = No
     parts = split_rows(data, policy, first.groups if tied else _without_copies(first.groups), labels, usable,
                        seed=options.seed, repeats=_repeats(len(usable)), seal=outside.test is None)
     second = look_target(data, data.targets, parts.develop, groups=first.groups, seed=options.seed, seconds=LOOK_SECONDS)
-    data, actions, acted = _exclude(data, {**first.exclude, **second.exclude}, plan)
-    actions |= {} if tied is None else {TOGETHER: tied}
+    data, actions = _exclude(data, {**first.exclude, **second.exclude}, plan)
     task = ask_task(data, parts.develop, metric=options.metric, positive=options.positive)
     kept = units_kept(first.findings, first.groups, parts, policy, known=options.scope == "same-groups")
     findings = (*_units_told(data, policy, parts, outside),
-                *_with_actions([*data.findings, *kept, *second.findings], acted, tied, policy,
+                *_with_actions([*data.findings, *kept, *second.findings], actions, tied, policy,
                                _parted(parts, first.groups)))
+    actions |= {} if tied is None else {TOGETHER: tied}
     seen = Seen(data, parts, task, labels, findings, (*first.checks, *second.checks), first.groups,
                 {**first.facts, **second.facts}, policy, actions, data)
     return _with_outside(seen, outside, options) if outside else seen
@@ -182,19 +186,20 @@ def _policy(data: Data, looked: Looked, options: Options, plan: Mapping[str, Any
 
 
 def _exclude(data: Data, exclude: Mapping[str, str], plan: Mapping[str, Any] | None
-             ) -> tuple[Data, dict[str, bool], dict[str, str]]:
-    """Set aside columns with structural evidence of leaking, unless plan.toml or the user says to keep them."""
-    actions, acted = {}, {}
+             ) -> tuple[Data, dict[str, bool]]:
+    """Set aside columns with structural evidence of leaking, unless plan.toml or the user says to keep them. A member of a
+    block leaves it: the rest stays an input."""
+    actions, inside = {}, members(data)
     written = (plan or {}).get("actions", {})
-    for name, why in exclude.items():
-        if name not in data.columns or data.roles[name].role != "input":
+    for name in exclude:
+        home = inside.get(name, name)
+        if home not in data.columns or data.roles[home].role != "input":
             continue
-        line = f"set aside {name}"
-        actions[line] = bool(written.get(line, True)) and not data.roles[name].stated
-        if actions[line]:
-            data = replace(data, roles={**data.roles, name: Role("ignore", why)})
-            acted[name] = line
-    return data, actions, acted
+        line = ASIDE + name
+        actions[line] = bool(written.get(line, True)) and not data.roles[home].stated
+    out = {name: Role("ignore", why) for name, why in exclude.items() if actions.get(ASIDE + name)}
+    data = replace(apart(data, out), as_read=data.read_hash) if inside.keys() & out else data
+    return replace(data, roles={**data.roles, **out}), actions
 
 
 def _copies_kept(looked: Looked, plan: Mapping[str, Any] | None) -> bool | None:
@@ -232,20 +237,34 @@ def _of_copies(f: Finding, tied: bool, parted: int) -> Finding:
     return replace(f, action=Action("kept together: no copy is on both sides of the split", f'[actions] "{TOGETHER}" = false'))
 
 
-def _with_actions(findings: list[Finding], acted: Mapping[str, str], tied: bool | None, policy: Policy,
+def _with_actions(findings: list[Finding], actions: Mapping[str, bool], tied: bool | None, policy: Policy,
                   parted: Mapping[str, int]) -> tuple[Finding, ...]:
-    """Findings with what was done about them, and the line of plan.toml that undoes it."""
+    """Findings with what was done about them, and the line of plan.toml that undoes it. actions: "set aside COLUMN" -> done."""
     out = []
     for f in findings:
-        hit = [acted[c] for c in f.columns if c in acted]
-        if hit and (f.action is None or f.code == "LOOK-LEAK"):
-            f = replace(f, action=Action("set aside: not used as an input",
-                                         "; ".join(f'[actions] "{line}" = false' for line in hit[:LINES])))
-        elif f.code == "LOOK-LEAK" and f.columns and f.action is not None:
-            f = replace(f, action=Action(KEPT, "; ".join(f'[columns] "{c}" = "ignore"' for c in f.columns[:LINES])))
+        if f.action is None and any(ASIDE + c in actions for c in f.columns):
+            f = _of_columns(f, actions)
+        elif f.action is None and f.code == "LOOK-LEAK" and f.columns and f.source in LEAKS:
+            f = replace(f, claim=f"{f.claim}; kept: check when it is known", action=Action(
+                KEPT, "; ".join(f'[columns] "{c}" = "ignore"' for c in f.columns[:LINES])))
         elif f.action is None and f.code in COPY_CODES.values() and tied is not None:
             f = _of_copies(f, tied, parted.get(f.code, 0))
         elif f.action is None and f.code == "LOOK-GROUP" and policy.name in STRUCTURE and policy.column in f.columns:
             f = replace(f, action=Action(f"split by {policy}", '[split] policy = "random"'))
         out.append(f)
     return tuple(out)
+
+
+def _of_columns(f: Finding, actions: Mapping[str, bool]) -> Finding:
+    """The finding with what became of the columns that it, or another on them, would set aside. Where somebody had them
+    kept it says so, and what it claims of them stands."""
+    aside = [c for c in f.columns if actions.get(ASIDE + c)]
+    kept = [c for c in f.columns if actions.get(ASIDE + c) is False]
+    if not aside:
+        done, said = "kept as an input: you said so", "kept, as you said"
+    else:
+        done, said = "set aside: not used as an input", "set aside"
+        if kept:
+            done, said = (f"{text}, but for {join(kept)}: kept, as you said" for text in (done.split(":")[0], said))
+    line = "; ".join(f'[actions] "{ASIDE}{c}" = {"false" if aside else "true"}' for c in (aside or kept)[:LINES])
+    return replace(f, claim=f"{f.claim}; {said}" if f.code in SAY_ASIDE else f.claim, action=Action(done, line))

@@ -20,6 +20,7 @@ from typing import Any
 
 import numpy as np
 
+from gnomon.data.blocks import apart
 from gnomon.data.table import Data, Dense, strings
 from gnomon.errors import InputError
 from gnomon.workflow._folder import Folder, read_json, write_text
@@ -126,6 +127,7 @@ def labelled(folder: Folder, source: Any, options: Options) -> Labelled:
     if told.get("training", told)["hash"] != data.hash:
         raise InputError("E-STUDY-FILE", f"the data of {folder.path} changed since it was studied",
                          do=f"gnomon run {folder.path}, then this command again")
+    data = apart(data, told["roles"])
     for name, role in told["roles"].items():
         if name in data.columns and data.roles[name].role != role:
             data = data.with_role(name, role, "as the study used it")

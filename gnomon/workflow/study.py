@@ -140,8 +140,8 @@ def save_look(folder: Folder, seen: Seen, stated: Mapping[str, str]) -> None:
 
     data, parts = seen.data, seen.parts
     test = {"rows": len(parts.test), "hash": parts.test_hash} if parts.test_hash else None
-    write_json(folder / "data.json", {"format": FORMAT, "hash": data.hash, "rows": len(data), "sampled": data.sampled,
-                                      "training": {"rows": len(seen.training), "hash": seen.training.hash}, "test": test,
+    write_json(folder / "data.json", {"format": FORMAT, "hash": data.read_hash, "rows": len(data), "sampled": data.sampled,
+                                      "training": {"rows": len(seen.training), "hash": seen.training.read_hash}, "test": test,
                                       "paths": data.paths, "schema": schema(data), "stated": dict(stated),
                                       "roles": {n: r.role for n, r in data.roles.items()}})
     columns = {"row": np.arange(len(data)), "position": data.position, "unit": parts.units,

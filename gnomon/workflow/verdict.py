@@ -100,7 +100,7 @@ def judge(bench: Bench, candidates: Sequence[Candidate], ledger: Ledger, blocked
 
 def sealed_key(bench: Bench) -> tuple[str, str]:
     """What openings of these sealed rows are counted by: the data and the split, or the external rows alone."""
-    return bench.parts.test_hash or bench.data.hash, bench.parts.policy
+    return bench.parts.test_hash or bench.data.read_hash, bench.parts.policy
 
 
 def _weighed(bench: Bench, candidates: Sequence[Candidate], three: tuple[Candidate, Candidate, Candidate],

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 
-from gnomon.analyses.explore._aim import Aim, folds_of
-from gnomon.analyses.explore._kit import found, words
-from gnomon.analyses.explore._names import AFTER, EMPTY, PREDICTED, has, prefix, shared_words
+from gnomon.analyses.explore._aim import Aim, skill_of
+from gnomon.analyses.explore._chance import chance_of_codes, design_effect
+from gnomon.analyses.explore._kit import FDR, found, join, sample, words
+from gnomon.analyses.explore._names import EMPTY, PREDICTED, has, identifies, prefix, shared_words
 from gnomon.analyses.explore._views import quick_view
+from gnomon.data.blocks import members
 from gnomon.data.table import Data
 
+HOLDS = 0.999  # rank correlation with the place in the file from which a column holds the order of the rows
 TELLS = 0.3  # strength (0 to 1) from which size, type, mode or name of the files tell the target
 WIDE = 60  # columns of a view from which on boosting is too dear
 WINDOW = 0.05  # share of the rows on either side of a cut in which both sides must be pure
@@ -33,8 +36,9 @@ def rank_correlation(one: np.ndarray, other: np.ndarray) -> float:
     return float(np.corrcoef(a, b)[0, 1]) if a.std() > 0 and b.std() > 0 else 0.0
 
 
-def encoded(values: np.ndarray, aim: Aim) -> str:
-    """Whether the column is the target itself, rescaled, recoded or in other words; missing values are passed over."""
+def encoded(values: np.ndarray, aim: Aim, tried: int = 1, ties: np.ndarray | None = None) -> str:
+    """Whether the column is the target itself, rescaled, recoded or in other words; missing values are passed over. Classes
+    must be so many and so even that no column of `tried` unrelated ones is likely to be the same; `ties` are units of rows."""
     known = ~np.isnan(values) if values.dtype.kind == "f" else values >= 0
     if known.sum() < max(20, 0.5 * len(aim)):
         return ""
@@ -46,7 +50,10 @@ def encoded(values: np.ndarray, aim: Aim) -> str:
         table = np.zeros((len(levels), len(aim.classes)))
         np.add.at(table, (codes, y), 1)
         same = table.max(axis=1).sum() == len(y) and table.max(axis=0).sum() == len(y)
-        return "the target in other codes" if same else ""
+        if not same or chance_of_codes(aim.take(known), design_effect(codes, y, None if ties is None else ties[known])) \
+                * tried > FDR:
+            return ""
+        return "the target in other codes"
     if values.dtype.kind != "f" or len(np.unique(x)) < 20:
         return ""
     if np.std(x) > 0 and np.std(y) > 0 and abs(np.corrcoef(x, y)[0, 1]) > 1 - 1e-9:
@@ -135,14 +142,9 @@ def between(values: np.ndarray, aim: Aim) -> float:
     return float(np.sqrt(max(0.0, 1 - within / (n - count) / (total / (n - 1)))))
 
 
-def after_names(names: Sequence[str]) -> list[str]:
-    """Columns whose names say they are recorded after the event."""
-    return [n for n in names if has(n, AFTER)]
-
-
-def others_skill(data: Data, aim: Aim, inputs: tuple[str, ...], seed: int, most: int = 3000) -> float:
+def others_skill(data: Data, aim: Aim, inputs: tuple[str, ...], parts: np.ndarray, seed: int, most: int = 3000) -> float:
     """What all other inputs together predict, on the same scale as one column: three folds of boosted trees, or of random
-    ones where the view is wide, for boosting would take minutes."""
+    ones where the view is wide, for boosting would take minutes. parts: (m,) folds that keep units whole."""
     from sklearn.ensemble import (
         ExtraTreesClassifier,
         ExtraTreesRegressor,
@@ -150,13 +152,14 @@ def others_skill(data: Data, aim: Aim, inputs: tuple[str, ...], seed: int, most:
         HistGradientBoostingRegressor,
     )
 
-    small = aim.sampled(most, seed, "others")
+    places = sample(np.arange(len(aim)), most, seed, aim.name, "others")
+    small = aim.take(places)
     view = quick_view(data, small.rows, inputs=inputs, seed=seed)
     if not view.shape[1]:
         return 0.0
-    folds = folds_of(len(small), seed, "others", folds=3)
+    folds = parts[places] % 3
     guess = np.zeros(len(small))
-    for fold in range(3):
+    for fold in np.unique(folds):
         extra = {"class_weight": "balanced"} if aim.classes else {}
         if view.shape[1] > WIDE:
             maker = ExtraTreesClassifier if aim.classes else ExtraTreesRegressor
@@ -168,16 +171,12 @@ def others_skill(data: Data, aim: Aim, inputs: tuple[str, ...], seed: int, most:
             return 0.0
         model.fit(view[folds != fold], small.values[folds != fold])
         guess[folds == fold] = model.predict(view[folds == fold])
-    if not aim.classes:
-        left = float(((small.values - guess) ** 2).sum())
-        return max(0.0, 1 - left / float(((small.values - small.values.mean()) ** 2).sum()))
-    present = np.unique(small.values)
-    recall = np.mean([(guess == small.values)[small.values == c].mean() for c in present])
-    return max(0.0, float((recall - 1 / len(present)) / (1 - 1 / len(present))))
+    return skill_of(guess, small)
 
 
-def association(codes: np.ndarray, truth: np.ndarray) -> tuple[float, float]:
-    """(bias-corrected Cramer's V (Bergsma 2013), chi-squared p) of two codes."""
+def association(codes: np.ndarray, truth: np.ndarray, inflation: float = 1.0) -> tuple[float, float]:
+    """(bias-corrected Cramer's V (Bergsma 2013), chi-squared p) of two codes. inflation: the design effect of rows that belong
+    together (Rao & Scott 1981)."""
     from scipy.stats import chi2_contingency
 
     _, a = np.unique(codes, return_inverse=True)
@@ -186,8 +185,10 @@ def association(codes: np.ndarray, truth: np.ndarray) -> tuple[float, float]:
     np.add.at(table, (a, b), 1)
     if min(table.shape) < 2:
         return 0.0, 1.0
-    chi, p = (float(v) for v in chi2_contingency(table, correction=False)[:2])  # type: ignore[arg-type]
-    n, r, k = len(codes), len(table), table.shape[1]
+    chi, p = (float(v) for v in chi2_contingency(table / inflation, correction=False)[:2])  # type: ignore[arg-type]
+    n, r, k = len(codes) / inflation, len(table), table.shape[1]
+    if n <= max(r, k):
+        return 0.0, 1.0
     phi = max(0.0, chi / n - (r - 1) * (k - 1) / (n - 1))
     low = min(r - (r - 1) ** 2 / (n - 1), k - (k - 1) ** 2 / (n - 1)) - 1
     return float(np.sqrt(phi / max(low, 1e-12))), p
@@ -217,24 +218,56 @@ def _names_tell(data: Data, aim: Aim) -> list:
     return [found(data, "LOOK-LEAK", "note", claim, values={"cramers_v": strength}, source="file name")]
 
 
-def row_order(data: Data, aim: Aim, columns: Mapping[str, tuple[str, np.ndarray]], gone: Mapping[str, str]
-              ) -> tuple[list, dict[str, str]]:
-    """A note when the rows are sorted by the target; columns that hold the row order are then excluded."""
+def row_order(data: Data, aim: Aim, columns: Mapping[str, tuple[str, np.ndarray]], gone: Mapping[str, str],
+              ties: np.ndarray | None = None) -> tuple[list, dict[str, str]]:
+    """A note when the rows are sorted by the target, or a warning naming the columns that hold the row order. Of these row
+    counters are excluded; what rises unevenly may as well be what the experiment set (a file sorted by its dose) and stays,
+    as does the last input. Neighbouring rows of one unit (`ties`) count once."""
     position = data.position[aim.rows].astype(float)
-    if len(aim) < 50:
+    if len(aim) < 50 or not _sorted_by(aim, position, ties):
         return [], {}
-    if aim.classes:
-        order = np.argsort(position, kind="stable")
-        changes = (np.diff(aim.values[order]) != 0).mean()
-        expected = 1 - float(((np.bincount(aim.values) / len(aim)) ** 2).sum())
-        is_sorted = changes < 0.1 * expected
-    else:
-        is_sorted = abs(rank_correlation(position, aim.values)) > 0.95
-    if not is_sorted:
-        return [], {}
-    hold = {source: "holds the row order, and the rows are sorted by the target"
-            for name, (source, values) in columns.items() if values.dtype.kind == "f" and source not in gone
-            and abs(rank_correlation(values, position)) > 0.999}
+    hold = dict.fromkeys(source for source, values in columns.values() if values.dtype.kind == "f" and source not in gone
+                         and abs(rank_correlation(values, position)) > HOLDS)
+    inputs = {m for n in data.inputs for m in (getattr(data.columns[n], "names", ()) or (n,))}
+    counts = [source for source in hold if _counts_rows(data, source)]
+    if inputs <= {*counts, *gone}:
+        counts = []
     claim = f"The rows are sorted by '{aim.name}': nothing that holds the row order may be an input"
-    grade: Any = "warn" if hold else "note"
-    return [found(data, "LOOK-LEAK", grade, claim, columns=tuple(hold), source="row order")], hold
+    out, kept = [], [n for n in hold if n not in counts]
+    if kept:
+        told = (f"The rows are sorted by '{aim.name}', and {join(kept)} {'is' if len(kept) == 1 else 'are'} in that order too: "
+                "set so by the experiment, or a trace of the order")
+        out.append(found(data, "LOOK-LEAK", "warn", told, columns=tuple(kept), source="row order"))
+    if counts or not kept:
+        grade: Any = "warn" if counts else "note"
+        out.insert(0, found(data, "LOOK-LEAK", grade, claim, columns=tuple(counts), source="row order"))
+    return out, dict.fromkeys(counts, "counts the rows, and they are sorted by the target")
+
+
+def _sorted_by(aim: Aim, position: np.ndarray, ties: np.ndarray | None) -> bool:
+    """Whether rows in this order are sorted by the target, by far more than chance. Of classes: nine tenths of the changes
+    from row to row that a random order makes and a sorted one does not are absent."""
+    order = np.argsort(position, kind="stable")
+    if ties is not None:
+        order = order[np.concatenate([[True], np.diff(ties[order]) != 0])]
+    if not aim.classes:
+        return len(order) >= 10 and abs(rank_correlation(position[order], aim.values[order])) > 0.95
+    one = aim.take(order)
+    counts = np.bincount(one.values)
+    least = (counts > 0).sum() - 1
+    changes = (np.diff(one.values) != 0).sum()
+    expected = (len(one) - 1) * (1 - float(((counts / len(one)) ** 2).sum()))
+    return bool(changes - least < 0.1 * (expected - least)) and chance_of_codes(one) <= FDR
+
+
+def _counts_rows(data: Data, name: str) -> bool:
+    """Whether a column counts the rows: whole numbers one by one, or rising and named as an identifier."""
+    block = members(data).get(name)
+    column = data.columns[block or name]
+    values = column.take(np.arange(len(data)))
+    if block:
+        values = values[:, column.names.index(name)]  # type: ignore[attr-defined]
+    if values.dtype.kind != "f" or np.isnan(values).any() or (values != np.round(values)).any():
+        return False
+    place = data.position if values[-1] >= values[0] else -data.position
+    return bool((values - place == values[0] - place[0]).all()) or bool(identifies(name))

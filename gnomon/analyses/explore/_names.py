@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
+from itertools import pairwise
 
 import numpy as np
 
 from gnomon.analyses.explore._kit import words
+from gnomon.data.read.roles import COUNTED
 
 PREDICTED = ("predicted", "prediction", "predictions", "pred", "preds", "predict", "forecast", "estimate", "estimated",
              "yhat", "calculated", "calc", "simulated", "fitted", "modelled", "modeled", "logit", "probability",
              "proba")
 AFTER = ("outcome", "outcomes", "result", "results", "discharge", "death", "died", "followup", "released", "release",
-         "offset", "after", "post", "final", "end", "survival", "resolved", "closed", "cause")
+         "offset", "after", "survival", "resolved", "closed", "cause")
+AFTER_PAIRS = {"post": ("op", "operative", "operation", "surgery", "treatment", "therapy", "dose", "mortem"),
+               "end": ("date", "time"), "final": ("diagnosis", "status", "grade", "stage")}  # post_code, end_station: no
 GROUP = ("patient", "patients", "subject", "subjects", "participant", "person", "donor", "animal", "mouse", "mice",
          "rat", "individual", "specimen", "family", "litter", "household", "case", "pt", "subj", "sub", "pid",
          "session", "video", "recording", "cow", "dog", "tumour", "tumor", "slide", "plate", "document", "article",
@@ -31,6 +35,7 @@ WITHIN = ("slice", "frame", "z", "t", "s", "f", "c", "w", "img", "image", "im", 
 IDENTIFIER = ("id", "ids", "index", "idx", "uuid", "guid", "key", "no", "nr", "number", "num", "serial", "accession",
               "barcode", "record", "row", "unnamed", "cid", "code", "ref", "md5", "hash", "url", "path", "filename",
               "file", "name")
+CERTAIN = ("id", "ids", "uid", "uuid", "guid", "serial", "accession", "barcode", "cid", "md5", "hash", "url")
 TIME = ("date", "time", "timestamp", "year", "month", "day", "datetime", "when", "hour", "week")
 METADATA = ("ext", "extension", "format", "mode", "width", "height", "w", "h", "filetype", "filesize", "bytes", "dpi",
             "resolution", "bits", "compression", "camera", "exif", "filename")
@@ -50,6 +55,16 @@ def unit_rank(name: str) -> int:
     """How surely a new value of this column is a new specimen: 0 a being or a family of them, 2 a circumstance such as a
     batch, a plate or a site, 1 anything else."""
     return 0 if has(name, BEING) else 2 if has(name, BATCH) else 1
+
+
+def says_after(name: str) -> set[str]:
+    """The words by which the name says that the column is recorded after the event."""
+    return set(AFTER) & set(words(name)) | {a for a, b in pairwise(words(name)) if b in AFTER_PAIRS.get(a, ())}
+
+
+def identifies(name: str) -> str:
+    """The word by which the name says identifier, or "". Words that also count things (read number, key rate) do not."""
+    return has(name, CERTAIN) or ("" if COUNTED & set(words(name)) else has(name, IDENTIFIER))
 
 
 def shared_words(one: str, other: str) -> tuple[str, ...]:

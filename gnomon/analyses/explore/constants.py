@@ -38,7 +38,7 @@ def constants(data: Data, *, seed: int = 0, seconds: float = 15.0) -> Looked:
     findings = []
     if exclude:
         verb = "does" if len(exclude) == 1 else "do"
-        findings.append(found(data, "LOOK-CONSTANT", "note", f"{join(exclude)} {verb} not vary; set aside",
+        findings.append(found(data, "LOOK-CONSTANT", "note", f"{join(exclude)} {verb} not vary",
                               columns=tuple(exclude), source="constants"))
     if inside:
         findings.append(found(data, "LOOK-CONSTANT", "note", f"{inside:,} columns of the number block do not vary",

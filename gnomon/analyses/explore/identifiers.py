@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from gnomon.analyses.explore._kit import Looked, found, join, not_run, ran
-from gnomon.analyses.explore._names import IDENTIFIER, TIME, has
+from gnomon.analyses.explore._names import IDENTIFIER, TIME, has, identifies
 from gnomon.card import Card
 from gnomon.data.table import Data, missing
 
@@ -29,7 +29,7 @@ def identifiers(data: Data, *, seed: int = 0, seconds: float = 15.0) -> Looked:
     if not reasons:
         return Looked(checks=(check,))
     verb = "names rows" if len(reasons) == 1 else "name rows"
-    finding = found(data, "LOOK-ID", "warn", f"{join(reasons)} {verb} rather than describing them; set aside",
+    finding = found(data, "LOOK-ID", "warn", f"{join(reasons)} {verb} rather than describing them",
                     columns=tuple(reasons), values={}, source="identifiers")
     return Looked((finding,), (check,), exclude=reasons)
 
@@ -49,7 +49,8 @@ def names_rows(data: Data, name: str) -> str:
     values = column.take(rows)[~missing(column)]
     if len(values) < max(20, 0.9 * len(data)) or not np.array_equal(values, np.round(values)):
         return ""
-    if has(name, IDENTIFIER) and len(np.unique(values)) >= 0.98 * len(values):
-        return "whole numbers that never repeat, and the name says identifier"
     steps = np.diff(np.sort(values))
+    dense = values.max() - values.min() < 2 * len(values)  # a count of things is seldom unique and dense at once
+    if (identifies(name) or (dense and has(name, IDENTIFIER))) and len(np.unique(values)) >= 0.98 * len(values):
+        return "whole numbers that never repeat, and the name says identifier"
     return "whole numbers that count the rows one by one" if len(values) == len(data) and (steps == 1).all() else ""

@@ -81,7 +81,7 @@ def behind(base: Data, others: Sequence[Data]) -> Data:
     return replace(base, columns=columns, position=np.concatenate([d.position + s for d, s in
                                                                    zip(everything, starts, strict=True)]),
                    paths=tuple(p for d in everything for p in d.paths), items=items, findings=(*base.findings, *moved),
-                   source_rows=int(starts[-1]) + (everything[-1].source_rows or len(everything[-1])))
+                   source_rows=int(starts[-1]) + (everything[-1].source_rows or len(everything[-1])), as_read="")
 
 
 def _end_to_end(columns: Sequence[Any], learned: bool) -> Any:

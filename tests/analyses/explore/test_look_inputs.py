@@ -186,6 +186,15 @@ def test_identifier_and_constant_are_set_aside(clean):
     assert not identifiers(clean).findings and not constants(clean).findings
 
 
+def test_counts_and_rates_are_no_identifiers_though_they_never_repeat():
+    rng = np.random.default_rng(0)
+    counts = ("number_of_reads", "read_number", "key_rate")
+    frame = pd.DataFrame({name: rng.choice(10**7, 300, replace=False) + 0.0 for name in counts})
+    frame["sample_number"] = rng.permutation(400)[:300] + 1.0
+    frame["serial_number"] = rng.choice(10**7, 300, replace=False) + 0.0
+    assert set(identifiers(make(frame)).exclude) == {"sample_number", "serial_number"}
+
+
 def test_missing_values_and_codes(clean):
     frame = clean_table()
     frame.loc[:99, "height"] = np.nan

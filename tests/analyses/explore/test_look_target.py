@@ -12,6 +12,7 @@ import pytest
 sys.path.insert(0, str(Path(__file__).parent))
 from making import clean_table, codes_of, make
 
+from gnomon.analyses.explore._kit import Grouping
 from gnomon.analyses.explore._look import look_inputs, look_target
 from gnomon.analyses.explore.leaks import leaks
 from gnomon.analyses.explore.order_drift import order_drift
@@ -136,6 +137,101 @@ def test_metadata_of_the_image_files():
     data = make({"image": pixels, "orig_w": width, "orig_h": rng.choice([512.0, 640.0], 120), "y": y})
     found = of(look(data), "LOOK-LEAK")
     assert found[0].columns == ("orig_w",)
+
+
+def test_a_table_sorted_by_what_the_experiment_set_keeps_it():
+    rng = np.random.default_rng(0)
+    frame = pd.DataFrame({"conc": np.arange(120) * 0.5})
+    frame["y"] = 0.02 * frame["conc"] + 0.01 * rng.normal(size=120)
+    looked = look(make(frame))
+    assert not looked.exclude and ("conc",) in [f.columns for f in warned(looked, "LOOK-LEAK")]
+    frame["conc"] = np.arange(120.0)
+    assert not look(make(frame)).exclude, "the last input is never taken for a row counter"
+    assert look(make(frame.assign(other=rng.normal(size=120)))).exclude.keys() == {"conc"}
+
+
+def test_rows_sorted_by_many_small_classes_are_noticed():
+    rng = np.random.default_rng(0)
+    frame = pd.DataFrame({"stamp": np.cumsum(rng.random(1000)), "x": rng.normal(size=1000),
+                          "y": np.repeat([f"c{i:03d}" for i in range(200)], 5)})
+    assert [f.columns for f in of(look(make(frame)), "LOOK-LEAK")] == [("stamp",)]
+    assert not of(look(make(frame.sample(frac=1, random_state=0, ignore_index=True))), "LOOK-LEAK")
+
+
+def wide(block, y):
+    """A table of one block of numbers, (n, d), and a target."""
+    from gnomon.data.read.dispatch import blocks
+
+    return blocks(make({**{f"g{i}": column for i, column in enumerate(block.T)}, "y": y}))
+
+
+def test_a_leak_inside_a_block_is_named_and_leaves_the_block_alone():
+    rng = np.random.default_rng(0)
+    block, noise = rng.normal(size=(120, 260)), rng.normal(size=120)
+    y = block[:, 0] + noise
+    block[:, 100], block[:, 50] = 0.5 * y, y + 0.2 * rng.normal(size=120)
+    looked = look(wide(block, y))
+    assert looked.exclude.keys() == {"g100"}
+    assert {c for f in warned(looked, "LOOK-LEAK") for c in f.columns} == {"g100", "g50"}
+
+
+def test_among_many_columns_and_few_rows_of_a_class_chance_makes_no_leak():
+    for seed in range(2):
+        rng = np.random.default_rng(seed)
+        y = np.where(np.isin(np.arange(40), rng.choice(40, 3, replace=False)), "case", "ctrl")
+        looked = look_target(wide((rng.random((40, 6000)) < 0.08).astype(float), y), ("y",), np.arange(40), groups={})
+        assert not of(looked, "LOOK-LEAK") and not looked.exclude
+        assert any("by chance one of 6,000 columns" in c.why_not for c in looked.checks if c.code == "LOOK-LEAK")
+
+
+def test_rows_of_one_patient_are_no_evidence_for_each_other():
+    """What is fixed for a patient (age, site, gaps) is as many observations as there are patients."""
+    alarms = 0
+    for seed in range(8):
+        rng = np.random.default_rng(seed)
+        who = rng.permutation(np.repeat(np.arange(40), 20))
+        frame = pd.DataFrame({"age": rng.normal(60, 10, 40).round(1)[who], "batch": rng.choice(["a", "b"], 40)[who],
+                              "pulse": rng.normal(70, 10, 800), "y": rng.choice(["case", "ctrl"], 40)[who],
+                              "years": np.where(rng.random(40) < 0.3, np.nan, rng.integers(1, 40, 40))[who]})
+        groups = {"patient": Grouping(who, "patients", "group")}
+        looked = look_target(make(frame), ("y",), np.arange(800), groups=groups)
+        alarms += any(warned(looked, c) for c in ("LOOK-LEAK", "LOOK-CONFOUND", "LOOK-MISSING-INFORMATIVE"))
+    assert alarms == 0
+    frame["years"] = np.where(frame["y"] == "case", np.nan, frame["years"].fillna(3))
+    frame["batch"] = np.where(frame["y"] == "case", "a", "b")
+    looked = look_target(make(frame), ("y",), np.arange(800), groups=groups)
+    assert warned(looked, "LOOK-CONFOUND") and {"years", "batch"} <= looked.exclude.keys(), "of 40 patients it stands"
+
+
+def test_a_level_of_too_few_units_is_not_checked():
+    rng = np.random.default_rng(0)
+    who = np.repeat(np.arange(8), 50)
+    frame = pd.DataFrame({"batch": np.array(list("aabbaabb"))[who], "x": rng.normal(size=400),
+                          "gap": np.where(who % 4 < 2, np.nan, rng.normal(size=400)),
+                          "y": np.where(who % 4 < 2, "case", "ctrl")})
+    looked = look_target(make(frame), ("y",), np.arange(400), groups={"animal": Grouping(who, "animals", "group")})
+    for code in ("LOOK-CONFOUND", "LOOK-MISSING-INFORMATIVE"):
+        why = [c.why_not for c in looked.checks if c.code == code]
+        assert not of(looked, code) and any("fewer than 6 independent units" in w for w in why)
+
+
+def test_only_names_whose_word_goes_with_the_target_are_recorded_afterwards():
+    rng = np.random.default_rng(0)
+    frame = pd.DataFrame({"post_code": rng.integers(1000, 9999, 400) + 0.0, "cause": rng.normal(size=400),
+                          "lab_result": rng.normal(size=400)})
+    frame["y"] = frame["lab_result"] + rng.normal(size=400)
+    assert [f.columns for f in of(look(make(frame)), "LOOK-LEAK")] == [("lab_result",)]
+
+
+@pytest.mark.parametrize("count", [60, 200])
+def test_a_near_copy_of_many_classes_is_seen(count):
+    rng = np.random.default_rng(0)
+    y = rng.integers(0, count, 4000)
+    near = np.where(rng.random(4000) < 0.03, rng.integers(0, count, 4000), y)
+    for code in (np.array([f"k{i}" for i in near]), near + 0.0):
+        frame = pd.DataFrame({"code": code, "x": rng.normal(size=4000), "y": [f"c{i}" for i in y]})
+        assert [f.columns for f in warned(leaks(make(frame), "y", np.arange(4000), groups={}), "LOOK-LEAK")] == [("code",)]
+
 
 def test_replicates_and_conflicts():
     frame = clean_table(300)
