@@ -173,11 +173,13 @@ def _balanced(s: np.ndarray) -> np.ndarray:
 
 
 def _mcc(s: np.ndarray) -> np.ndarray:
+    """NaN where the truth is of one class: a resample without the other says nothing."""
     hit, true, told = _thirds(s)
     n = true.sum(-1)
     below = (n**2 - (told**2).sum(-1)) * (n**2 - (true**2).sum(-1))
     with np.errstate(invalid="ignore", divide="ignore"):
-        return np.where(below > 1e-9, (hit.sum(-1) * n - (true * told).sum(-1)) / np.sqrt(np.maximum(below, 0)), 0.0)
+        found = np.where(below > 1e-9, (hit.sum(-1) * n - (true * told).sum(-1)) / np.sqrt(np.maximum(below, 0)), 0.0)
+    return np.where(n**2 - (true**2).sum(-1) > 1e-9, found, np.nan)
 
 
 # ---- ranked: one sort, then everything is a cumulative sum of weights -----------------------------------------------

@@ -18,6 +18,7 @@ from gnomon.analyses.validate._bootstrap import (
     skewed_t,
     too_dear,
 )
+from gnomon.analyses.validate._bounds import near_one, wilson
 from gnomon.analyses.validate._scores import mean_loss, weighted
 from gnomon.analyses.validate._units import FEW_GROUPS, NO_INTERVAL, scorable
 from gnomon.card import Card
@@ -53,7 +54,8 @@ def interval(task: Any, stats: Stats, units: np.ndarray | None, *, level: float 
     Shares (losses of 0 and 1): Wilson; two-class AUC: DeLong on the logit scale, Obuchowski's variance for groups;
     otherwise BCa over units (for errors the wider of it and Hall's t, for BCa alone is too short when a few errors are
     large), or under 40 groups Hall's t on the jackknife with G-1 degrees of freedom. Under 3 units there is no interval
-    (low and high are None). `repeats` bootstrap draws, fewer where one is dear.
+    (low and high are None). Class scores near 1 reach at least as far as binomial limits of the classes (_bounds.py), for
+    too few errors are left to resample. `repeats` bootstrap draws, fewer where one is dear.
     """
     stats, codes, g = scorable(stats, units)
     value = float(task.score(stats)) if len(stats) else float("nan")
@@ -83,6 +85,16 @@ def _limits(task: Any, stats: Stats, codes: np.ndarray, g: int, level: float, se
             low, high = min(low, 1.0 if lower is None else lower), max(high, upper or 0.0)
             return max(0.0, low), min(1.0, high), f"{method}, or the jackknife, whichever is wider"
         return low, high, method
+    low, high, method = _resampled(task, stats, codes, g, level, seed, repeats)
+    near = near_one(task, stats, g / len(stats), quantile)
+    if near is None or low is None or high is None:
+        return low, high, method
+    return min(low, near[0]), max(high, near[1]), f"{method}, or binomial limits of the classes, whichever is wider"
+
+
+def _resampled(task: Any, stats: Stats, codes: np.ndarray, g: int, level: float, seed: int,
+               repeats: int) -> tuple[float | None, float | None, str]:
+    grouped, losses = g < len(stats), mean_loss(task, stats)
     rng = stream(seed, "interval", task.metric.name)
     codes, g = in_blocks(codes, g, rng)
     scores = weighted(task, stats, codes, g)
@@ -109,13 +121,6 @@ def _tails(losses: np.ndarray | None, codes: np.ndarray, g: int) -> str:
     spread = each.std()
     skewness = float(((each - each.mean()) ** 3).mean() / spread**3) if spread > 0 else 0.0
     return "; heavy tails: may be too short" if skewness > min(HEAVY, (g - 2) / np.sqrt(g - 1) / 2) else ""
-
-
-def wilson(share: float, n: float, quantile: float) -> tuple[float, float]:
-    """Wilson's score limits of a share seen on `n` (possibly effective) rows."""
-    centre = (share + quantile**2 / (2 * n)) / (1 + quantile**2 / n)
-    half = quantile / (1 + quantile**2 / n) * np.sqrt(share * (1 - share) / n + quantile**2 / (4 * n**2))
-    return float(min(share, max(0.0, centre - half))), float(max(share, min(1.0, centre + half)))
 
 
 def _share_limits(task: Any, stats: Stats, codes: np.ndarray, g: int, quantile: float,

@@ -7,6 +7,7 @@ import pytest
 
 from gnomon.analyses.validate import _findings as findings
 from gnomon.analyses.validate.bbc_cv import bbc_cv
+from gnomon.analyses.validate.interval import interval
 from gnomon.analyses.validate.no_signal import no_signal
 from gnomon.rng import stream
 from gnomon.tasks._task import Prediction
@@ -145,6 +146,17 @@ def test_bbc_of_one_candidate_is_its_own_score_and_repeats_are_averaged():
     missing = truth.copy()
     missing[:30] = np.nan
     assert bbc_cv(task, missing, [one], np.arange(150) // 2, repeats=200).n_rows == 120
+
+
+@pytest.mark.parametrize("metric", ["accuracy", "roc_auc", "mcc"])
+@pytest.mark.parametrize("donors", [0, 30])
+def test_bbc_of_a_perfect_score_has_room_below_and_is_1(metric, donors):
+    task, truth = classify("y", ("a", "b"), metric=metric), (np.arange(120) < 8).astype(int)
+    perfect = Prediction(truth, np.eye(2)[truth] * 0.8 + 0.1)
+    e = bbc_cv(task, truth, [perfect, perfect], np.arange(120) % donors if donors else None, repeats=300)
+    assert e.value == pytest.approx(1.0) and e.high == 1.0 and 0.0 < e.low < 0.98
+    e = interval(task, task.measure(perfect, truth), np.arange(120) % donors if donors else None)
+    assert e.low < 0.98
 
 
 def test_findings_say_it():
