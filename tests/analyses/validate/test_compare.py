@@ -12,6 +12,7 @@ from gnomon.rng import stream
 from gnomon.tasks._task import Prediction
 from gnomon.tasks.classify import classify
 from gnomon.tasks.regress import regress
+from gnomon.tasks.several import several
 from gnomon.values import Difference
 
 
@@ -104,6 +105,21 @@ def test_halls_t_without_skewness_is_students():
     low, high = skew.limits(0.9)
     assert high - skew.centre > skew.centre - low  # leans to where the tail is
     assert skew.p(low) == pytest.approx(0.1) == pytest.approx(skew.p(high))
+
+
+def test_the_order_of_the_rows_does_not_make_a_difference_look_surer():
+    """Each predictor is better in its half of a sorted file: blocks of every 200th row would be alike in that, and miss it."""
+    task = several([regress("a", metric="rmse"), regress("b", metric="rmse")])
+    rng = stream(21, "sorted")
+    half, noise = np.arange(2000) < 1000, rng.choice([-1, 1], 2000) + 0.3 * rng.normal(size=2000)
+    errors, mixed = np.where(half, [[1], [3]], [[3], [1]]) * noise, rng.permutation(2000)
+    wide = []
+    for order in (np.arange(2000), mixed):
+        ours, theirs = (task.measure(Prediction(parts=(Prediction(e), Prediction(e))), np.zeros((2000, 2)))
+                        for e in errors[:, order])
+        d = compare(task, ours, theirs, None, margin=None)
+        wide.append(d.high - d.low)
+    assert wide[0] == pytest.approx(wide[1], rel=0.2)
 
 
 def test_few_groups():
