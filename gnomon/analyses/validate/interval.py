@@ -141,8 +141,7 @@ def _auc_limits(stats: Stats, codes: np.ndarray, g: int, quantile: float,
     error = float(np.sqrt(covariance(found, found, clustered=grouped)))
     if not np.isfinite(error):
         return None, None, "none: fewer than 2 rows of a class"
-    odd = min(found.value, 1 - found.value) * min(found.n1, found.n0) < 0.5  # nearly no pair is out of order
-    if odd or error == 0:
+    if found.near_bound or error == 0:
         share = g / len(stats) if grouped else 1.0
         return (*score_limits(found.value, max(2.0, found.n1 * share), max(2.0, found.n0 * share), quantile),
                 "Newcombe's score for an AUC near its bound")
