@@ -159,6 +159,31 @@ def test_bbc_of_a_perfect_score_has_room_below_and_is_1(metric, donors):
     assert e.low < 0.98
 
 
+@pytest.mark.parametrize("metric", ["accuracy", "rmse"])
+def test_a_score_beyond_the_best_is_not_said_to_be_within_reach(metric):
+    task, made, floor = _study(metric, 7, 0.0, 1)
+    if metric == "rmse":  # a model much worse than the floor, on one row
+        truth, told = np.zeros(7), 9.0 * (np.arange(7) == 3)
+        made, floor = [task.measure(Prediction(value=told), truth)], task.measure(Prediction(value=truth + 1), truth)
+    result = no_signal(task, made[0], floor, None)
+    assert "no score" in result.smallest_effect and "80 % power" in result.smallest_effect, result
+    assert findings.underpowered(task, result).code == "VALID-UNDERPOWERED"
+    task, made, floor = _study(metric, 200, 1.0, 1)
+    result = no_signal(task, made[0], floor, None)
+    assert "a score" in result.smallest_effect and findings.underpowered(task, result) is None
+
+
+def test_shuffles_of_many_rows_are_not_all_held_at_once():
+    import tracemalloc
+
+    task, made, floor = _study("roc_auc", 20_000, 0.2, 1)
+    tracemalloc.start()
+    no_signal(task, made, floor, np.arange(20_000) % 40)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 80e6
+
+
 def test_findings_say_it():
     task, made, floor = _study("roc_auc", 60, 0.0, 2)
     silent = no_signal(task, made[0], floor, None)
