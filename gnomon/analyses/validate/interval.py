@@ -55,7 +55,8 @@ def interval(task: Any, stats: Stats, units: np.ndarray | None, *, level: float 
     otherwise BCa over units (for errors the wider of it and Hall's t, for BCa alone is too short when a few errors are
     large), or under 40 groups Hall's t on the jackknife with G-1 degrees of freedom. Under 3 units there is no interval
     (low and high are None). Class scores near 1 reach at least as far as binomial limits of the classes (_bounds.py), for
-    too few errors are left to resample. `repeats` bootstrap draws, fewer where one is dear.
+    too few errors are left to resample. `repeats` bootstrap draws, fewer where one is dear; 0: the
+    jackknife alone.
     """
     stats, codes, g = scorable(stats, units)
     value = float(task.score(stats)) if len(stats) else float("nan")
@@ -102,7 +103,7 @@ def _resampled(task: Any, stats: Stats, codes: np.ndarray, g: int, level: float,
     where = " over groups" if grouped else ""
     by_t = _t_limits(task.metric.name, scores.full, without, level)
     warning = _tails(losses, codes, g)
-    if (grouped and g < FEW_GROUPS) or too_dear(scores):
+    if (grouped and g < FEW_GROUPS) or too_dear(scores) or not repeats:
         return (*by_t, f"jackknife{where}, Hall's t{warning}")
     drawn = bootstrap([scores], g, repeats, rng)[0]
     if np.isfinite(drawn).mean() < 0.9:

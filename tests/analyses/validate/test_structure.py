@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 
 import numpy as np
 import pytest
@@ -241,6 +242,15 @@ def test_subgroups():
     loud = [bool(subgroup_findings(t, subgroups(t, s, None, {"site": c})))
             for t, s, c in (_labelled(400, False, seed) for seed in range(40))]
     assert np.mean(loud) <= 0.05
+
+
+def test_subgroups_of_many_rows_take_seconds():
+    rng = stream(9, "many rows")
+    task, truth = classify("y", ("a", "b"), metric="average_precision"), (rng.random(10_000) < 0.3).astype(int)
+    stats = task.measure(task.read(np.stack([-truth, truth], 1) + rng.normal(size=(10_000, 2))), truth)
+    start = time.process_time()
+    table = subgroups(task, stats, None, {"site": rng.integers(0, 20, 10_000)})
+    assert time.process_time() - start < 9 and len(table) == 20 and all(s.p is not None for s in table)
 
 
 def test_subgroups_with_few_events_or_units():
