@@ -72,6 +72,17 @@ def errors(rng: np.random.Generator, n: int, g: int, kind: str, metric: str):
     return task, task.measure(Prediction(value=e), np.zeros(n)), units, true
 
 
+def classes(rng: np.random.Generator, n: int, g: int, right: float, metric: str):
+    """Three classes, 7 : 2 : 1; the rows that are not right are called by the next class's name."""
+    task, shares = classify("y", ("a", "b", "c"), metric=metric), np.array([0.7, 0.2, 0.1])
+    truth = rng.choice(3, n, p=shares)
+    value = np.where(rng.random(n) < right, truth, (truth + 1) % 3)
+    told = shares * right + np.roll(shares, 1) * (1 - right)
+    true = {"macro_f1": float(np.mean(2 * shares * right / (shares + told))), "balanced_accuracy": right,
+            "mcc": (right - shares @ told) / np.sqrt((1 - told @ told) * (1 - shares @ shares))}[metric]
+    return task, task.measure(Prediction(value, np.eye(3)[value] * 0.8 + 0.2 / 3), truth), groups_of(n, g, rng), true
+
+
 def cover(make: Callable[..., tuple], *options) -> Sim:
     def sim(seed: int) -> dict[str, float]:
         task, stats, units, true = make(stream(seed, "cover", *options), *options)
@@ -212,6 +223,11 @@ def scenarios() -> dict[str, tuple[int, Sim]]:
         out[f"coverage | RMSE, normal | {where}"] = 2000, cover(errors, n, g, "normal", "rmse")
         out[f"coverage | RMSE, heavy tails | {where}"] = 1000, cover(errors, n, g, "heavy", "rmse")
         out[f"coverage | MAE, heavy tails | {where}"] = 1000, cover(errors, n, g, "heavy", "mae")
+    for n, g in ((100, 0), (300, 0), (240, 40)):
+        for metric in ("macro_f1", "balanced_accuracy", "mcc"):
+            for right in (0.8, 0.93, 0.99):
+                where = f"n {n}" + (f", {g} groups" if g else "")
+                out[f"coverage | {metric} | {right:.0%} right | {where}"] = 1000, cover(classes, n, g, right, metric)
     for n, g in ((30, 0), (100, 0), (400, 0), (60, 8), (120, 20), (300, 50)):
         where = f"n {n}" + (f", {g} groups" if g else "")
         for metric in ("mae", "rmse", "accuracy", "roc_auc", "log_loss"):

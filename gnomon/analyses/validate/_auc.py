@@ -28,6 +28,17 @@ class Area:
     n1: int
     n0: int
 
+    @property
+    def constant(self) -> bool:
+        """Every row has the same score, so that the area is 1/2 whatever rows come."""
+        return self.value == 0.5 and not self.parts.any()
+
+    @property
+    def near_bound(self) -> bool:
+        """Hardly a pair is out of order (or in order), so that placements tell next to nothing of the error."""
+        rare = min(self.value, 1 - self.value) * min(self.n1, self.n0) < 0.5
+        return rare or not (self.constant or self.parts.any())
+
 
 def area(truth: np.ndarray, score: np.ndarray, codes: np.ndarray, n_units: int) -> Area:
     """The AUC of `score` for truth 1 against 0, ties half, with what its error needs. NaN when a class is absent."""
@@ -73,5 +84,25 @@ def score_limits(value: float, n1: float, n0: float, quantile: float) -> tuple[f
     theta = np.linspace(0, 1, 20_001)
     half = (n1 + n0) / 2 - 1
     error = np.sqrt(theta * (1 - theta) * (1 + half * ((1 - theta) / (2 - theta) + theta / (1 + theta))) / (n1 * n0))
-    inside = theta[np.abs(theta - value) <= quantile * error + 1e-12]
-    return float(min(inside.min(), value)), float(max(inside.max(), value))
+    inside = np.append(theta[np.abs(theta - value) <= quantile * error + 1e-12], value)
+    return float(inside.min()), float(inside.max())
+
+
+def area_limits(found: Area, error: float, share: float, quantile: float) -> tuple[float, float]:
+    """Limits of one area by its error; near its bound from the numbers of rows, of which `share` count as independent."""
+    if found.constant:
+        return 0.5, 0.5
+    if found.near_bound or error == 0:
+        return score_limits(found.value, max(2.0, found.n1 * share), max(2.0, found.n0 * share), quantile)
+    return logit_limits(found.value, error, quantile)
+
+
+def joined_limits(a: Area, b: Area, *, clustered: bool, share: float, quantile: float) -> tuple[float, float]:
+    """Limits of a less b from those of each, by the method of variance recovery (Zou & Donner 2008, Statistics in Medicine
+    27): where an area is near its bound, no error that is read off the rows may be trusted."""
+    va, vb, ab = (covariance(x, y, clustered=clustered) for x, y in ((a, a), (b, b), (a, b)))
+    r = float(np.clip(ab / np.sqrt(va * vb), -1, 1)) if va > 0 and vb > 0 else 0.0
+    (la, ua), (lb, ub) = (area_limits(x, float(np.sqrt(v)), share, quantile) for x, v in ((a, va), (b, vb)))
+    gap, (da, db), (ea, eb) = a.value - b.value, (a.value - la, ub - b.value), (ua - a.value, b.value - lb)
+    return (float(gap - np.sqrt(max(0.0, da**2 + db**2 - 2 * r * da * db))),
+            float(gap + np.sqrt(max(0.0, ea**2 + eb**2 - 2 * r * ea * eb))))

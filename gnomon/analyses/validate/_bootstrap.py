@@ -13,6 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from gnomon.analyses.validate._scores import Weighted
+from gnomon.rng import stream
 
 MOST_UNITS = 10_000  # beyond this, units are put into so many blocks, which are drawn whole
 MOST_WORK = 400_000_000  # numbers touched by a whole bootstrap before its repeats are cut
@@ -57,11 +58,13 @@ def bootstrap(scores: list[Weighted], n_units: int, repeats: int, rng: np.random
 
 
 def left_out(scores: list[Weighted], n_units: int, blocks: int = BLOCKS) -> np.ndarray:
-    """Scores without each unit, (len(scores), m); where that is dear, without each of `blocks` blocks of units."""
+    """Scores without each unit, (len(scores), m); where that is dear, without each of `blocks` random blocks of units."""
     if all(s.left_out is not None for s in scores):
         return np.stack([s.left_out() for s in scores])  # type: ignore[misc]
     m = min(n_units, blocks, max(FEWEST_BLOCKS, MOST_WORK // sum(max(1, s.cost) for s in scores)))
-    owner = np.arange(n_units) % m
+    owner = np.arange(n_units)
+    if m < n_units:  # at random: blocks of every m-th row of a sorted file are alike, and their spread far too small
+        owner = stream(0, "jackknife blocks", n_units).permutation(n_units) % m
     chunk = max(1, (1 << 22) // n_units)
     weights = ((owner != np.arange(a, min(m, a + chunk))[:, None]).astype(float) for a in range(0, m, chunk))
     return np.concatenate([np.stack([s.of(w) for s in scores]) for w in weights], axis=1)

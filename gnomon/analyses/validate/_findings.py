@@ -28,14 +28,12 @@ def no_signal_found(result: NoSignal) -> Finding | None:
 
 def underpowered(task: Any, result: NoSignal, best_possible: float | None = None) -> Finding | None:
     """VALID-UNDERPOWERED: even a large effect could have been missed: the score that would have been found lies at or
-    beyond `best_possible`, or, for an AUC, correlation or R2, is 0.8 or more."""
+    beyond `best_possible` (None: the metric's own best; for an AUC, correlation or R2 0.8)."""
     detectable = result.detectable
-    limit = best_possible if best_possible is not None else {"roc_auc": 0.8, "r2": 0.8, "pearson": 0.8,
-                                                              "spearman": 0.8}.get(task.metric.name)
-    if detectable is None or limit is None:
-        return None
     sign = 1 if task.metric.higher_is_better else -1
-    if sign * detectable < sign * limit:
+    limit = best_possible if best_possible is not None else \
+        0.8 if task.metric.name in ("roc_auc", "r2", "pearson", "spearman") else float(sign > 0)
+    if detectable is None or sign * detectable < sign * limit:
         return None
     return finding("VALID-UNDERPOWERED", "note", f"Too few units to find a moderate effect: {result.smallest_effect}.",
                    values={"detectable": detectable, "limit": limit})

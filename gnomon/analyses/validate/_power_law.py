@@ -42,7 +42,8 @@ def errors_of(stats: list[list[Stats]], groups: list[np.ndarray], fold: list[int
 
 @dataclass(frozen=True)
 class Forecast:
-    """now, then: errors with all units and with twice as many; gain limits are predictive; law: n -> error."""
+    """now, then: errors with all units and with twice as many; gain limits are predictive, and no more than `now` is
+    ever gained; law: n -> error."""
 
     now: float
     then: float
@@ -74,7 +75,7 @@ def forecast(sizes: np.ndarray, errors: np.ndarray, drawn: np.ndarray, seed: int
     def law(n: np.ndarray) -> np.ndarray:
         return now * np.tensordot(weights, shapes(np.asarray(n, float) / sizes[-1]), 2)
 
-    return Forecast(now, now - gain, float(min(low, gain)), float(max(high, gain)), float(noise), law)
+    return Forecast(now, now - gain, float(min(low, gain)), float(min(max(high, gain), now)), float(noise), law)
 
 
 def posterior(sizes: np.ndarray, mean: np.ndarray, cov: np.ndarray) -> np.ndarray:

@@ -79,8 +79,15 @@ def _fast(task: Any, stats: Stats, codes: np.ndarray, n_units: int) -> Weighted 
                         lambda: finish(total - per_unit))
     if name in RANKED and len(stats):
         of_rows = RANKED[name](stats)
-        return Weighted(float(task.score(stats)), lambda w: _in_chunks(of_rows, w, codes), 8 * len(codes), "ranked")
+        return Weighted(float(task.score(stats)), lambda w: _in_chunks(of_rows, w, codes),
+                        8 * len(codes) * _sorts(stats), "ranked")
     return None
+
+
+def _sorts(stats: Stats) -> int:
+    """How many orders of the rows are gone through: one a class where there are more than two."""
+    classes = len(np.unique(stats["truth"])) if "proba" in stats.arrays and stats["proba"].shape[1] > 2 else 1
+    return max(1, classes)
 
 
 def _in_chunks(of_rows: Callable[[np.ndarray], np.ndarray], w: np.ndarray, codes: np.ndarray) -> np.ndarray:
@@ -173,11 +180,13 @@ def _balanced(s: np.ndarray) -> np.ndarray:
 
 
 def _mcc(s: np.ndarray) -> np.ndarray:
+    """NaN where the truth is of one class: a resample without the other says nothing."""
     hit, true, told = _thirds(s)
     n = true.sum(-1)
     below = (n**2 - (told**2).sum(-1)) * (n**2 - (true**2).sum(-1))
     with np.errstate(invalid="ignore", divide="ignore"):
-        return np.where(below > 1e-9, (hit.sum(-1) * n - (true * told).sum(-1)) / np.sqrt(np.maximum(below, 0)), 0.0)
+        found = np.where(below > 1e-9, (hit.sum(-1) * n - (true * told).sum(-1)) / np.sqrt(np.maximum(below, 0)), 0.0)
+    return np.where(n**2 - (true**2).sum(-1) > 1e-9, found, np.nan)
 
 
 # ---- ranked: one sort, then everything is a cumulative sum of weights -----------------------------------------------

@@ -83,10 +83,18 @@ def scored(task: Any, learn: Learn, plans: Sequence[Plan], steps: Sequence[int],
         for size in steps:
             if enough():
                 return out
-            told = learn(plan.train[plan.rank < size])
+            told = _learned(task, learn, plan.train[plan.rank < size], truth)
             row.append(task.measure(told(plan.held), truth[plan.held]))
         out.append(row)
     return out
+
+
+def _learned(task: Any, learn: Learn, rows: np.ndarray, truth: np.ndarray) -> Callable[[np.ndarray], Prediction]:
+    """Of rows of one class no recipe learns more than that class, and many will not try."""
+    if task.name == "classify" and len(np.unique(truth[rows])) == 1:
+        floor = task.naive(truth[rows])
+        return lambda held: floor.predict(len(held))
+    return learn(rows)
 
 
 def curve_of(task: Any, stats: list[list[Stats]], groups: list[np.ndarray], fold: list[int], steps: list[int], *,

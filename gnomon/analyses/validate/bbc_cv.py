@@ -10,7 +10,7 @@ import numpy as np
 from gnomon.analyses.validate._bootstrap import affordable, draws, in_blocks
 from gnomon.analyses.validate._scores import Weighted, weighted
 from gnomon.analyses.validate._units import NO_INTERVAL, known, unit_codes
-from gnomon.analyses.validate.interval import INCLUDES, by_target, events
+from gnomon.analyses.validate.interval import INCLUDES, by_target, events, interval
 from gnomon.card import Card
 from gnomon.rng import stream
 from gnomon.tasks._task import Prediction
@@ -36,14 +36,15 @@ def bbc_cv(task: Any, truth: np.ndarray, predictions: Sequence[Candidate], units
     `predictions`: for each candidate its out-of-fold predictions of all n rows, or a list of them, one a repeat of the
     cross-validation (scores are averaged over repeats). Units are drawn with replacement; the candidate that is best on
     the drawn ones is scored on those left out; the value is the mean of these scores and the limits are their
-    percentiles, as published: rather wide, as only a third of the units are left out. Under 3 units: no interval.
+    percentiles, as published: rather wide, as only a third of the units are left out, but near 1, where hardly a unit is
+    wrong, far too short: they reach at least as far as the winner's own limits. Under 3 units: no interval.
     `by_target` holds the winner's scores, uncorrected.
     """
     stats = [[task.measure(p, truth) for p in ([c] if isinstance(c, Prediction) else c)] for c in predictions]
     rows = np.flatnonzero(known(stats[0][0]))
     stats = [[s.take(rows) for s in each] for each in stats]
     codes, g = unit_codes(None if units is None else np.asarray(units)[rows], len(rows))
-    n_units, rng = g, stream(seed, "bbc_cv")
+    own, n_units, rng = codes if g < len(rows) else None, g, stream(seed, "bbc_cv")
     codes, g = in_blocks(codes, g, rng)
     candidates = [[weighted(task, s, codes, g) for s in each] for each in stats]
     sign = 1.0 if task.metric.higher_is_better else -1.0
@@ -53,8 +54,12 @@ def bbc_cv(task: Any, truth: np.ndarray, predictions: Sequence[Candidate], units
     low = high = None
     if g >= NO_INTERVAL and len(outside):
         low, high = (float(x) for x in np.quantile(outside, [(1 - level) / 2, (1 + level) / 2]))
+        winner = interval(task, stats[best][0], own, level=level, seed=seed, repeats=repeats)
+        if winner.low is not None and winner.high is not None:
+            low, high = min(low, winner.low), max(high, winner.high)
     return Estimate(task.metric.name, value, low, high, level, "bbc_cv", unit, n_units, len(rows),
-                    n_events=events(stats[best][0]), method="BBC, percentiles", includes=INCLUDES["bbc_cv"],
+                    n_events=events(stats[best][0]), includes=INCLUDES["bbc_cv"],
+                    method="BBC, percentiles, or the winner's own limits, whichever is wider",
                     by_target=by_target(task, stats[best][0]))
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from gnomon.analyses.validate._auc import area, covariance, is_binary_auc
+from gnomon.analyses.validate._auc import Area, area, covariance, is_binary_auc, joined_limits
 from gnomon.analyses.validate._bootstrap import (
     SkewedT,
     jackknife_error,
@@ -16,6 +16,7 @@ from gnomon.analyses.validate._bootstrap import (
     pseudo_values,
     skewed_t,
 )
+from gnomon.analyses.validate._bounds import LIMITS, wilson
 from gnomon.analyses.validate._scores import mean_loss, weighted
 from gnomon.analyses.validate._units import FEW_GROUPS, NO_INTERVAL, NO_P, scorable, unit_sums
 from gnomon.card import Card
@@ -105,7 +106,7 @@ def mcnemar(better: int, worse: int, n: int, level: float) -> tuple[float, float
     p = float(min(1.0, 2 * binom.cdf(few, m, 0.5) - binom.pmf(few, m, 0.5)))
     alpha, z = 1 - level, float(norm.ppf((1 + level) / 2))
     q_low, q_high = _mid_p_limit(better, m, alpha / 2), 1 - _mid_p_limit(worse, m, alpha / 2)
-    d_low, d_high = _wilson(m, n, z)
+    d_low, d_high = wilson(m / n, n, z)
     tilt, share = 2 * better / m - 1, m / n
     low = -_upper(-tilt, 1 - 2 * q_low, share, d_low, d_high)
     high = _upper(tilt, 2 * q_high - 1, share, d_low, d_high)
@@ -128,12 +129,6 @@ def _mid_p_limit(hits: int, m: int, tail: float) -> float:
     return float(root)
 
 
-def _wilson(hits: int, n: int, z: float) -> tuple[float, float]:
-    from gnomon.analyses.validate.interval import wilson
-
-    return wilson(hits / n, n, z)
-
-
 def _upper(tilt: float, tilt_high: float, share: float, share_low: float, share_high: float) -> float:
     """Upper limit of tilt * share from the limits of each."""
     if tilt_high < 0:  # both negative throughout: nearest to 0, multiplicatively
@@ -143,22 +138,62 @@ def _upper(tilt: float, tilt_high: float, share: float, share_low: float, share_
     return float(min(1.0, tilt * share + np.hypot((tilt_high - tilt) * share, across)))
 
 
+def _areas(pair: _Pair) -> tuple[Area, Area]:
+    a, b = (area(s["truth"], s["proba"][:, 1], pair.codes, pair.g) for s in (pair.a, pair.b))
+    return a, b
+
+
 def _delong(pair: _Pair, value: float, level: float) -> Found:
     from scipy.stats import norm
 
-    a, b = (area(s["truth"], s["proba"][:, 1], pair.codes, pair.g) for s in (pair.a, pair.b))
+    a, b = _areas(pair)
     aa, bb, ab = (covariance(x, y, clustered=False) for x, y in ((a, a), (b, b), (a, b)))
     variance = aa + bb - 2 * ab
     if not np.isfinite(variance):
         return None, None, None, "none: fewer than 2 rows of a class"
-    if variance <= 1e-14:
-        return value, value, 1.0 if value == 0 else 0.0, "paired DeLong"
+    if np.array_equal(pair.a["proba"], pair.b["proba"]):
+        return 0.0, 0.0, 1.0, "paired DeLong"
+    if a.near_bound or b.near_bound or variance <= 1e-14:
+        return *_of_areas(pair, a, b, level), "Newcombe's limits of two AUCs near a bound, joined"
     error = float(np.sqrt(variance))
     half = float(norm.ppf((1 + level) / 2)) * error
-    return value - half, value + half, float(2 * norm.sf(abs(value) / error)), "paired DeLong"
+    return max(-1.0, value - half), min(1.0, value + half), float(2 * norm.sf(abs(value) / error)), "paired DeLong"
+
+
+def _of_areas(pair: _Pair, a: Area, b: Area, level: float) -> tuple[float, float, float]:
+    """Limits of the difference of two areas from those of each, and the level at which they just reach 0 as p."""
+    from scipy.stats import norm, t
+
+    law = t(pair.g - 1) if pair.grouped else norm()
+    ends = lambda q: joined_limits(a, b, clustered=pair.grouped, share=pair.g / len(pair.codes), quantile=q)  # noqa: E731
+    low, high = ends(float(law.ppf((1 + level) / 2)))
+    clear, across = 0.0, 60.0  # quantiles at which the limits leave 0 out, and hold it
+    for _ in range(40):  # by halves: limits on a grid move in steps
+        q = (clear + across) / 2
+        reached = ends(q)
+        clear, across = (clear, q) if reached[0] <= 0 <= reached[1] else (q, across)
+    return low, high, float(2 * law.sf(clear))
 
 
 def _resampled(pair: _Pair, value: float, level: float, seed: int) -> Found:
+    """By units; never surer than a score near its bound allows."""
+    low, high, p, test = _of_units(pair, value, level, seed)
+    if low is None or high is None:
+        return low, high, p, test
+    if is_binary_auc(pair.task, pair.a):
+        a, b = _areas(pair)
+        if (a.near_bound or b.near_bound) and min(a.n1, a.n0) > 1:
+            wider = _of_areas(pair, a, b, level)
+            low, high, p = min(low, wider[0]), max(high, wider[1]), None if p is None else max(p, wider[2])
+    if pair.task.metric.name not in LIMITS:
+        return low, high, p, test
+    if low == value == high == 0:  # no unit tells the two apart
+        low, high = -_no_discordance(pair.g, level), _no_discordance(pair.g, level)
+    most = 2.0 if pair.task.metric.name == "mcc" else 1.0
+    return max(-most, low), min(most, high), p, test
+
+
+def _of_units(pair: _Pair, value: float, level: float, seed: int) -> Found:
     scores = [weighted(pair.task, s, pair.codes, pair.g) for s in (pair.a, pair.b)]
     without = left_out(scores, pair.g)
     gaps = pair.sign * (without[0] - without[1])
@@ -234,4 +269,5 @@ def units_needed(difference: Difference, n_units: int) -> int | None:
         return None
     error = (d.high - d.low) / (2 * z)
     times = ((z + POWER) * error / goal) ** 2
-    return int(np.ceil(n_units * float(np.clip(times, 1.0, 1000.0))))
+    needed = int(np.ceil(n_units * float(np.clip(times, 1.0, 1000.0))))
+    return max(needed, NO_P) if d.p is None else needed  # with fewer no p is given, however large the difference

@@ -200,13 +200,16 @@ def _share(hit: np.ndarray, units: np.ndarray | None) -> dict[str, Any]:
 
 def coverage_finding(measured: Mapping[str, Any], *, guaranteed: bool = True) -> Finding | None:
     """VALID-COVERAGE: ranges hold the truth less often than they say, beyond chance (1 %), that of the calibration rows
-    included. `guaranteed`: the split leaves units exchangeable; else the claim says that there was no guarantee."""
+    included; of several targets the worst is judged, and the 1 % shared among all. `guaranteed`: the split leaves units
+    exchangeable; else the claim says that there was no guarantee."""
+    from scipy.stats import norm
+
     if measured.get("high") is None:
         return None
     level, missed = measured["level"], measured["level"] - measured["value"]
     error = np.hypot((measured["high"] - measured["low"]) / 3.92,
                      np.sqrt(level * (1 - level) / max(1, measured["calibration_units"])))
-    if missed <= 2.33 * error:
+    if missed <= norm.isf(0.01 / max(1, len(measured.get("targets", ())))) * error:
         return None
     far = missed > max(0.05, 1 - level)
     tail = "" if guaranteed else " This split gives no guarantee."

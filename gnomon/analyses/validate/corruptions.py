@@ -102,7 +102,8 @@ def changes(data: Data) -> list[tuple[str, str, int, float, Change]]:
         out.append(("molecule", "written another way", 0, 1.0, lambda c, v, rng: other_smiles(v, rng)))
     for kind, change in (("sequence", "substitution"), ("text", "typos")):
         if kind in kinds and not _mutations(data, kind):
-            out += [(kind, change, k + 1, a, lambda c, v, rng, a=a: misspelt(v, a, rng)) for k, a in enumerate(LETTERS)]
+            out += [(kind, change, k + 1, a, lambda c, v, rng, a=a, own=kind == "sequence": misspelt(v, a, rng, own=own))
+                    for k, a in enumerate(LETTERS)]
     if "number" in kinds:
         out += [("number", "measurement noise", k + 1, a, lambda c, v, rng, a=a: jittered(v, a, rng))
                 for k, a in enumerate(SPREAD)]
@@ -198,20 +199,20 @@ def other_smiles(values: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     return out
 
 
-def misspelt(values: np.ndarray, share: float, rng: np.random.Generator) -> np.ndarray:
-    """This share of all letters replaced by others: of the sequence's own alphabet where that is all there is (capital
-    letters of a sequence), else of a to z; blanks and marks stay."""
+def misspelt(values: np.ndarray, share: float, rng: np.random.Generator, *, own: bool = False) -> np.ndarray:
+    """This share of all letters replaced by others: own, of these sequences' alphabet, capital or not as the letter was
+    (small ones mask repeats); else of a to z. Blanks and marks stay."""
     lengths = np.array([len(v) if v else 0 for v in values])
     whole = np.array(list("".join(v for v in values if v)))
     if not len(whole):
         return values.copy()
-    letter = np.char.isalpha(whole)
-    alphabet = np.unique(whole[letter])
-    pool = alphabet if len(alphabet) and np.char.isupper(alphabet).all() else np.array(list(KEYS))
-    hit = letter & (rng.random(len(whole)) < share)
-    drawn = rng.integers(len(pool), size=int(hit.sum()))
-    same = pool[drawn] == whole[hit]
-    whole[hit] = pool[np.where(same, (drawn + 1) % len(pool), drawn)]
+    letter, small = np.char.isalpha(whole), np.char.islower(whole)
+    pool = np.unique(np.char.upper(whole[letter])) if own else np.array(list(KEYS))
+    hit = letter & (rng.random(len(whole)) < share) & (len(pool) > 1)
+    drawn = rng.integers(max(1, len(pool)), size=int(hit.sum()))
+    same = pool[drawn] == (np.char.upper(whole[hit]) if own else whole[hit])
+    other = pool[np.where(same, (drawn + 1) % max(1, len(pool)), drawn)]
+    whole[hit] = np.where(small[hit], np.char.lower(other), other)
     ends = np.cumsum(lengths)
     joined = "".join(whole.tolist())
     out = values.copy()

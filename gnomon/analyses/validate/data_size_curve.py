@@ -94,6 +94,6 @@ def _classes(task: Any, stats: list[list[Stats]], groups: list[np.ndarray], fold
         if not isinstance(found, str):
             now = 1 - float(errors.mean(axis=0)[-1])
             gain = found.now - found.then
-            out[str(name)] = {"now": now, "forecast": min(1.0, now + gain), "low": now + found.gain_low,
+            out[str(name)] = {"now": now, "forecast": min(1.0, now + gain), "low": max(0.0, now + found.gain_low),
                               "high": min(1.0, now + found.gain_high)}
     return out

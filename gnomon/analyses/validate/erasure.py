@@ -19,6 +19,7 @@ CARD = Card(
     gives=("embed",),
     cost="seconds",
 )
+ROUNDING = 1e-12  # share of its size under which the spread of an attribute counts as none
 TINY = 1e-6  # share of the largest eigenvalue under which a direction counts as empty
 
 
@@ -51,7 +52,9 @@ def erasure(x: np.ndarray, attribute: np.ndarray) -> Erased:
     if z.ndim == 1 and z.dtype.kind in "iub":
         z = (z[:, None] == np.unique(z)).astype(np.float64)
     z = z.reshape(len(z), -1).astype(np.float64)
+    varies = z.std(axis=0) > ROUNDING * np.abs(z).max(axis=0, initial=0)
     mean, centred, z = x.mean(axis=0), x - x.mean(axis=0), z - z.mean(axis=0)
+    z = z / np.where(varies, z.std(axis=0), np.inf)
     values, vectors = np.linalg.eigh(centred.T @ centred / len(x))
     kept = values > TINY * max(values.max(initial=0), 1e-300)
     root = np.sqrt(np.where(kept, values, 1.0))

@@ -18,6 +18,7 @@ from gnomon.analyses.validate._bootstrap import (
     skewed_t,
     too_dear,
 )
+from gnomon.analyses.validate._bounds import near_one, wilson
 from gnomon.analyses.validate._scores import mean_loss, weighted
 from gnomon.analyses.validate._units import FEW_GROUPS, NO_INTERVAL, scorable
 from gnomon.card import Card
@@ -53,7 +54,9 @@ def interval(task: Any, stats: Stats, units: np.ndarray | None, *, level: float 
     Shares (losses of 0 and 1): Wilson; two-class AUC: DeLong on the logit scale, Obuchowski's variance for groups;
     otherwise BCa over units (for errors the wider of it and Hall's t, for BCa alone is too short when a few errors are
     large), or under 40 groups Hall's t on the jackknife with G-1 degrees of freedom. Under 3 units there is no interval
-    (low and high are None). `repeats` bootstrap draws, fewer where one is dear.
+    (low and high are None). Class scores near 1 reach at least as far as binomial limits of the classes (_bounds.py), for
+    too few errors are left to resample. `repeats` bootstrap draws, fewer where one is dear; 0: the
+    jackknife alone.
     """
     stats, codes, g = scorable(stats, units)
     value = float(task.score(stats)) if len(stats) else float("nan")
@@ -83,6 +86,16 @@ def _limits(task: Any, stats: Stats, codes: np.ndarray, g: int, level: float, se
             low, high = min(low, 1.0 if lower is None else lower), max(high, upper or 0.0)
             return max(0.0, low), min(1.0, high), f"{method}, or the jackknife, whichever is wider"
         return low, high, method
+    low, high, method = _resampled(task, stats, codes, g, level, seed, repeats)
+    near = near_one(task, stats, g / len(stats), quantile)
+    if near is None or low is None or high is None:
+        return low, high, method
+    return min(low, near[0]), max(high, near[1]), f"{method}, or binomial limits of the classes, whichever is wider"
+
+
+def _resampled(task: Any, stats: Stats, codes: np.ndarray, g: int, level: float, seed: int,
+               repeats: int) -> tuple[float | None, float | None, str]:
+    grouped, losses = g < len(stats), mean_loss(task, stats)
     rng = stream(seed, "interval", task.metric.name)
     codes, g = in_blocks(codes, g, rng)
     scores = weighted(task, stats, codes, g)
@@ -90,7 +103,7 @@ def _limits(task: Any, stats: Stats, codes: np.ndarray, g: int, level: float, se
     where = " over groups" if grouped else ""
     by_t = _t_limits(task.metric.name, scores.full, without, level)
     warning = _tails(losses, codes, g)
-    if (grouped and g < FEW_GROUPS) or too_dear(scores):
+    if (grouped and g < FEW_GROUPS) or too_dear(scores) or not repeats:
         return (*by_t, f"jackknife{where}, Hall's t{warning}")
     drawn = bootstrap([scores], g, repeats, rng)[0]
     if np.isfinite(drawn).mean() < 0.9:
@@ -111,13 +124,6 @@ def _tails(losses: np.ndarray | None, codes: np.ndarray, g: int) -> str:
     return "; heavy tails: may be too short" if skewness > min(HEAVY, (g - 2) / np.sqrt(g - 1) / 2) else ""
 
 
-def wilson(share: float, n: float, quantile: float) -> tuple[float, float]:
-    """Wilson's score limits of a share seen on `n` (possibly effective) rows."""
-    centre = (share + quantile**2 / (2 * n)) / (1 + quantile**2 / n)
-    half = quantile / (1 + quantile**2 / n) * np.sqrt(share * (1 - share) / n + quantile**2 / (4 * n**2))
-    return float(min(share, max(0.0, centre - half))), float(max(share, min(1.0, centre + half)))
-
-
 def _share_limits(task: Any, stats: Stats, codes: np.ndarray, g: int, quantile: float,
                   grouped: bool) -> tuple[float, float, str]:
     """Wilson; for groups with the number of independent rows that would give the jackknife's error (after Korn &
@@ -136,8 +142,7 @@ def _auc_limits(stats: Stats, codes: np.ndarray, g: int, quantile: float,
     error = float(np.sqrt(covariance(found, found, clustered=grouped)))
     if not np.isfinite(error):
         return None, None, "none: fewer than 2 rows of a class"
-    odd = min(found.value, 1 - found.value) * min(found.n1, found.n0) < 0.5  # nearly no pair is out of order
-    if odd or error == 0:
+    if found.near_bound or error == 0:
         share = g / len(stats) if grouped else 1.0
         return (*score_limits(found.value, max(2.0, found.n1 * share), max(2.0, found.n0 * share), quantile),
                 "Newcombe's score for an AUC near its bound")

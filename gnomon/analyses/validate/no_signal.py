@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
+from itertools import islice, pairwise
 from typing import Any
 
 import numpy as np
@@ -30,13 +30,15 @@ CARD = Card(
 LEVEL = 0.025  # one-sided: as strict as a 95 % interval that must exclude the floor
 POWER = 0.84  # normal quantile of 80 % power
 SHUFFLES, FLIPS = 499, 1999
+CHUNK = 1 << 20  # truths held at once
 BOTH_WAYS = 2.0  # variance of an out-of-fold score under the null over that of truth shuffled against fixed predictions
 
 
 @dataclass(frozen=True)
 class NoSignal:
     """p: one-sided, None where there are too few groups to print one. signal: the model beats the floor beyond chance.
-    detectable: the score that would have been found with 80 % power. smallest_effect: the same as a sentence."""
+    detectable: the score that would have been found with 80 % power (beyond the best there is: none would). smallest_effect:
+    the same as a sentence."""
 
     p: float | None
     signal: bool
@@ -92,6 +94,11 @@ def _one(joint: Stats, i: int) -> Stats:
 
 def _sign(task: Any) -> float:
     return 1.0 if task.metric.higher_is_better else -1.0
+
+
+def _best(task: Any) -> float:
+    """The best score there is."""
+    return 1.0 if task.metric.higher_is_better else 0.0
 
 
 def _mann_whitney(task: Any, stats: Stats) -> NoSignal:
@@ -159,9 +166,7 @@ def _shuffled(task: Any, candidates: list[Stats], floor: Stats, codes: np.ndarra
     """The best score against the best after each shuffle, every candidate's shuffled scores `spread` times as wide."""
     sign = _sign(task)
     best = max((sign * task.score(s) for s in candidates), default=float("nan"))
-    truths = _truths(candidates[0])
-    indices = list(_shuffles(truths, codes, g, rng))
-    each = [sign * _scores_of_shuffles(task, s, truths, indices) for s in candidates]
+    each = sign * _scores_of_shuffles(task, candidates, _truths(candidates[0]), codes, g, rng)
     null = np.max([_widened(scores, spread) for scores in each], axis=0)
     null = null[np.isfinite(null)]
     floor_score = float(task.score(floor))
@@ -179,18 +184,32 @@ def _widened(scores: np.ndarray, spread: float) -> np.ndarray:
     return middle + spread * (scores - middle)
 
 
-def _scores_of_shuffles(task: Any, stats: Stats, truths: dict[str, np.ndarray],
-                        indices: list[np.ndarray]) -> np.ndarray:
-    """The score after each shuffle of the truth; a two-class AUC needs its ranks only once."""
-    if is_binary_auc(task, stats):
-        from scipy.stats import rankdata
+def _scores_of_shuffles(task: Any, candidates: list[Stats], truths: dict[str, np.ndarray], codes: np.ndarray, g: int,
+                        rng: np.random.Generator) -> np.ndarray:
+    """The scores of all candidates after each shuffle of the truth, (candidates, SHUFFLES), a few shuffles at a time."""
+    scorers = [_scorer(task, s) for s in candidates]
+    shuffles, out = _shuffles(truths, codes, g, rng), []
+    while indices := list(islice(shuffles, max(1, CHUNK // len(codes)))):
+        moved = [{k: v[index] for k, v in truths.items()} for index in indices]
+        out.append(np.stack([score(moved) for score in scorers]))
+    return np.concatenate(out, axis=1)
 
-        positive = np.stack([truths["truth"][index] == 1 for index in indices]).astype(float)
+
+def _scorer(task: Any, stats: Stats) -> Callable[[list[dict[str, np.ndarray]]], np.ndarray]:
+    """The scores of predictions against other truths; a two-class AUC needs its ranks only once."""
+    if not is_binary_auc(task, stats):
+        return lambda moved: np.array([task.score(Stats({**stats.arrays, **m})) for m in moved])
+    from scipy.stats import rankdata
+
+    ranks = rankdata(stats["proba"][:, 1])
+
+    def of(moved: list[dict[str, np.ndarray]]) -> np.ndarray:
+        positive = np.stack([m["truth"] == 1 for m in moved]).astype(float)
         n1 = positive.sum(1)
         with np.errstate(invalid="ignore", divide="ignore"):
-            return (positive @ rankdata(stats["proba"][:, 1]) - n1 * (n1 + 1) / 2) / (n1 * (len(stats) - n1))
-    moved = ({k: v[index] for k, v in truths.items()} for index in indices)
-    return np.array([task.score(Stats({**stats.arrays, **m})) for m in moved])
+            return (positive @ ranks - n1 * (n1 + 1) / 2) / (n1 * (len(stats) - n1))
+
+    return of
 
 
 def _shuffles(truths: dict[str, np.ndarray], codes: np.ndarray, g: int,
@@ -222,7 +241,9 @@ def _shuffles(truths: dict[str, np.ndarray], codes: np.ndarray, g: int,
 def _sentence(task: Any, n: int, g: int, found: float) -> str:
     size = f"n = {n}" if g == n else f"n = {n} in {g} groups"
     side = "above" if task.metric.higher_is_better else "below"
-    unit = f" {task.metric.unit}" if getattr(task.metric, "unit", "") else ""
     name = {"roc_auc": "AUC", "rmse": "RMSE", "mae": "MAE", "r2": "R2"}.get(task.metric.name,
                                                                          task.metric.name.replace("_", " "))
+    if _sign(task) * found >= _sign(task) * _best(task):
+        return f"with {size}, no score ({name}) would have been found with 80 % power"
+    unit = f" {task.metric.unit}" if getattr(task.metric, "unit", "") else ""
     return f"with {size}, a score ({name}) {side} {found:.3g}{unit} would have been found with 80 % power"

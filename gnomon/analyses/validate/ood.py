@@ -26,6 +26,7 @@ CARD = Card(
     cost="seconds",
 )
 COMPONENTS, REFERENCE, NEIGHBOURS, FOLDS, QUANTILE, RARE = 24, 2000, 5, 10, 0.95, 0.05
+ROUNDING = 1e-6  # of features kept in single precision
 ENOUGH = 500  # units held out, from which on no more folds are fitted: a vocabulary learnt ten times over is dear
 Refit = Callable[[np.ndarray, np.ndarray], tuple[np.ndarray, np.ndarray, np.ndarray]]
 
@@ -110,7 +111,30 @@ def ood(x: np.ndarray, units: np.ndarray | None = None, *, weight: np.ndarray | 
         if len(np.unique(codes[judged])) >= ENOUGH:
             break
     weight_of_row = 1 / np.bincount(codes, minlength=g)[codes]
-    return replace(_fit(x, weight, axes, rng), **_limits(*apart[:, judged], weight_of_row[judged]), n_units=g)
+    limits, final = _limits(*apart[:, judged], weight_of_row[judged]), _fit(x, weight, axes, rng)
+    within = x[judged][apart[2, judged] <= limits["along_limit"]]
+    limits["along_limit"] = max(limits["along_limit"], _outermost(final, within)) * (1 + ROUNDING)
+    limits["threshold"] = max(limits["threshold"], _half_step(final.points), ROUNDING)
+    return replace(final, **limits, n_units=g)
+
+
+def _outermost(final: Ood, within: np.ndarray) -> float:
+    """How far out along one feature the rows (k, d) lie that were within the limit when they were held out: of inputs in
+    steps a level that was within stays within, and half a step beyond it."""
+    if not len(within):
+        return 0.0
+    far = np.abs(final.standard(within))
+    column = int(far.max(axis=0).argmax())
+    levels = np.unique(within[:, column])
+    steps = np.diff(levels) if 2 * len(levels) <= len(within) else np.zeros(0)
+    return float(far.max() + (np.median(steps) / final.scale[column] / 2 if len(steps) else 0.0))
+
+
+def _half_step(points: np.ndarray) -> float:
+    """Half the usual distance from a reference row to the nearest that differs: of inputs in steps most rows repeat another,
+    and their distance, zero but for rounding, is no measure of what is strange."""
+    distinct = np.unique(np.round(points, 6), axis=0)
+    return float(np.median(_nearest(distinct, distinct, 2)))  # the nearest of the two is the row itself
 
 
 def _limits(near: np.ndarray, off: np.ndarray, along: np.ndarray, weight: np.ndarray) -> dict[str, float]:
@@ -148,7 +172,7 @@ def _fit(x: np.ndarray, weight: np.ndarray | None, count: int, rng: np.random.Ge
     axes, spread = _axes(z, count)
     rest = max(float(np.sqrt((z**2).sum(1)).mean()), 1e-9)
     bare = Ood(centre, scale, axes, spread, rest, np.empty((0, 0)), 1.0, 0)
-    return replace(bare, points=bare.place(x[rows]).astype(np.float32))
+    return replace(bare, points=bare.place(x[rows]))
 
 
 def _spread(x: np.ndarray) -> np.ndarray:
@@ -173,10 +197,10 @@ def _axes(z: np.ndarray, c: int) -> tuple[np.ndarray, np.ndarray]:
     return (axes[:, kept], spread[kept]) if kept.any() else (np.zeros((d, 1)), np.ones(1))
 
 
-def _nearest(a: np.ndarray, points: np.ndarray) -> np.ndarray:
+def _nearest(a: np.ndarray, points: np.ndarray, few: int = NEIGHBOURS) -> np.ndarray:
     """Mean distance of each row of a to its nearest few of `points`."""
-    out, points = np.empty(len(a)), points.astype(np.float64)
-    k = min(NEIGHBOURS, len(points))
+    out = np.empty(len(a))
+    k = min(few, len(points))
     for start in range(0, len(a), 512):
         part = a[start:start + 512]
         square = (part**2).sum(1)[:, None] + (points**2).sum(1) - 2 * part @ points.T

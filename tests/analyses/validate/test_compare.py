@@ -7,11 +7,13 @@ import pytest
 
 from gnomon.analyses.validate._bootstrap import sign_flips, skewed_t
 from gnomon.analyses.validate.compare import compare, mcnemar, outcome, units_needed
+from gnomon.analyses.validate.interval import interval
 from gnomon.analyses.validate.margin import margin
 from gnomon.rng import stream
 from gnomon.tasks._task import Prediction
 from gnomon.tasks.classify import classify
 from gnomon.tasks.regress import regress
+from gnomon.tasks.several import several
 from gnomon.values import Difference
 
 
@@ -79,6 +81,39 @@ def test_paired_delong_against_the_jackknife():
     assert (d.high - d.low) / 3.92 == pytest.approx(error, rel=0.02)
 
 
+def _ranked(truth, score):
+    task = classify("y", ("a", "b"))
+    return task, task.measure(task.read(np.stack([-score, score], 1)), truth)
+
+
+@pytest.mark.parametrize("groups", [0, 20, 4])
+def test_a_perfect_auc_is_not_surer_against_a_constant_than_alone(groups):
+    truth = np.isin(np.arange(40), (3, 24, 18)).astype(int)
+    units = np.arange(40) % groups if groups else None
+    task, ours = _ranked(truth, truth + 0.01 * np.arange(40))
+    d = compare(task, ours, _ranked(truth, np.zeros(40))[1], units, margin=None)
+    alone = interval(task, ours, units)
+    assert d.value == 0.5 and d.low <= alone.low - 0.5 + 1e-9 and d.high <= 1
+    assert d.p is None or (d.p > 1e-4 and (d.p < 0.05) == (d.low > 0))
+
+
+@pytest.mark.parametrize("metric", ["roc_auc", "macro_f1"])
+@pytest.mark.parametrize("groups", [0, 20])
+def test_two_perfect_scores_of_few_rows_are_not_equivalent(metric, groups):
+    truth, task = np.arange(40) % 2, classify("y", ("a", "b"), metric=metric)
+    ours, theirs = (task.measure(task.read(np.stack([-s, s], 1)), truth) for s in (truth - 0.5, 3 * truth - 1.1))
+    d = compare(task, ours, theirs, np.arange(40) // 2 if groups else None, margin=0.01)
+    assert d.value == 0 and d.p == 1 and d.high > 0.01 and outcome(d) == "undetermined"
+
+
+def test_limits_of_areas_end_where_areas_do():
+    truth = (np.arange(60) < 3).astype(int)
+    score = np.linspace(0, 1, 60)
+    task, worst = _ranked(truth, score + stream(4, "areas").normal(size=60) * 0.1)
+    d = compare(task, _ranked(truth, -score)[1], worst, None, margin=None)
+    assert -1 <= d.low <= d.value <= d.high <= 1
+
+
 def test_sign_flips_are_exact_for_few_values():
     """Seven differences: p by listing all 128 sign vectors."""
     values = np.array([0.5, 1.0, -0.2, 0.9, 0.4, 1.3, 0.1])
@@ -104,6 +139,21 @@ def test_halls_t_without_skewness_is_students():
     low, high = skew.limits(0.9)
     assert high - skew.centre > skew.centre - low  # leans to where the tail is
     assert skew.p(low) == pytest.approx(0.1) == pytest.approx(skew.p(high))
+
+
+def test_the_order_of_the_rows_does_not_make_a_difference_look_surer():
+    """Each predictor is better in its half of a sorted file: blocks of every 200th row would be alike in that, and miss it."""
+    task = several([regress("a", metric="rmse"), regress("b", metric="rmse")])
+    rng = stream(21, "sorted")
+    half, noise = np.arange(2000) < 1000, rng.choice([-1, 1], 2000) + 0.3 * rng.normal(size=2000)
+    errors, mixed = np.where(half, [[1], [3]], [[3], [1]]) * noise, rng.permutation(2000)
+    wide = []
+    for order in (np.arange(2000), mixed):
+        ours, theirs = (task.measure(Prediction(parts=(Prediction(e), Prediction(e))), np.zeros((2000, 2)))
+                        for e in errors[:, order])
+        d = compare(task, ours, theirs, None, margin=None)
+        wide.append(d.high - d.low)
+    assert wide[0] == pytest.approx(wide[1], rel=0.2)
 
 
 def test_few_groups():
@@ -132,6 +182,11 @@ def test_units_needed_halves_the_interval_with_four_times_the_units():
     needed = units_needed(wide, 100)
     assert needed == pytest.approx(100 * ((1.96 + 0.84) / 1.96 * 2) ** 2, rel=0.01)
     assert units_needed(Difference(0.1, None, None, 0.95, None, "t", 0.05), 10) is None
+
+
+def test_where_no_p_is_given_more_units_are_needed_to_give_one():
+    assert units_needed(Difference(1.0, 0.5, 1.5, 0.95, None, "", None), 4) == 6
+    assert units_needed(Difference(1.0, 0.5, 1.5, 0.95, 0.01, "", None), 4) == 4
 
 
 def test_margin():

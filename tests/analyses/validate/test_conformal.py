@@ -120,3 +120,12 @@ def test_finding_only_beyond_chance():
     e = stream(1, "loud").normal(size=600)
     found = coverage_finding(coverage(conformal(_zero(100), e[:100]), _zero(500), 2 * e[100:]), guaranteed=False)
     assert found.code == "VALID-COVERAGE" and "no guarantee" in found.claim and found.grade == "warn"
+
+
+def test_the_worst_of_many_targets_is_not_taken_for_short_by_chance():
+    loud = []
+    for seed in range(60):
+        e = stream(seed, "many").normal(size=(300, 40))
+        many = lambda n: Prediction(parts=tuple(_zero(n) for _ in range(40)))  # noqa: E731
+        loud.append(coverage_finding(coverage(conformal(many(200), e[:200]), many(100), e[200:])) is not None)
+    assert np.mean(loud) <= 0.05

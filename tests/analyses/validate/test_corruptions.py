@@ -42,11 +42,21 @@ def test_other_spelling_is_the_same_molecule():
 def test_letters_are_replaced_at_the_stated_rate_and_lengths_stay(letters, share):
     rng = np.random.default_rng(2)
     texts = np.array(["".join(rng.choice(list(letters), 200)) for _ in range(50)] + [None, ""], dtype=object)
-    told = kit.misspelt(texts, share, rng)
+    told = kit.misspelt(texts, share, rng, own="ACGT" in letters)
     pairs = [(a, b) for s, t in zip(texts[:50], told[:50], strict=True) for a, b in zip(s, t, strict=True)]
     changed = np.mean([a != b for a, b in pairs if a != " "])
     assert changed == pytest.approx(share, rel=0.15) and told[50] is None
     assert all(b == " " for a, b in pairs if a == " ") and ("ACGT" not in letters or {b for _, b in pairs} <= set("ACGT"))
+
+
+def test_masked_letters_of_a_sequence_stay_small_and_of_its_alphabet():
+    rng = np.random.default_rng(6)
+    whole = np.array(["".join(rng.choice(list("ACGTacgt"), 300)) for _ in range(40)], dtype=object)
+    data = of(Dense(whole, Spec("sequence")), np.zeros(40))
+    told = kit.changes(data)[-1][4](data.columns["x"], whole, rng)
+    pairs = [(a, b) for s, t in zip(whole, told, strict=True) for a, b in zip(s, t, strict=True)]
+    assert {b.upper() for _, b in pairs} == set("ACGT") and all(a.islower() == b.islower() for a, b in pairs)
+    assert np.mean([a.upper() != b.upper() for a, b in pairs]) == pytest.approx(kit.LETTERS[-1], rel=0.15)
 
 
 def test_noise_on_numbers_is_of_their_spread_and_spares_codes():

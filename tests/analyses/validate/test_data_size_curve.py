@@ -99,6 +99,27 @@ def test_classes_have_their_own_curves_and_few_units_none():
     assert data_size_curve(task, learn, folds(60), y[:60], np.arange(60)) is None
 
 
+@pytest.mark.parametrize("metric", ["roc_auc", "log_loss"])
+def test_a_smallest_sample_of_one_class_is_no_error_and_ranges_end_where_the_score_does(metric):
+    from sklearn.linear_model import LogisticRegression
+
+    x, y = table(300)[0], np.isin(np.arange(300), np.arange(14) * 20).astype(np.int64)
+    x[:, 0] += 6 * y
+    seen = []
+
+    def learn(rows):
+        seen.append(len(np.unique(y[rows])))
+        model = LogisticRegression().fit(x[rows], y[rows])
+        return lambda held: Prediction((p := model.predict_proba(x[held])).argmax(1), p)
+
+    curves = [data_size_curve(classify("y", ("no", "yes"), metric=metric), learn, folds(300, k=3), y, np.arange(300), seed=s)
+              for s in range(4)]
+    assert min(seen) == 2 and all(c is not None and np.isfinite(c.scores).all() for c in curves)
+    assert len(seen) < 4 * 20  # some samples did hold one class
+    for c in (c for c in curves if c.high is not None):
+        assert (c.high <= 1 if metric == "roc_auc" else c.low >= 0) and c.low <= c.forecast <= c.high
+
+
 def test_groups_are_given_back_whole():
     y = table(400)[1]
     units = np.arange(400) // 4

@@ -85,3 +85,14 @@ def test_reweighing_makes_group_and_label_independent():
     assert np.allclose(joint, joint.sum(1, keepdims=True) * joint.sum(0) / joint.sum()) and np.isclose(w.mean(), 1)
     cell = (group == 0) & (label == 1)
     assert np.allclose(w[cell], (group == 0).mean() * label.mean() / cell.mean())
+
+
+def test_the_unit_of_a_numeric_attribute_does_not_matter():
+    rng = np.random.default_rng(8)
+    z = rng.normal(size=500)
+    x = rng.normal(size=(500, 6)) + z[:, None] * rng.normal(size=6)
+    once = erasure(x, z)
+    for unit in (1e-9, 1e9):
+        other = erasure(x, unit * (z + 3))
+        assert other.rank == 1
+        np.testing.assert_allclose(other(x), once(x), atol=1e-8)

@@ -7,6 +7,7 @@ import pytest
 
 from gnomon.analyses.validate import _findings as findings
 from gnomon.analyses.validate.bbc_cv import bbc_cv
+from gnomon.analyses.validate.interval import interval
 from gnomon.analyses.validate.no_signal import no_signal
 from gnomon.rng import stream
 from gnomon.tasks._task import Prediction
@@ -145,6 +146,42 @@ def test_bbc_of_one_candidate_is_its_own_score_and_repeats_are_averaged():
     missing = truth.copy()
     missing[:30] = np.nan
     assert bbc_cv(task, missing, [one], np.arange(150) // 2, repeats=200).n_rows == 120
+
+
+@pytest.mark.parametrize("metric", ["accuracy", "roc_auc", "mcc"])
+@pytest.mark.parametrize("donors", [0, 30])
+def test_bbc_of_a_perfect_score_has_room_below_and_is_1(metric, donors):
+    task, truth = classify("y", ("a", "b"), metric=metric), (np.arange(120) < 8).astype(int)
+    perfect = Prediction(truth, np.eye(2)[truth] * 0.8 + 0.1)
+    e = bbc_cv(task, truth, [perfect, perfect], np.arange(120) % donors if donors else None, repeats=300)
+    assert e.value == pytest.approx(1.0) and e.high == 1.0 and 0.0 < e.low < 0.98
+    e = interval(task, task.measure(perfect, truth), np.arange(120) % donors if donors else None)
+    assert e.low < 0.98
+
+
+@pytest.mark.parametrize("metric", ["accuracy", "rmse"])
+def test_a_score_beyond_the_best_is_not_said_to_be_within_reach(metric):
+    task, made, floor = _study(metric, 7, 0.0, 1)
+    if metric == "rmse":  # a model much worse than the floor, on one row
+        truth, told = np.zeros(7), 9.0 * (np.arange(7) == 3)
+        made, floor = [task.measure(Prediction(value=told), truth)], task.measure(Prediction(value=truth + 1), truth)
+    result = no_signal(task, made[0], floor, None)
+    assert "no score" in result.smallest_effect and "80 % power" in result.smallest_effect, result
+    assert findings.underpowered(task, result).code == "VALID-UNDERPOWERED"
+    task, made, floor = _study(metric, 200, 1.0, 1)
+    result = no_signal(task, made[0], floor, None)
+    assert "a score" in result.smallest_effect and findings.underpowered(task, result) is None
+
+
+def test_shuffles_of_many_rows_are_not_all_held_at_once():
+    import tracemalloc
+
+    task, made, floor = _study("roc_auc", 20_000, 0.2, 1)
+    tracemalloc.start()
+    no_signal(task, made, floor, np.arange(20_000) % 40)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 80e6
 
 
 def test_findings_say_it():

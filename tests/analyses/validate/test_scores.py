@@ -90,3 +90,13 @@ def test_weighted_rows_are_never_scored_as_unweighted():
 def test_unit_sums():
     out = unit_sums(np.array([[1.0, 2], [3, 4], [5, 6]]), np.array([1, 0, 1]), 2)
     np.testing.assert_array_equal(out, [[3, 4], [6, 8]])
+
+
+def test_a_ranked_score_of_many_classes_costs_as_many_sorts():
+    cost = {}
+    for k in (2, 3, 50):
+        truth = np.arange(200) % k
+        task = classify("y", tuple(f"c{i:02}" for i in range(k)), metric="roc_auc")
+        stats = task.measure(task.read(stream(3, "cost", k).normal(size=(200, k))), truth)
+        cost[k] = weighted(task, stats, np.arange(200), 200).cost
+    assert cost[3] == 3 * cost[2] and cost[50] == 50 * cost[2]

@@ -79,6 +79,13 @@ def test_conditions_cover_a_number_once_and_speak_plainly():
     assert Condition("age", None, -np.inf, 3.0).said == "'age' is under 3" and made[-1].said == "'sex' is 'm'"
 
 
+def test_bands_of_numbers_in_steps_are_named_by_the_levels_in_them():
+    values = {"stage": np.repeat([1.0, 2, 3], 20), "year": np.repeat(np.arange(2000.0, 2008), 10)}
+    assert [c.said for c in conditions({"stage": values["stage"]})] == [f"'stage' is {k}" for k in (1, 2, 3)]
+    said = [c.said for c in conditions({"year": values["year"]})]
+    assert said == ["'year' is 2001 or less", "'year' is 2002 to 2003", "'year' is 2004 to 2005", "'year' is 2006 or more"]
+
+
 def test_fallback_hands_its_part_of_the_level_on():
     np.testing.assert_allclose(fallback([0.02, 0.03]), [0.04, 0.04])  # 0.02 / (1/2); then 0.03 / (1/2 + 1/4), or the first's
     np.testing.assert_allclose(fallback([0.9, 0.01]), [1.0, 0.04])  # the first fails: 0.01 / (1/4)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 
 import numpy as np
 import pytest
@@ -204,6 +205,17 @@ def test_ood_of_a_plane_that_holds_every_row_has_no_limit_of_distance_from_it():
     assert np.isinf(ood_from_state(plain(rule.state())).off_limit)  # infinity is null in a study's JSON
 
 
+@pytest.mark.parametrize("kind", ["dose", "switches", "one of eight"])
+def test_ood_of_inputs_in_steps_flags_no_level_it_knows_and_nothing_just_beside_one(kind):
+    rng = stream(7, "ood steps", kind)
+    make = {"dose": lambda n: rng.integers(1, 11, (n, 1)), "switches": lambda n: rng.integers(0, 2, (n, 3)),
+            "one of eight": lambda n: np.eye(8)[rng.integers(0, 8, n)]}[kind]
+    for seed in range(12):
+        rule, new = ood(make(1000), seed=seed), make(1000).astype(float)
+        assert rule.flag(new).mean() <= 0.05 and rule.flag(new + 0.001).mean() <= 0.05
+        assert rule.flag(new + 25).all()
+
+
 def test_ood_finding():
     assert ood_finding(np.arange(200) < 9) is None
     say = ood_finding(np.arange(200) < 60)
@@ -232,6 +244,15 @@ def test_subgroups():
     loud = [bool(subgroup_findings(t, subgroups(t, s, None, {"site": c})))
             for t, s, c in (_labelled(400, False, seed) for seed in range(40))]
     assert np.mean(loud) <= 0.05
+
+
+def test_subgroups_of_many_rows_take_seconds():
+    rng = stream(9, "many rows")
+    task, truth = classify("y", ("a", "b"), metric="average_precision"), (rng.random(10_000) < 0.3).astype(int)
+    stats = task.measure(task.read(np.stack([-truth, truth], 1) + rng.normal(size=(10_000, 2))), truth)
+    start = time.process_time()
+    table = subgroups(task, stats, None, {"site": rng.integers(0, 20, 10_000)})
+    assert time.process_time() - start < 9 and len(table) == 20 and all(s.p is not None for s in table)
 
 
 def test_subgroups_with_few_events_or_units():
