@@ -101,6 +101,27 @@ def test_copies_of_molecules_in_other_words():
     assert looked.findings[0].rows == (0, 1, 2, 3)
 
 
+def test_equal_molecules_are_copies_beyond_the_number_that_is_parsed():
+    pytest.importorskip("rdkit")
+    smiles = ["C1=CC=CC=C1O", *("C" * i + "O" for i in range(2, 60)), "C1=CC=CC=C1O"]
+    data = make({"smiles": np.array(smiles, dtype=object)}, kinds={"smiles": "molecule"})
+    short = duplicates(data, seconds=0.01)
+    assert short.facts["duplicate_rows"] == 1 and set(short.findings[0].rows) == {0, 59}
+    assert "25 of 59 distinct texts" in short.checks[0].smallest_effect_it_would_find
+    assert "distinct texts" not in duplicates(data).checks[0].smallest_effect_it_would_find
+
+
+@pytest.mark.parametrize("kind", ["text", "sequence"])
+def test_rows_without_their_specimen_are_no_copies_of_each_other(kind):
+    rng = np.random.default_rng(0)
+    letters = list("acdefghiklmnpqrstvwy ") if kind == "text" else list("ACGT")
+    texts = ["".join(rng.choice(letters, 60)) if i % 2 else None for i in range(300)]
+    data = make({"note": np.array(texts, dtype=object), "x": rng.normal(size=300)}, kinds={"note": kind},
+                details={"note": "DNA"})
+    for looked in (duplicates(data), near_duplicates(data)):
+        assert not looked.findings and not looked.groups and not looked.facts.get("variant_library")
+
+
 def test_copies_of_images():
     pixels = np.random.default_rng(0).integers(0, 255, (40, 1, 12, 12)).astype(np.uint8)
     pixels[39] = pixels[4]
