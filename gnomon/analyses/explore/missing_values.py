@@ -19,6 +19,7 @@ CARD = Card(
 )
 SENTINELS = (-1.0, -9.0, -99.0, -999.0, -9999.0, -99999.0, 99.0, 999.0, 9999.0, 99999.0, -77.0, -88.0, 88.0, 888.0,
              9.0, -999.25, 1e20, -1e20, 1e30, -1e30, -2147483648.0, -32768.0, 32767.0)
+NEXT, CHANCE = 5, 1e-3  # levels above -1 that tell what its count would be; of such a gap or count where the scale goes on
 EMPTY_WORDS = ("?", "unknown", "na", "n/a", "none", "nan", "null", "missing", "not available", "-", "", "nil", "unk")
 
 
@@ -47,7 +48,8 @@ def missing_values(data: Data, *, seed: int = 0, seconds: float = 15.0) -> Looke
 
 
 def missing_code(values: np.ndarray) -> float | None:
-    """The value that stands for missing: on the list of codes, at an end, repeated, and far from all others."""
+    """The value that stands for missing: on the list of codes, at an end, repeated, and far from all others; or -1 below a
+    column without negative values, apart from it or far commoner than the values next to it."""
     known = values[~np.isnan(values)]
     if len(known) < 20:
         return None
@@ -64,16 +66,29 @@ def missing_code(values: np.ndarray) -> float | None:
         steps = np.diff(np.unique(rest))
         apart = gap > 1.5 * spread and gap > 3 * steps.max()
         minus = below_zero and code == -1.0 and (times >= 0.005 * len(known)) and gap >= max(1.0, steps.min())
-        minus = minus and not _continues(rest, code)
+        minus = minus and not _continues(rest, code, times)
         if apart or minus or (below_zero and code <= -9 and gap > 0.5 * spread):
             return code
     return None
 
 
-def _continues(rest: np.ndarray, code: float) -> bool:
-    """Whether a whole-number scale simply goes on down to -1 (such as grades -1, 0, 1)."""
-    levels = np.unique(rest)
-    return len(levels) <= 3 and bool((levels == np.round(levels)).all())
+def _continues(rest: np.ndarray, code: float, times: int) -> bool:
+    """Whether the scale of the other values simply goes on down to `code`, `times` its count.
+
+    It does not where a scale as full as the NEXT levels above would hardly leave the gap empty (Poisson), or where the code
+    is twice as common as any of these, beyond their chance. Of two or three whole numbers nothing can be told.
+    """
+    from scipy.stats import poisson
+
+    levels, counts = np.unique(rest, return_counts=True)
+    if len(levels) <= 3 and (levels == np.round(levels)).all():
+        return True
+    near, seen = levels[:NEXT], counts[:NEXT]
+    step = float(np.diff(near).min())
+    full = seen.sum() / ((near[-1] - near[0]) / step + 1)  # rows a place of the scale
+    empty = full * ((near[0] - code) / step - 1)
+    spike = times > 2 * seen.max() and poisson.sf(times - 2, seen.max() - 1) < CHANCE  # a level is seen once to be one
+    return bool(np.exp(-empty) > CHANCE and not spike)
 
 
 def _shares(data: Data, shares: dict[str, float]) -> list:
@@ -94,8 +109,8 @@ def _codes(data: Data, codes: dict[str, float]) -> list:
     out = []
     for name, code in codes.items():
         rows = np.flatnonzero(data.columns[name].take(np.arange(len(data))) == code)
-        out.append(found(data, "LOOK-MISSING", "warn",
-                         f"'{name}' seems to use a number far from all others as a code for missing in "
-                         f"{len(rows):,} rows", rows=rows, columns=(name,), values={"code": code, "rows": len(rows)},
-                         source="missing_values"))
+        what = "-1, which no other value leads down to," if code == -1 else "a number far from all others"
+        claim = f"'{name}' seems to use {what} as a code for missing in {len(rows):,} rows"
+        out.append(found(data, "LOOK-MISSING", "warn", claim, rows=rows, columns=(name,),
+                         values={"code": code, "rows": len(rows)}, source="missing_values"))
     return out
