@@ -81,7 +81,7 @@ def examine(bench: Bench, seen: Any, candidates: Sequence[Candidate], verdict: V
     """All checks of a trained study. Each says what it would have found, or why it did not run."""
     notes = Notes()
     stats, units = verdict.stats[verdict.chosen.recipe.hash], bench.parts.units[verdict.rows]
-    _claims(bench, notes, verdict, units, candidates, seen.copies)
+    _claims(bench, notes, verdict, units, candidates, seen)
     table = notes.run("VALID-SHIFT", "a tenth of the inputs moved by a third of their spread",
                       lambda: _matrix(bench.data, bench.parts.develop, bench.seed))
     gap = _optimism(bench, notes, table, clock_for(bench, options.budget).limit)
@@ -97,8 +97,8 @@ def examine(bench: Bench, seen: Any, candidates: Sequence[Candidate], verdict: V
 
 
 def _claims(bench: Bench, notes: Notes, verdict: Verdict, units: np.ndarray, candidates: Sequence[Candidate],
-            copies: np.ndarray | None) -> None:
-    """What limits the claims: no signal, too few units, too good to be true, seeds, a test opened before."""
+            seen: Any) -> None:
+    """What limits the claims: no signal, too few units, noise, too good a score, seeds, a test opened before."""
     chosen, n = verdict.chosen, len(np.unique(units))
     estimate = verdict.tests[chosen.recipe.hash]
     notes.add(said.no_signal_found(verdict.signal))
@@ -107,14 +107,16 @@ def _claims(bench: Bench, notes: Notes, verdict: Verdict, units: np.ndarray, can
     if verdict.outcome == "undetermined":
         notes.add(said.undetermined(verdict.difference, n, bench.parts.unit))
     notes.add(said.few_groups(bench.task, verdict.stats[chosen.recipe.hash], units, bench.parts.unit))
-    notes.add(said.too_good(bench.task, estimate, verdict.floor.score))
+    told, ceiling = said.against_noise(bench.task, estimate, verdict.floor.score, seen.facts)
+    notes.add(*told)
+    notes.checks.append(ceiling)
     if verdict.openings > 1:
         from gnomon.values import finding
 
         notes.add(finding("VALID-TEST-REUSED", "warn", f"The sealed part of these data has been opened "
                           f"{verdict.openings} times for different models: its score is now a little too good.",
                           values={"openings": verdict.openings}))
-    notes.add(changed_test(bench), without_copies(bench, verdict, copies))
+    notes.add(changed_test(bench), without_copies(bench, verdict, seen.copies))
     for c in candidates:
         run = c.members[0][1]
         if c.family == "deep" and len(run.by_seed) > 2:
