@@ -87,7 +87,7 @@ def examine(bench: Bench, seen: Any, candidates: Sequence[Candidate], verdict: V
     """All checks of a trained study. Each says what it would have found, or why it did not run."""
     notes = Notes()
     stats, units = verdict.stats[verdict.shown.recipe.hash], bench.parts.units[verdict.rows]
-    _claims(bench, notes, verdict, units, candidates, seen.copies)
+    _claims(bench, notes, verdict, units, candidates, seen)
     table = notes.run("VALID-SHIFT", None, lambda: matrix(bench.data, bench.parts.develop, bench.seed))
     gap = _optimism(bench, notes, table, clock_for(bench, options.budget).limit)
     calibrated = _calibration(bench, notes, stats, units)
@@ -102,8 +102,8 @@ def examine(bench: Bench, seen: Any, candidates: Sequence[Candidate], verdict: V
 
 
 def _claims(bench: Bench, notes: Notes, verdict: Verdict, units: np.ndarray, candidates: Sequence[Candidate],
-            copies: np.ndarray | None) -> None:
-    """What limits the claims: no signal, too few units, too good to be true, seeds, a test opened before."""
+            seen: Any) -> None:
+    """What limits the claims: no signal, too few units, noise, too good a score, seeds, a test opened before."""
     chosen, n = verdict.chosen, len(np.unique(units))
     estimate = verdict.tests[chosen.recipe.hash]
     notes.add(said.no_signal_found(verdict.signal))
@@ -112,16 +112,21 @@ def _claims(bench: Bench, notes: Notes, verdict: Verdict, units: np.ndarray, can
     if verdict.outcome == "undetermined":
         notes.add(said.undetermined(verdict.difference, n, bench.parts.unit))
     notes.add(said.few_groups(bench.task, verdict.stats[chosen.recipe.hash], units, bench.parts.unit))
-    notes.add(said.too_good(bench.task, estimate, verdict.floor.score))
+    told, ceiling = said.against_noise(bench.task, estimate, verdict.floor.score, seen.facts)
+    notes.add(*told)
+    notes.checks.append(ceiling)
     if verdict.openings > 1:
         from gnomon.values import finding
 
         notes.add(finding("VALID-TEST-REUSED", "warn", f"The sealed part of these data has been opened "
                           f"{verdict.openings} times for different models: its score is now a little too good.",
                           values={"openings": verdict.openings}))
-    notes.add(changed_test(bench), without_copies(bench, verdict, copies))
-    for code in ("VALID-NO-SIGNAL", "VALID-TOO-GOOD", "VALID-TEST-REUSED", "VALID-FEW-GROUPS"):
-        notes.checks.append(Check(code, True, "", verdict.signal.smallest_effect if code == "VALID-NO-SIGNAL" else ""))
+    notes.add(changed_test(bench), without_copies(bench, verdict, seen.copies))
+    notes.checks += [Check("VALID-NO-SIGNAL", True, "", verdict.signal.smallest_effect), Check("VALID-FEW-GROUPS", True),
+                     Check("VALID-TOO-GOOD", True) if estimate.n_units >= said.JUDGED else
+                     Check("VALID-TOO-GOOD", False, f"fewer than {said.JUDGED} units judge it"),
+                     Check("VALID-TEST-REUSED", True) if len(bench.parts.test) else
+                     Check("VALID-TEST-REUSED", False, "no part is sealed")]
     several = [c for c in candidates if c.family == "deep" and len(c.members[0][1].by_seed) > 2]
     if several:
         notes.add(*(said.seeds_unstable(np.array(seed_scores(bench, c)), estimate) for c in several))

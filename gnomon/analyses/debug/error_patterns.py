@@ -27,6 +27,7 @@ CARD = Card(
 )
 FEWEST_UNITS = 20  # a slice of fewer is not judged
 MOST_VALUES, MOST_COLUMNS = 20, 40
+FEW_VALUES = 5  # of a number: a slice each
 FDR = 0.01
 TIMES = 1.3  # a slice's error over that of all other rows, below which it is not worth a word
 SHARE, TWINS = 0.1, 5  # of a class's rows that go to one other class; and at least so many
@@ -130,7 +131,8 @@ def candidates(data: Data, rows: np.ndarray, target: np.ndarray | None) -> list[
             if len(np.unique(codes)) <= MOST_VALUES:
                 out += [(f"'{name}' is '{column.spec.categories[k]}'", name, codes == k) for k in np.unique(codes) if k >= 0]
         elif kind in ("number", "date") and not block:
-            out += _thirds(f"'{name}'", name, column.take(rows).astype("float64"))
+            values = column.take(rows)
+            out += _thirds(f"'{name}'", name, np.where(missing(column, rows), np.nan, values.astype("float64")))
         elif kind in ("text", "sequence", "molecule"):
             out += _thirds(f"the length of '{name}'", name, np.array([len(v or "") for v in column.take(rows)], dtype=float))
         elif kind == "image":
@@ -143,13 +145,18 @@ def candidates(data: Data, rows: np.ndarray, target: np.ndarray | None) -> list[
 
 
 def _thirds(what: str, name: str, values: np.ndarray) -> list[tuple[str, str, np.ndarray]]:
+    """Both ends of a number; each of its values where these are FEW_VALUES or fewer. Where ties leave nothing above the
+    upper limit, or below the lower one, the tied rows are the end."""
     values = np.where(np.isfinite(values), values, np.nan)
-    if np.isnan(values).all():
+    levels = np.unique(values[~np.isnan(values)])
+    if len(levels) < 2:
         return []
+    if len(levels) <= FEW_VALUES:
+        return [(f"{what} is {level:.6g}", name, values == level) for level in levels]
     low, high = np.nanquantile(values, [1 / 3, 2 / 3])
-    if low == high:
-        return []
-    return [(f"{what} is in its lowest third", name, values <= low), (f"{what} is in its highest third", name, values > high)]
+    lowest = values < low if low == high > levels[0] else values <= low
+    highest = values > high if high < levels[-1] else values >= high
+    return [(f"{what} is in its lowest third", name, lowest), (f"{what} is in its highest third", name, highest)]
 
 
 def _pictures(name: str, column: Any, rows: np.ndarray) -> list[tuple[str, str, np.ndarray]]:
@@ -182,11 +189,12 @@ def _unit_means(error: np.ndarray, units: np.ndarray) -> np.ndarray:
 
 
 def _told(data: Data, found: Sequence[Slice]) -> list[Finding]:
-    """One finding for all slices; what a category's value is stands in the values, not in the claim."""
+    """One finding for all slices; which value of a column it is stands in the values, not in the claim."""
     if not found:
         return []
     worst = found[0]
-    named = worst.what if " is in its " in worst.what or worst.what.endswith("missing") else f"one value of '{worst.column}'"
+    where = worst.what.split(" is ", 1)[0]
+    named = worst.what if " is in its " in worst.what or worst.what.endswith("missing") else f"one value of {where}"
     more = f"; {len(found) - 1} other slices likewise" if len(found) > 1 else ""
     claim = (f"errors are {worst.times:.1f} times as large where {named} ({len(worst.rows)} rows){more}. Searched on rows out "
              "of fold: confirm it on new ones. What helps: more rows like these, or a feature that tells them apart")

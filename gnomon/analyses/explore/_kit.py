@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -142,6 +142,22 @@ def number_columns(data: Data, rows: np.ndarray, *, role: str = "input", most: i
         sources += [name] * len(names)
     matrix = np.concatenate(parts, axis=1) if parts else np.empty((len(rows), 0))
     return matrix, tuple(labels), tuple(sources)
+
+
+def blocks(data: Data, rows: np.ndarray) -> Iterator[tuple[str, tuple[str, ...], np.ndarray]]:
+    """(its name, the names of its d columns, their values (m, d) float32 on these rows) of each input block of like numbers."""
+    for name in data.of_kind("number"):
+        column = data.columns[name]
+        if column.spec.shape:
+            values = column.take(rows).reshape(len(rows), -1)
+            yield name, tuple(getattr(column, "names", ())) or tuple(f"{name} {j}" for j in range(values.shape[1])), values
+
+
+def ends(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """(smallest, largest) of each column of (m, d) values, inf and -inf where a column holds none."""
+    gone = np.isnan(values)
+    least, largest = np.where(gone, np.inf, values), np.where(gone, -np.inf, values)
+    return least.min(axis=0, initial=np.inf), largest.max(axis=0, initial=-np.inf)
 
 
 def relabel(codes: np.ndarray) -> np.ndarray:

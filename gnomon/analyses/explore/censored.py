@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from gnomon.analyses.explore._kit import Looked, found, ran, sample, sampled_note
+from gnomon.analyses.explore._kit import Looked, blocks, ends, found, join, ran, sample, sampled_note
 from gnomon.analyses.explore.missing_values import missing_code
 from gnomon.card import Card
 from gnomon.data.table import Data
@@ -41,8 +41,30 @@ def censored(data: Data, *, seed: int = 0, seconds: float = 15.0) -> Looked:
             findings.append(found(data, "LOOK-CENSORED", "note", claim + sampled_note(len(rows), len(data)),
                                   rows=rows[at], columns=(name,), values={"share": float(at.mean()), "end": word},
                                   source="censored"))
+    for name, names, values in blocks(data, rows):
+        findings += _of_block(data, name, names, values, sampled_note(len(rows), len(data)))
     smallest = f"{SHARE:.0%} of values, {FEWEST} at least, at the smallest or largest of {LEVELS} levels or more"
     return Looked(tuple(findings), (ran("LOOK-CENSORED", smallest + sampled_note(len(rows), len(data))),))
+
+
+def _of_block(data: Data, name: str, names: tuple[str, ...], values: np.ndarray, note: str) -> list:
+    """A finding for each end at which columns of a block pile up."""
+    fewest = max(FEWEST, int(SHARE * len(values)))
+    able = np.flatnonzero(np.logical_or(*((values == end).sum(axis=0) >= fewest for end in ends(values))))
+    shares: dict[str, dict[str, float]] = {"smallest": {}, "largest": {}}
+    for j in able:
+        column = values[:, j].astype(np.float64)
+        code = missing_code(column, len(names))
+        for word, at in piled(column if code is None else np.where(column == code, np.nan, column)):
+            shares[word][names[j]] = float(at.mean())
+    out = []
+    for word, told in shares.items():
+        if told:
+            claim = (f"values of {join(told)} in the block '{name}' pile up exactly at the {word} one, up to "
+                     f"{max(told.values()):.0%} of a column, as at a limit of measurement{note}")
+            out.append(found(data, "LOOK-CENSORED", "note", claim, columns=tuple(told)[:50], source="censored",
+                             values={"columns": len(told), "share": max(told.values()), "end": word}))
+    return out
 
 
 def piled(values: np.ndarray) -> list[tuple[str, np.ndarray]]:

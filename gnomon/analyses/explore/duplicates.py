@@ -8,7 +8,7 @@ from gnomon.analyses.explore._hashes import column_keys, equal_pairs, repeated, 
 from gnomon.analyses.explore._kit import RICH, Grouping, Looked, found, not_run, ran, relabel, sample, sampled_note
 from gnomon.analyses.explore._molecules import chemistry
 from gnomon.card import Card
-from gnomon.data.table import Data, codes
+from gnomon.data.table import Data, codes, missing
 
 CARD = Card(
     name="Exact duplicates",
@@ -38,15 +38,18 @@ def duplicates(data: Data, *, seed: int = 0, seconds: float = 15.0) -> Looked:
     rows = np.arange(len(data))
     if data.of_kind("image"):
         rows = sample(rows, int(3000 * seconds), seed, "duplicates")
-    texts = _canonical(data, rows, most=int(2500 * seconds))
+    texts, parsed = _canonical(data, rows, int(2500 * seconds), seed)
     special = specimen(data, rows)
     if special:
         keys, parts = column_keys(data.columns[special], rows, text=texts.get(special)), {}
     else:
         keys, parts = row_keys(data, names, rows, texts)
     group, counts = repeated(keys)
+    if special:  # what is not there is no copy of anything
+        gone = missing(data.columns[special], rows)
+        group, counts = np.where(gone, -1, group), np.where(gone, 1, counts)
     group = relabel(group)
-    smallest = "one exact copy" + sampled_note(len(rows), len(data))
+    smallest = "one exact copy" + parsed + sampled_note(len(rows), len(data))
     facts = {"duplicate_rows": int((counts > 1).sum() - len(np.unique(group[counts > 1])))}
     if not facts["duplicate_rows"]:
         return Looked(checks=(ran("LOOK-DUPLICATE", smallest),), facts=facts)
@@ -87,17 +90,27 @@ def unique_label(data: Data, name: str) -> bool:
     return column.spec.kind == "category" and len(column.spec.categories) > 0.95 * len(data)
 
 
-def _canonical(data: Data, rows: np.ndarray, most: int) -> dict[str, np.ndarray]:
-    """Canonical SMILES by molecule column, each distinct text parsed once; beyond `most` the text as written stands."""
-    out = {}
+def _canonical(data: Data, rows: np.ndarray, most: int, seed: int) -> tuple[dict[str, np.ndarray], str]:
+    """(canonical SMILES by molecule column, what limits them, in words): of `most` distinct texts, a seeded sample beyond;
+    the others stand as written, in all rows alike."""
+    import pandas as pd
+
+    out, limit = {}, ""
     for name in data.of_kind("molecule"):
-        chem = chemistry(data, name, rows[:most])
-        values = data.columns[name].take(rows).copy()
+        values = data.columns[name].take(rows)
+        places, distinct = pd.factorize(values, use_na_sentinel=False)
+        first = np.full(len(distinct), len(rows))
+        np.minimum.at(first, places, np.arange(len(rows)))
+        few = sample(np.arange(len(distinct)), most, seed, "canonical", name)
+        chem = chemistry(data, name, rows[first[few]])
+        told = np.where(pd.isna(distinct), None, distinct)
         if chem is not None:
-            known = np.array([c is not None for c in chem.canonical], dtype=bool)
-            values[:most][known] = chem.canonical[known]
-        out[name] = values
-    return out
+            told[few] = np.where([c is not None for c in chem.canonical], chem.canonical, told[few])
+        out[name] = told[places]
+        if chem is not None and len(few) < len(distinct):
+            limit = (f"; molecules written in different ways were told among {len(few):,} of {len(distinct):,} distinct texts, "
+                     "the others by their texts")
+    return out, limit
 
 
 def _claim(data: Data, special: str, keys: np.ndarray, parts: dict[str, np.ndarray], counts: np.ndarray,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import pairwise
@@ -12,6 +13,7 @@ from gnomon.analyses.explore._kit import Grouping, Looked, found, ran, words
 from gnomon.analyses.explore._names import EVENT, EVENT_TIME, has
 from gnomon.card import Card
 from gnomon.data.table import Data, missing, strings
+from gnomon.values import Finding
 
 CARD = Card(
     name="Time-to-event data",
@@ -25,8 +27,13 @@ CARD = Card(
 )
 SURE = ("survival", "tte", "os", "dfs", "pfs", "rfs", "followup")  # a time to an event, whatever stands beside it
 PLAIN = ("time", "days", "months", "weeks", "years", "futime", "stime", "ftime", "survtime")  # so only beside an event
-YES = ("1", "2", "true", "yes", "y", "dead", "died", "death", "deceased", "event", "relapse", "relapsed", "progression",
-       "progressed", "failure", "failed", "recurrence", "recurred")
+WEAK_TIME, WEAK_EVENT = "duration", "status"  # calls last and loans have a status, too
+HAPPENED = ("dead", "died", "death", "deceased", "expired", "event", "relapse", "relapsed", "progression", "progressed",
+            "failure", "failed", "recurrence", "recurred", "uncensored")
+YET = ("alive", "living", "survived", "surviving", "censored", "censor", "free")
+NEGATED = ("no", "not", "non", "without", "never", "free")  # no event, event-free
+CODED = (("0", "1"), ("1", "2"), ("false", "true"), ("no", "yes"), ("n", "y"))  # the later one is the event
+TURNED = ("censored", "censor", "cens", "alive")  # names of columns in which the earlier one is
 FEW = 0.05  # censored share below which the target is only warned of
 
 
@@ -49,24 +56,33 @@ def event_time(data: Data, target: str, rows: np.ndarray, *, groups: Mapping[str
                seconds: float = 15.0) -> Looked:
     """LOOK-EVENT when the target is one half of a pair (follow-up time, event yes/no): what is ignored, and what to do.
 
-    The other half is set aside: it is recorded together with the target, when the follow-up ends. A target named as a
-    survival time with no event column beside it is a note.
+    The other half is set aside: it is recorded together with the target, when the follow-up ends. A note that sets nothing
+    aside: a target named as a survival time with no event column beside it; names of a pair where the event's values are no
+    known words or codes, or where neither name says more than 'duration' and 'status'.
     """
     names = [n for n in data.columns if data.roles[n].role in ("input", "target", "ignore", "time")]
-    check = ran("LOOK-EVENT", "a positive number named as survival or follow-up beside a yes/no event")
-    events = [n for n in names if has(n, EVENT) and _is_binary(data, n, rows)]
+    check = ran("LOOK-EVENT", "a positive number named as survival or follow-up beside an event of two known values")
+    events = [n for n in names if has(n, EVENT) and _is_binary(data, n, rows) and _named_event(data, n, rows)]
+    events.sort(key=lambda n: _event_value(data, n, rows) == "")  # those that can be read first
     times = [n for n in names if n not in events and _named_time(n, bool(events)) and _is_time(data, n, rows)]
-    times.sort(key=lambda n: not _named_time(n, False))  # the plainly named last
+    times.sort(key=lambda n: WEAK_TIME in words(n) or not _named_time(n, False))  # the plainly named last
     if target in times and events:
-        pair = _pair(data, target, _partner(target, events), rows)
+        time, event = target, _partner(target, events)
     elif target in events and times:
-        pair = _pair(data, _partner(target, times), target, rows)
+        time, event = _partner(target, times), target
     elif target in times and has(target, SURE):
         claim = (f"'{target}' is named as a time to an event, and no column says who had not had it when the follow-up ended: "
                  "if some had not, their times are lower bounds, which gnomon takes as times")
         return Looked((found(data, "LOOK-EVENT", "note", claim, columns=(target,), source="event_time"),), (check,))
     else:
         return Looked(checks=(check,))
+    means = _event_value(data, event, rows)
+    doubtful = WEAK_TIME in words(time) and words(event) == (WEAK_EVENT,) and not _spoken(means)
+    if doubtful and not means:
+        return Looked(checks=(check,))
+    if doubtful or not means:
+        return Looked((_unread(data, target, time, event),), (check,))
+    pair = _pair(data, time, event, means, rows)
     if pair is None:
         return Looked(checks=(check,))
     other = pair.event if target == pair.time else pair.time
@@ -82,10 +98,10 @@ def _of_time(pair: Pair) -> tuple[str, str]:
     if not k:
         return (f"'{pair.time}' is a time to an event; '{pair.event}' says that all {n:,} training rows had it, so the "
                 "times are complete and are predicted as numbers"), "note"
-    claim = (f"'{pair.time}' is a time to an event, and by '{pair.event}' ({pair.means} = it happened) {k:,} of {n:,} training "
-             f"rows ({k / n:.0%}) had not had it: their times are lower bounds. Not done: survival models (Cox, Kaplan-Meier). "
-             "Done: the number as written is predicted, so those rows count as if the event had come then, and long times "
-             "come out too short in training and score alike")
+    claim = (f"'{pair.time}' is a time to an event, and by '{pair.event}' ({pair.means} taken as: it happened) {k:,} of {n:,} "
+             f"training rows ({k / n:.0%}) had not had it: their times are lower bounds. Not done: survival models (Cox, "
+             "Kaplan-Meier). Done: the number as written is predicted, so those rows count as if the event had come then, and "
+             "long times come out too short in training and score alike")
     return claim, "block" if k / n >= FEW else "warn"
 
 
@@ -104,23 +120,57 @@ def _partner(name: str, others: list[str]) -> str:
     return max(others, key=lambda o: (len(mine & set(words(o))), -others.index(o)))
 
 
-def _pair(data: Data, time: str, event: str, rows: np.ndarray) -> Pair | None:
-    """The rows known in both, and which had the event: a word for it, else the larger code; turned where the column is
-    named after censoring."""
+def _unread(data: Data, target: str, time: str, event: str) -> Finding:
+    """The note on a pair by name of which it is not sure that it is one, or not told which value is the event."""
+    claim = (f"'{time}' may be a time to an event, and '{event}' may say who had it, but names and values do not tell: if so, "
+             f"the times of rows without the event are lower bounds, which gnomon takes as times, and "
+             f"'{event if target == time else time}' is known only when the follow-up ends")
+    return found(data, "LOOK-EVENT", "note", claim, columns=(target, event if target == time else time), source="event_time")
+
+
+def _pair(data: Data, time: str, event: str, means: str, rows: np.ndarray) -> Pair | None:
+    """The rows known in both, and which had the event."""
     rows = rows[~missing(data.columns[time], rows) & ~missing(data.columns[event], rows)]
     if len(rows) < 10:
         return None
-    told = np.array([str(v).strip().lower() for v in strings(data.columns[event], rows)])
-    levels = sorted(set(told), key=lambda v: (v in YES, _number(v), v))
-    means = levels[0] if has(event, ("censored", "censor", "cens", "alive")) else levels[-1]
-    return Pair(time, event, told == means, data.columns[time].take(rows), f"'{means}'")
+    return Pair(time, event, _told(data, event, rows) == means, data.columns[time].take(rows), f"'{means}'")
 
 
-def _number(text: str) -> float:
-    try:
-        return float(text)
-    except ValueError:
-        return 0.0
+def _told(data: Data, event: str, rows: np.ndarray) -> np.ndarray:
+    """(m,) str: the values without a number in front of the word (1:DECEASED)."""
+    return np.array([re.sub(r"^\d+\s*[:=-]\s*", "", str(v).strip()) for v in strings(data.columns[event], rows)])
+
+
+def _event_value(data: Data, event: str, rows: np.ndarray) -> str:
+    """The value of a binary column that stands for the event, or "" where neither words nor codes tell: words for it or
+    for its absence, whatever the column's name, else one of the CODED pairs, turned where the column is named after those
+    who had not had it."""
+    levels = sorted(set(_told(data, event, rows[~missing(data.columns[event], rows)])), key=str.lower)
+    if len(levels) != 2:
+        return ""
+    said = [_spoken(v) for v in levels]
+    if said[0] != said[1]:
+        return levels[said.index(True)] if True in said else levels[1 - said.index(False)]
+    if said[0] is None and tuple(v.lower() for v in levels) in CODED:
+        return levels[0 if has(event, TURNED) else 1]
+    return ""
+
+
+def _spoken(value: str) -> bool | None:
+    """Whether a value says in words that the event came; None where it does not say."""
+    said = set(words(value))
+    if said & set(HAPPENED):
+        return not said & set(NEGATED)
+    return False if said & set(YET) else None
+
+
+def _named_event(data: Data, name: str, rows: np.ndarray) -> bool:
+    """Whether a column is named as an event: `status` with another word (marital, loan) only beside a word of survival, or
+    with values that say who lives."""
+    parts = set(words(name))
+    more = parts - {WEAK_EVENT}
+    return bool(not more or more & {*EVENT, *SURE} or any(
+        _spoken(v) is not None for v in set(_told(data, name, rows[~missing(data.columns[name], rows)]))))
 
 
 def _named_time(name: str, beside_event: bool) -> bool:

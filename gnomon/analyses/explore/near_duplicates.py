@@ -21,7 +21,7 @@ from gnomon.analyses.explore._shingles import BANDS, DEPTH, alike, shingles, ske
 from gnomon.analyses.explore._views import number_view, thumbnails
 from gnomon.analyses.explore.duplicates import specimen
 from gnomon.card import Card
-from gnomon.data.table import Data
+from gnomon.data.table import Data, missing
 
 CARD = Card(
     name="Near-duplicates and families",
@@ -51,7 +51,7 @@ def near_duplicates(data: Data, *, seed: int = 0, seconds: float = 15.0) -> Look
     if kind in ("sequence", "text"):
         return _by_pieces(data, special, sample(rows, int(2000 * seconds), seed, "near"))
     if kind == "molecule":
-        return _by_structure(data, special, rows[:int(1500 * seconds)])
+        return _by_structure(data, special, sample(rows, int(1500 * seconds), seed, "near"))
     rows = sample(rows, int(650 * seconds), seed, "near")
     return _by_distance(data, special, rows, seed)
 
@@ -84,14 +84,14 @@ def _evenly(view: np.ndarray) -> np.ndarray:
 
 def _by_pieces(data: Data, name: str, rows: np.ndarray) -> Looked:
     """Texts and sequences: MinHash pairs; sequences also give families."""
-    kind = data.kind(name)
-    values = data.columns[name].take(rows)
+    kind, known = data.kind(name), np.flatnonzero(~missing(data.columns[name], rows))
+    values = data.columns[name].take(rows[known])
     width = 2 if kind == "text" else PIECE.get(data.columns[name].spec.detail, 4)
-    distinct, place = np.unique(np.array([v or "" for v in values], dtype=object).astype(str), return_inverse=True)
+    distinct, place = np.unique(values.astype(str), return_inverse=True)
     keys, owner = shingles(distinct.tolist(), kind, width)
     left, right, score = alike(sketches(keys, owner, len(distinct)), FAMILY)
     first = np.zeros(len(distinct), dtype=np.int64)
-    first[place[::-1]] = np.arange(len(rows))[::-1]
+    first[place[::-1]] = known[::-1]
     near = score >= least_shared(width)
     smallest = (f"two {kind}s with {IDENTITY:.0%} of their {'words' if kind == 'text' else 'letters'} in common"
                 + sampled_note(len(rows), len(data)))
@@ -106,7 +106,7 @@ def _by_pieces(data: Data, name: str, rows: np.ndarray) -> Looked:
     if kind != "sequence" or not (sizes > 1).any():
         return out
     codes = np.full(len(data), -1, dtype=np.int64)
-    codes[rows] = family[place]
+    codes[rows[known]] = family[place]
     because = f"sequences in '{name}' that share over a third of their {width}-letter pieces are relatives"
     return Looked(out.findings, out.checks, {**out.groups, "family": Grouping(relabel(codes), because, "cluster")},
                   facts=out.facts)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from gnomon.analyses.explore._expected import residuals
-from gnomon.analyses.explore._kit import Looked, found, join, many, ran, sample, sampled_note
+from gnomon.analyses.explore._kit import Looked, blocks, ends, found, join, many, ran, sample, sampled_note
 from gnomon.analyses.explore._tails import Tail, evened, limits, straightened, tail_gap, tail_of, widest_gap
 from gnomon.analyses.explore._views import thumbnails
 from gnomon.analyses.explore.missing_values import missing_code
@@ -27,6 +27,7 @@ FEW, SHARE = 3, 0.02  # values, or share of a column, that may lie apart togethe
 NEAR, WIDE = 20, 60  # spacings that a gap is set against: those next to it; a fifth of the side, at most so many
 MISSED = 0.25  # weight of a tail of any power in residuals, which also hold what their fit misses
 FURTHER = 1.5  # times as far from the median as every other value: less is not far outside
+SPREAD_ROWS = 2000  # that tell the spread of a column in a block
 GAPS, SURE = 5, 50  # gaps count five times as often as single values are expected; for a warning, 50 times rarer
 
 
@@ -39,16 +40,20 @@ def outliers(data: Data, *, seed: int = 0, seconds: float = 15.0) -> Looked:
     """
     rows = sample(np.arange(len(data)), int(70000 * seconds), seed, "outliers")
     scalars = _scalars(data, rows)
+    furthest, inside, lone = _furthest(data, rows, int(150 * seconds / (10 + len(rows) / 1000)))  # at about 20 ms a column
+    expected = 0.01 / max(len(scalars) + inside, 1)
+    scalars |= furthest
     hits: dict[str, list[str]] = {"warn": [], "note": []}
     left = residuals({n: v for n, v in scalars.items() if n in data.of_kind("number")})
     flags, far = {}, np.zeros(len(rows))
     for name, values in scalars.items():
-        plain, sure = beyond(values, 0.01 / len(scalars))
+        plain, sure = beyond(values, expected)
         if name in left:
-            unlike = apart(left[name], 0.01 / len(scalars), power=MISSED)
+            unlike = apart(left[name], expected, power=MISSED)
             plain, sure = plain | unlike[0], sure | unlike[1]
         if plain.any():
-            hits["warn" if sure.any() and plain.mean() <= 0.02 else "note"].append(name)
+            sure = sure.any() and plain.mean() <= SHARE and (name in lone or name not in furthest)
+            hits["warn" if sure else "note"].append(name)
             flags[name] = plain
             out = np.fmax(_surprise(evened(values)[0]), _surprise(left[name]) if name in left else 0.0)
             far = np.fmax(far, np.where(plain, out, 0.0))
@@ -64,6 +69,8 @@ def outliers(data: Data, *, seed: int = 0, seconds: float = 15.0) -> Looked:
                                   values={n: int(flags[n].sum()) for n in columns[:50]}, source="outliers"))
     findings += _blank(data, rows, seconds)
     smallest = "one value beyond its column's tail, 0.01 expected over all columns (about 7 spreads, normal)"
+    if len(furthest) < inside:
+        smallest += f"; of {inside:,} columns in blocks, the {len(furthest):,} whose furthest value lies furthest"
     return Looked(tuple(findings), (ran("LOOK-OUTLIER", smallest + sampled_note(len(rows), len(data))),))
 
 
@@ -157,6 +164,28 @@ def _scalars(data: Data, rows: np.ndarray) -> dict[str, np.ndarray]:
         lengths = np.array([np.nan if v is None else float(len(v)) for v in data.columns[name].take(rows)])
         out[name] = lengths
     return out
+
+
+def _furthest(data: Data, rows: np.ndarray, most: int) -> tuple[dict[str, np.ndarray], int, set[str]]:
+    """(of the columns in blocks, the `most` whose furthest value lies most spreads from the median; how many there are; those
+    in which it lies further than the tail of all columns' furthest ones leads one to expect: like columns have like tails)."""
+    names: list[str] = []
+    score, taken = [np.zeros(0)], []
+    lone: set[str] = set()
+    for _, own, values in blocks(data, rows):
+        few = values[:: max(len(values) // SPREAD_ROWS, 1)].astype(np.float64)
+        held = np.flatnonzero(~np.isnan(few).all(axis=0))
+        few = few[:, held]
+        low, middle, high = np.nanpercentile(few, [16, 50, 84], axis=0)
+        least, largest = ends(values[:, held])
+        spread = np.where(high > low, high - low, np.nanstd(few, axis=0))
+        far = np.maximum(largest - middle, middle - least) / np.where(spread > 0, spread, 1.0)
+        lone |= {own[held[j]] for j in np.flatnonzero(beyond(far, 0.01)[0])}
+        score.append(far)
+        names += [own[j] for j in held]
+        taken += [values[:, j] for j in held]
+    kept = np.argsort(-np.concatenate(score), kind="stable")[:most]
+    return {names[k]: taken[k].astype(np.float64) for k in np.sort(kept)}, len(names), lone
 
 
 def _blank(data: Data, rows: np.ndarray, seconds: float) -> list:

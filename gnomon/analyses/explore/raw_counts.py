@@ -18,6 +18,8 @@ CARD = Card(
     reads=("number",),
     cost="seconds",
 )
+CEILING = 0.25  # share of columns with one and the same largest value, which pixels, grades and percentages have
+ALIKE = 0.05  # relative spread of row totals below which dividing by them changes nothing
 
 
 def raw_counts(data: Data, *, seed: int = 0, seconds: float = 15.0) -> Looked:
@@ -28,16 +30,19 @@ def raw_counts(data: Data, *, seed: int = 0, seconds: float = 15.0) -> Looked:
         return Looked(checks=(not_run("LOOK-COUNTS", "fewer than 20 number columns"),))
     whole = ~np.isnan(matrix).any(axis=0) & (matrix >= 0).all(axis=0) & (matrix == np.round(matrix)).all(axis=0)
     counts = matrix[:, whole]
-    check = ran("LOOK-COUNTS", "nine in ten of 20 number columns or more being overdispersed whole numbers")
+    check = ran("LOOK-COUNTS", "nine in ten of 20 number columns or more being overdispersed whole numbers without a "
+                "common largest value")
     if whole.mean() < 0.9 or counts.max(initial=0) < 10 or len(np.unique(counts)) < 10:
         return Looked(checks=(check,), facts={"raw_counts": False})
-    mean, spread = counts.mean(axis=0), counts.var(axis=0)
+    mean, spread, top = counts.mean(axis=0), counts.var(axis=0), counts.max(axis=0)
     varied = mean > 0
-    if np.median(spread[varied] / mean[varied]) < 1.0:
+    bounded = (top[varied] == top.max()).mean() > CEILING
+    if bounded or np.median(spread[varied] / mean[varied]) < 1.0:
         return Looked(checks=(check,), facts={"raw_counts": False})
     totals = counts.sum(axis=1)
-    claim = "The numbers are raw counts and row totals differ; normalise by the total and take logarithms"
-    finding = found(data, "LOOK-COUNTS", "note", claim,
-                    values={"columns": int(whole.sum()), "total_cv": float(totals.std() / max(totals.mean(), 1e-9))},
+    differ = float(totals.std() / totals.mean())
+    claim = (f"The numbers are raw counts and row totals differ (by {differ:.0%}); normalise by the total and take logarithms"
+             if differ >= ALIKE else "The numbers are raw counts, of row totals that are alike; take logarithms")
+    finding = found(data, "LOOK-COUNTS", "note", claim, values={"columns": int(whole.sum()), "total_cv": differ},
                     source="raw_counts")
     return Looked((finding,), (check,), facts={"raw_counts": True})

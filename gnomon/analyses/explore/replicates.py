@@ -10,9 +10,10 @@ from gnomon.analyses.explore._aim import aim_of
 from gnomon.analyses.explore._hashes import repeated, row_keys
 from gnomon.analyses.explore._kit import Grouping, Looked, found, not_run, ran
 from gnomon.analyses.explore._tails import reach
+from gnomon.analyses.explore.duplicates import specimen
 from gnomon.analyses.explore.identifiers import names_rows
 from gnomon.card import Card
-from gnomon.data.table import Data
+from gnomon.data.table import Data, missing
 
 CARD = Card(
     name="Replicates and conflicting targets",
@@ -68,9 +69,13 @@ def replicates(data: Data, target: str, rows: np.ndarray, *, groups: Mapping[str
 
 def _equal_inputs(data: Data, target: str, rows: np.ndarray, groups: Mapping[str, Grouping]
                   ) -> tuple[np.ndarray, np.ndarray]:
-    """(codes, whether the code repeats) of equal inputs; specimens equal by look A count with all other inputs."""
-    names = tuple(n for n in data.inputs if n != target and n not in groups and not names_rows(data, n)
-                  and data.kind(n) != "image")
+    """(codes, whether the code repeats) of equal inputs; specimens equal by look A count with all other inputs.
+
+    A column that names groups counts where it is an input: models see it. Rows without their specimen repeat nothing.
+    """
+    special = specimen(data, rows)
+    gone = missing(data.columns[special], rows) if special else np.zeros(len(rows), dtype=bool)
+    names = tuple(n for n in data.inputs if n != target and not names_rows(data, n) and data.kind(n) != "image")
     keys = np.zeros(len(rows), dtype=np.uint64)
     canonical = groups.get("duplicates")
     rich = data.of_kind("image", "sequence", "molecule", "text")
@@ -84,7 +89,7 @@ def _equal_inputs(data: Data, target: str, rows: np.ndarray, groups: Mapping[str
         return np.arange(len(rows)), np.zeros(len(rows), dtype=bool)
     with np.errstate(over="ignore"):
         codes, counts = repeated(rest + keys * np.uint64(0x9E3779B97F4A7C15))
-    return codes, counts > 1
+    return codes, (counts > 1) & ~gone
 
 
 def _disagree(codes: np.ndarray, classes: np.ndarray) -> tuple[np.ndarray, float]:

@@ -11,9 +11,11 @@ from gnomon.analyses.validate._units import NO_INTERVAL, NO_P, unit_codes
 from gnomon.analyses.validate.compare import outcome, units_needed
 from gnomon.analyses.validate.no_signal import NoSignal
 from gnomon.tasks._task import Stats
-from gnomon.values import Difference, Estimate, Finding, finding
+from gnomon.values import Check, Difference, Estimate, Finding, finding
 
 NEAR_PERFECT = 0.001  # share of the floor's error left over below which a score is called too good
+JUDGED = 30  # units that must judge before a score is called so
+FEWEST_REPEATS, SURE_REPEATS = 10, 30  # repeated inputs whose spread tells a ceiling; and a score too good to be true
 SMALL_CELL = 5  # groups with fewer rows are not shown
 
 
@@ -100,27 +102,53 @@ def seeds_unstable(scores: np.ndarray, estimate: Estimate) -> Finding | None:
                    values={"sd": spread, "seeds": len(scores), "half_width": half}, source="Bouthillier et al. 2021")
 
 
-def ceiling(estimate: Estimate, replicate_sd: float, replicates: int) -> Finding | None:
+def against_noise(task: Any, estimate: Estimate, floor: float, facts: Mapping[str, Any]) -> tuple[list[Finding], Check]:
+    """Whether the error stands at, or implausibly below, the noise of repeated measurements; and the check of VALID-CEILING.
+
+    facts: of look B: repeats (inputs measured more than once among the training rows), replicate_sd of one measurement.
+    """
+    repeats, sd = int(facts.get("repeats", 0)), facts.get("replicate_sd") if task.name == "regress" else None
+    told = [too_good(task, estimate, floor, replicate_sd=sd if repeats >= SURE_REPEATS else None)]
+    if sd is None or estimate.metric not in ("rmse", "mae"):
+        check = Check("VALID-CEILING", False, "the score is no error in the target's unit, to set beside the spread of repeats")
+    elif repeats < FEWEST_REPEATS:
+        check = Check("VALID-CEILING", False, f"{FEWEST_REPEATS} inputs measured more than once tell the noise, not {repeats}")
+    elif sd == 0:
+        check = Check("VALID-CEILING", False, "most repeats have equal targets: they are copies and tell no noise")
+    else:
+        told.append(ceiling(estimate, sd, repeats) if told[0] is None or told[0].grade == "note" else None)
+        check = Check("VALID-CEILING", True, "", "an error whose interval reaches down to the spread of repeated measurements")
+    return [f for f in told if f is not None], check
+
+
+def ceiling(estimate: Estimate, replicate_sd: float, repeats: int) -> Finding | None:
     """VALID-CEILING: the error is no larger than repeated measurements differ among themselves (`replicate_sd`, the sd
-    of one measurement, from `replicates` repeated ones). An error well below it is too good: see `too_good`."""
-    noise = {"rmse": replicate_sd, "mae": replicate_sd * np.sqrt(2 / np.pi)}.get(estimate.metric)
-    if noise is None or replicates < 10 or estimate.low is None or noise < estimate.low:
+    of one measurement, from `repeats` inputs measured more than once). An error well below it is too good: see `too_good`."""
+    noise = _noise(estimate, replicate_sd)
+    if noise is None or repeats < FEWEST_REPEATS or estimate.low is None or noise < estimate.low:
         return None
     return finding("VALID-CEILING", "note",
-                   f"The error ({estimate.value:.3g}) is within its interval of the measurement's own noise "
-                   f"({noise:.3g}, from {replicates} repeated measurements): a better model could not show it here.",
-                   values={"noise": noise, "value": estimate.value, "replicates": replicates})
+                   f"The error ({estimate.value:.3g}) is, within its interval, no larger than the measurement's own noise "
+                   f"({noise:.3g}, from {repeats:,} inputs measured more than once): a better model could not show it here.",
+                   values={"noise": noise, "value": estimate.value, "repeats": repeats},
+                   source="Brown, Muchmore & Hajduk 2009, Drug Discovery Today 14")
+
+
+def _noise(estimate: Estimate, replicate_sd: float | None) -> float | None:
+    """The error, in the estimate's metric, of the best prediction under normal noise of this sd."""
+    return None if not replicate_sd else {"rmse": replicate_sd, "mae": replicate_sd * float(np.sqrt(2 / np.pi))}.get(
+        estimate.metric)
 
 
 def too_good(task: Any, estimate: Estimate, floor: float, *, replicate_sd: float | None = None) -> Finding | None:
     """VALID-TOO-GOOD: the score leaves almost none of the floor's error (a note: easy problems exist), or its whole
     interval lies below the noise of repeated measurements, which only a leak explains (a warning)."""
-    noise = {"rmse": replicate_sd, "mae": (replicate_sd or 0) * np.sqrt(2 / np.pi)}.get(estimate.metric)
-    if replicate_sd and noise and estimate.high is not None and estimate.high < 0.8 * noise:
+    noise = _noise(estimate, replicate_sd)
+    if noise is not None and estimate.high is not None and estimate.high < 0.8 * noise:
         return finding("VALID-TOO-GOOD", "warn",
                        f"The error ({estimate.value:.3g}) is smaller than that of measuring again ({noise:.3g}): "
                        "look for a leak.", values={"noise": noise, "value": estimate.value})
-    if not np.isfinite(floor) or estimate.n_units < 30:
+    if not np.isfinite(floor) or estimate.n_units < JUDGED:
         return None
     best = 1.0 if task.metric.higher_is_better else 0.0
     gap, left = abs(best - floor), abs(best - estimate.value)

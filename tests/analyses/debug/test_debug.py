@@ -16,7 +16,7 @@ sys.path.insert(0, str(Path(__file__).parents[2] / "methods"))
 
 from deep_data import data_of, images, labelled_table, rows_of, table, task_of
 
-from gnomon.analyses.debug.error_patterns import error_patterns, mistaken
+from gnomon.analyses.debug.error_patterns import error_patterns, mistaken, slices
 from gnomon.analyses.debug.layer_history import history_finding, layer_history
 from gnomon.analyses.debug.learning_rate import learning_rate
 from gnomon.analyses.debug.loss_shares import loss_shares, shares_finding
@@ -298,3 +298,30 @@ def test_a_shift_the_network_sees_is_found():
 
 def shift_seen():
     return SimpleNamespace(auc=0.8, low=0.7, high=0.9)
+
+
+
+@pytest.mark.parametrize("worse", [0, 1, 2])
+def test_every_value_of_a_number_with_few_is_a_slice(worse):
+    dice = np.random.default_rng(0)
+    level = dice.integers(0, 3, 600).astype(float)
+    data = data_of({"level": Dense(level, Spec("number")), "y": Dense(dice.normal(size=600), Spec("number"))}, "y")
+    found = slices(data, np.arange(600), np.abs(dice.normal(size=600)) * np.where(level == worse, 5, 1), np.arange(600))
+    assert [s.what for s in found] == [f"'level' is {worse}"]
+
+
+def test_a_tied_upper_end_is_a_slice():
+    dice = np.random.default_rng(0)
+    full = np.minimum(dice.uniform(0, 1.5, 600), 1.0)  # a third at the largest value
+    data = data_of({"full": Dense(full, Spec("number")), "y": Dense(dice.normal(size=600), Spec("number"))}, "y")
+    found = slices(data, np.arange(600), np.abs(dice.normal(size=600)) * np.where(full == 1, 5, 1), np.arange(600))
+    assert [(s.what, len(s.rows)) for s in found] == [("'full' is in its highest third", int((full == 1).sum()))]
+
+
+def test_rows_without_a_date_are_no_early_ones():
+    dice = np.random.default_rng(0)
+    when = np.datetime64("2024-01-01", "ns") + np.arange(600) * np.timedelta64(1, "D")
+    when[::2] = np.datetime64("NaT")
+    data = data_of({"when": Dense(when, Spec("date")), "y": Dense(dice.normal(size=600), Spec("number"))}, "y")
+    found = slices(data, np.arange(600), np.abs(dice.normal(size=600)) * np.where(np.isnat(when), 5, 1), np.arange(600))
+    assert [s.what for s in found] == ["'when' is missing"]

@@ -102,6 +102,27 @@ def test_copies_of_molecules_in_other_words():
     assert looked.findings[0].rows == (0, 1, 2, 3)
 
 
+def test_equal_molecules_are_copies_beyond_the_number_that_is_parsed():
+    pytest.importorskip("rdkit")
+    smiles = ["C1=CC=CC=C1O", *("C" * i + "O" for i in range(2, 60)), "C1=CC=CC=C1O"]
+    data = make({"smiles": np.array(smiles, dtype=object)}, kinds={"smiles": "molecule"})
+    short = duplicates(data, seconds=0.01)
+    assert short.facts["duplicate_rows"] == 1 and set(short.findings[0].rows) == {0, 59}
+    assert "25 of 59 distinct texts" in short.checks[0].smallest_effect_it_would_find
+    assert "distinct texts" not in duplicates(data).checks[0].smallest_effect_it_would_find
+
+
+@pytest.mark.parametrize("kind", ["text", "sequence"])
+def test_rows_without_their_specimen_are_no_copies_of_each_other(kind):
+    rng = np.random.default_rng(0)
+    letters = list("acdefghiklmnpqrstvwy ") if kind == "text" else list("ACGT")
+    texts = ["".join(rng.choice(letters, 60)) if i % 2 else None for i in range(300)]
+    data = make({"note": np.array(texts, dtype=object), "x": rng.normal(size=300)}, kinds={"note": kind},
+                details={"note": "DNA"})
+    for looked in (duplicates(data), near_duplicates(data)):
+        assert not looked.findings and not looked.groups and not looked.facts.get("variant_library")
+
+
 def test_copies_of_images():
     pixels = np.random.default_rng(0).integers(0, 255, (40, 1, 12, 12)).astype(np.uint8)
     pixels[39] = pixels[4]
@@ -210,9 +231,17 @@ def test_missing_values_and_codes(clean):
 
 
 @pytest.mark.parametrize("values", [np.arange(-5.0, 100.0), np.repeat([-1.0, 0.0, 1.0], 30),
-                                    np.r_[np.arange(0, 99.0), [99.0] * 3], np.linspace(0, 999, 400)])
+                                    np.r_[np.arange(0, 99.0), [99.0] * 3], np.linspace(0, 999, 400),
+                                    np.repeat(np.arange(-1.0, 30), 13), np.repeat(np.arange(-1.0, 5), 60),
+                                    np.repeat([-1.0, 0, 1, 2, 3, 4], [40, 70, 90, 60, 30, 10])])
 def test_values_that_only_look_like_codes(values):
     assert missing_code(values) is None
+
+
+@pytest.mark.parametrize("rest", [np.repeat(np.arange(0.0, 30), 12), np.repeat(np.arange(1.0, 30), 12), np.arange(0, 9, 0.01)])
+def test_minus_one_is_a_code_where_the_scale_does_not_lead_down_to_it(rest):
+    looked = missing_values(make({"grade": np.r_[[-1.0] * 40, rest]}))
+    assert looked.findings[0].values == {"code": -1.0, "rows": 40} and "far from" not in looked.findings[0].claim
 
 
 def test_slipped_decimal_points(clean):
@@ -400,6 +429,10 @@ def test_wide_counts_and_preprocessed():
     assert codes_of(sizes(make({"genes": block(counts)}))) == {"LOOK-WIDE"}
     assert codes_of(raw_counts(make({"genes": block(counts)}))) == {"LOOK-COUNTS"}
     assert not raw_counts(make({"genes": block(np.log1p(counts))})).findings
+    grades = np.minimum(rng.negative_binomial(1, 0.1, (60, 100)), 16.0)
+    assert not raw_counts(make({"pixels": block(grades)})).findings, "a common largest value: pixels"
+    alike = np.stack([rng.multinomial(5000, rng.dirichlet(np.ones(100))) for _ in range(60)])
+    assert "alike" in raw_counts(make({"otus": block(alike)})).findings[0].claim
     table = rng.normal(3, 2, (200, 4))
     assert not preprocessed(make(pd.DataFrame(table).add_prefix("x"))).findings
     scaled = (table - table.mean(0)) / table.std(0)

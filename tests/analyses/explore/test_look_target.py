@@ -246,6 +246,24 @@ def test_replicates_and_conflicts():
     assert not of(look(make(frame)), "LOOK-REPLICATE")
 
 
+def test_a_column_of_groups_that_models_read_tells_inputs_apart():
+    rng = np.random.default_rng(0)
+    place, dose = rng.integers(0, 12, 900), rng.choice([1, 2, 5, 10], 900)
+    frame = pd.DataFrame({"hospital": np.array([f"H{i}" for i in range(12)])[place], "dose": dose,
+                          "y": place * 10 + dose + rng.normal(0, 0.1, 900)})
+    data = make(frame)
+    looked = look_target(data, ("y",), np.arange(900), groups={"hospital": Grouping(place, "a place", "group")})
+    assert not of(looked, "LOOK-CONFLICT") and 0.05 < looked.facts["replicate_sd"] < 0.15  # the truth is 0.1
+
+
+def test_rows_without_their_text_do_not_contradict_each_other():
+    rng = np.random.default_rng(0)
+    comment = [" ".join(rng.choice([f"w{i}" for i in range(300)], 12)) if i % 3 else None for i in range(600)]
+    frame = pd.DataFrame({"comment": comment, "y": rng.choice(["a", "b"], 600)})
+    looked = look(make(frame, kinds={"comment": "text"}))
+    assert not of(looked, "LOOK-CONFLICT") and not of(looked, "LOOK-REPLICATE")
+
+
 def test_conflicting_classes():
     frame = classes(clean_table(300))
     twice = pd.concat([frame, frame.iloc[:12]], ignore_index=True)
@@ -421,7 +439,11 @@ def test_time_to_event():
 
 @pytest.mark.parametrize("time, event, values, happened", [
     ("time", "status", (1, 2), 2), ("os_months", "os_status", ("LIVING", "DECEASED"), "DECEASED"),
-    ("follow_up", "censored", (0, 1), 0), ("days_to_relapse", "relapse", (False, True), True), ("futime", "fustat", (0, 1), 1),
+    ("follow_up", "censored", (0, 1), 0), ("time", "censor", ("censored", "event"), "event"),
+    ("survival_days", "status", ("died", "survived"), "died"),
+    ("pfs", "pfs_status", ("0:DiseaseFree", "1:Recurred"), "1:Recurred"), ("duration", "event", (0, 1), 1),
+    ("survival_days", "vital_status", ("LIVING", "0:DECEASED"), "0:DECEASED"), ("survival", "alive", ("yes", "no"), "no"),
+    ("days_to_relapse", "relapse", (False, True), True), ("futime", "fustat", (0, 1), 1),
 ])
 def test_which_value_is_the_event(time, event, values, happened):
     frame, rng = clean_table(), np.random.default_rng(1)
@@ -432,6 +454,20 @@ def test_which_value_is_the_event(time, event, values, happened):
     looked = look(make(frame.infer_objects(), roles={time: "target", "y": "ignore"}), time)
     told = of(looked, "LOOK-EVENT")[0]
     assert told.values["censored"] == int((~had).sum()) and told.columns == (time, event)
+
+
+@pytest.mark.parametrize("time, event, values, told", [
+    ("duration", "marital_status", ("married", "single"), 0), ("duration", "loan_status", ("approved", "rejected"), 0),
+    ("duration", "status", ("open", "shut"), 0), ("duration", "status", (0, 1), 1),
+    ("survival_days", "status", ("mort", "vivant"), 1), ("follow_up", "event", (3, 7), 1),
+])
+def test_names_or_values_that_do_not_tell_the_event_set_nothing_aside(time, event, values, told):
+    frame, rng = clean_table(), np.random.default_rng(1)
+    frame[time], frame[event] = rng.permutation(600) + 0.5, np.array(values, dtype=object)[rng.integers(0, 2, 600)]
+    for target in (time, event):
+        looked = look(make(frame.infer_objects(), roles={target: "target", "y": "ignore"}), target)
+        assert [f.grade for f in of(looked, "LOOK-EVENT")] == ["note"] * told
+        assert not {time, event} & set(looked.exclude)
 
 
 def test_times_without_follow_up_are_no_time_to_event():

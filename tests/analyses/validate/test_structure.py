@@ -298,4 +298,12 @@ def test_ceiling_and_too_good():
     leak = findings.too_good(task, at(0.1), 1.0, replicate_sd=0.3)
     assert leak.code == "VALID-TOO-GOOD" and leak.grade == "warn"
     assert findings.too_good(task, at(0.3), 1.0, replicate_sd=0.3) is None
+    def codes(noise, **facts):
+        told, check = findings.against_noise(task, at(noise), 1.0, facts)
+        return [f.code for f in told], check.ran
+
+    assert codes(0.3, replicate_sd=0.3, repeats=40) == (["VALID-CEILING"], True)
+    assert codes(0.1, replicate_sd=0.3, repeats=40) == (["VALID-TOO-GOOD"], True), "below the noise: not a ceiling as well"
+    assert codes(0.6, replicate_sd=0.3, repeats=40) == ([], True)
+    assert codes(0.3, replicate_sd=0.3, repeats=5) == codes(0.3, replicate_sd=0.0, repeats=40) == codes(0.3) == ([], False)
     assert findings.too_good(task, at(0.0001), 1.0).grade == "note" and findings.too_good(task, at(0.1), 1.0) is None
