@@ -188,9 +188,13 @@ def predict(
     folder: str | Path, source: Any, *, candidate: str | None = None, out: str | Path | None = None, voice: Voice = QUIET
 ) -> Any:
     """Predictions for new data: a DataFrame with row, prediction, low, high, p_<class>, ood_score, ood; written to `out`."""
+    from gnomon.workflow._outputs import replaces_nothing
     from gnomon.workflow.predict import predict_table, write_table
 
-    table = predict_table(Folder(Path(folder)).must_exist(), absolute(source), candidate=candidate, say=voice.line)
+    place = Folder(Path(folder)).must_exist()
+    if out is not None:
+        replaces_nothing(Path(out), place, source)
+    table = predict_table(place, absolute(source), candidate=candidate, say=voice.line)
     if out is not None:
         write_table(table, Path(out))
     return table

@@ -9,6 +9,7 @@ from gnomon.errors import InputError
 from gnomon.values import Recipe
 from gnomon.workflow._folder import Folder, read_json
 from gnomon.workflow._plan_file import plan_of, read_plan
+from gnomon.workflow._unfinished import unfinished
 from gnomon.workflow.look import Seen, read_stage, whole_look
 from gnomon.workflow.options import Options
 from gnomon.workflow.plan import Plan
@@ -29,21 +30,31 @@ class Reopened:
 
         Raises E-CANDIDATE, E-NO-MODEL.
         """
-        judged = [c for c in self.report["candidates"] if c.get("valid")]
-        if wanted is not None:
-            near = [c for c in judged if c["recipe"]["hash"].startswith(wanted)]
-            if len(near) != 1:
-                raise InputError("E-CANDIDATE", f"no candidate '{wanted}' in {self.bench.folder.path}",
-                                 do="one of " + ", ".join(f"{c['recipe']['hash']} ({c['label']})" for c in judged))
-            found = near[0]
-        else:
-            verdict = self.report["verdict"]
-            key = verdict["recommended"] or verdict["chosen_on_validation"]
-            found = next(c for c in judged if c["recipe"]["hash"] == key)
-        if found["family"] == "floor":
-            raise InputError("E-NO-MODEL", f"{self.bench.folder.path} recommends no model", do="name one with --candidate HASH")
+        found = self._chosen() if wanted is None else self._named(wanted)
         written = {k: v for k, v in found["recipe"].items() if k != "hash"}
         return Recipe(**written, family=found["family"])
+
+    def _chosen(self) -> dict[str, Any]:
+        verdict = self.report["verdict"]
+        key = verdict["recommended"] or verdict["chosen_on_validation"]
+        found = next(c for c in self._judged() if c["recipe"]["hash"] == key)
+        if found["family"] == "floor":
+            raise InputError("E-NO-MODEL", f"{self.bench.folder.path} recommends no model", do="name one with --candidate HASH")
+        return found
+
+    def _named(self, wanted: str) -> dict[str, Any]:
+        able = ", ".join(f"{c['recipe']['hash']} ({c['label']})" for c in self._judged() if c["family"] != "floor")
+        near = [c for c in self._judged() if c["recipe"]["hash"].startswith(wanted)]
+        if len(near) != 1:
+            raise InputError("E-CANDIDATE", f"{'several candidates begin' if near else 'no candidate begins'} with '{wanted}' "
+                             f"in {self.bench.folder.path}", do=f"one of {able or 'none: only floors were judged'}")
+        if near[0]["family"] == "floor":
+            raise InputError("E-NO-MODEL", f"candidate {near[0]['recipe']['hash']} of {self.bench.folder.path} is a floor: "
+                             "it is no model", do=f"name another with --candidate: {able or 'none: only floors were judged'}")
+        return near[0]
+
+    def _judged(self) -> list[dict[str, Any]]:
+        return [c for c in self.report["candidates"] if c.get("valid")]
 
     def run(self, recipe: Recipe) -> Run:
         """This candidate's out-of-fold predictions on record; folds that were cleaned away are trained again."""
@@ -64,7 +75,7 @@ def reopened(folder: Folder, source: Any, options: Options, voice: Any) -> Reope
     report = read_json(folder / "report.json")
     written = read_plan(folder / "plan.toml")
     if not report or written is None or not report.get("verdict"):
-        raise InputError("E-STUDY-UNFINISHED", f"{folder.path} has no verdict yet", do=f"gnomon run {folder.path}")
+        raise unfinished(folder, "no verdict")
     voice.say("reading and looking again")
     seen = whole_look(read_stage(source, options, stated_in_plan(folder, written), folder.path / "cache"), options, written)
     bench = bench_of(seen, folder, options, voice)

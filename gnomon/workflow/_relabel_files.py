@@ -3,17 +3,15 @@
 CSV, TSV and XLSX: one line a row. JSONL: one object a row. FASTA: the sequence under a header of `key="value"` pairs, the
 key in quotes too where it would not be read back otherwise.
 Everywhere: `row` (0-based, in the input as read), `column`, the inputs, `label`, `suggested label`, `doubt` and an empty
-`new label`; only `row`, `column`, `label` and `new label` are read back.
+`new label`. Of what comes back, `new label` is taken; the rest says of which row and column, and that they are those meant.
 """
 
 from __future__ import annotations
 
 import csv
 import json
-import math
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from html import escape
 from pathlib import Path
 from typing import Any
@@ -24,6 +22,7 @@ import numpy as np
 from gnomon.data.table import Data, strings
 from gnomon.errors import InputError
 from gnomon.workflow._folder import write_text
+from gnomon.workflow._relabel_text import read_cells, text_of
 
 NEW = "new label"
 KEPT = ("row", "column", "label", NEW)
@@ -92,38 +91,42 @@ def _quoted(value: Any) -> str:
 
 
 def read_rows(path: Path) -> list[dict[str, Any]]:
-    """The filled-in records. Raises E-FILE-ABSENT, E-RELABEL."""
+    """The filled-in records, without blank ones. Raises E-FILE-ABSENT, E-FILE-EMPTY, E-ENCODING, E-RAGGED, E-RELABEL."""
     if not path.is_file():
-        raise InputError("E-FILE-ABSENT", f"{path}: no such file", do="give the file that `gnomon relabel` wrote, filled in")
+        raise InputError("E-FILE-ABSENT", f"{path} is a folder" if path.is_dir() else f"{path}: no such file",
+                         do="give the file that `gnomon relabel` wrote, filled in")
     try:
-        records = _parsed(path)
+        names, records = _parsed(path)
     except (ValueError, KeyError, BadZipFile, csv.Error) as error:
         raise InputError("E-RELABEL", f"{path} cannot be read: {error}", do="save it in the form it was written in") from None
-    lacking = [name for name in ("row", NEW) if records and not any(name in r for r in records)]
-    if lacking or not records:
-        raise InputError("E-RELABEL", f"{path} has no column '{(lacking or ['row'])[0]}'",
+    records = [r for r in records if any(v not in ("", None) for v in r.values())]
+    lacking = [name for name in ("row", NEW) if name not in names]
+    if lacking and names:
+        raise InputError("E-RELABEL", f"{path} has no column '{lacking[0]}'",
                          do=f"keep the columns {', '.join(KEPT)} and fill in '{NEW}'")
+    if not records:
+        raise InputError("E-FILE-EMPTY", f"{path} holds no rows", do="give the file that `gnomon relabel` wrote, filled in")
     return records
 
 
-def _parsed(path: Path) -> list[dict[str, Any]]:
+def _parsed(path: Path) -> tuple[set[str], list[dict[str, Any]]]:
+    """(the names that occur, the records): numbers as written, nothing read as missing."""
     form = path.suffix.lower()
-    if form in (".jsonl", ".fasta"):
-        lines = path.read_text(encoding="utf-8-sig").split("\n")  # no other line ends: names and texts may hold them
-        if form == ".fasta":
-            return [_pairs(line[1:]) for line in lines if line.startswith(">")]
+    if form == ".xlsx":
+        import pandas as pd
+
+        frame = pd.read_excel(path, dtype=str, keep_default_na=False).fillna("")
+        return set(map(str, frame.columns)), frame.to_dict("records")
+    if form not in (".jsonl", ".fasta"):
+        return read_cells(path)
+    lines = text_of(path).replace("\r\n", "\n").split("\n")  # no other line ends: names and texts may hold them
+    if form == ".fasta":
+        records = [_pairs(line[1:]) for line in lines if line.startswith(">")]
+    else:
         records = [json.loads(line) for line in lines if line.strip()]
         if not all(isinstance(r, dict) for r in records):
             raise ValueError("a line is no object of the form {\"row\": ...}")
-        return records
-    import pandas as pd
-
-    if form == ".xlsx":
-        frame = pd.read_excel(path, dtype=str, keep_default_na=False)
-    else:
-        frame = pd.read_csv(path, dtype=str, keep_default_na=False, sep="\t" if form == ".tsv" else None, engine="python",
-                            encoding="utf-8-sig")
-    return frame.fillna("").to_dict("records")  # a line that ends early lacks cells
+    return {name for r in records for name in r}, records
 
 
 def _pairs(head: str) -> dict[str, str]:
@@ -142,82 +145,6 @@ def _unquoted(text: str) -> str:
     if text.startswith('"'):
         return json.loads(text, strict=False)
     return text[1:-1] if text.startswith("'") else text
-
-
-@dataclass(frozen=True)
-class Answer:
-    """A row whose `new label` is filled in: as the input numbers it, its place in the data, the label as it came and anew."""
-
-    row: int
-    place: int
-    target: str
-    old: str
-    new: str
-
-
-def answered(data: Data, records: Sequence[Mapping[str, Any]], places: Mapping[int, int], *, again: str) -> list[Answer]:
-    """The records with a new label. Raises E-RELABEL naming the record or the row that does not fit the data."""
-    out = []
-    for number, record in enumerate(records, 1):
-        new = str(_filled(record, NEW)).strip()
-        if not new:
-            continue
-        row, target = _place(record, number, places, data)
-        old = strings(data.columns[target], np.array([places[row]]))[0]
-        said = str(_filled(record, "label")).strip()
-        if said and old is not None and not _same(data, target, said, str(old)):
-            raise InputError("E-RELABEL", f"row {row}: the file says its label is '{said}', the data say '{old}'",
-                             do=f"write the file anew: {again}")
-        out.append(Answer(row, places[row], target, str(old or ""), _checked(data, target, new, row)))
-    return out
-
-
-def _filled(record: Mapping[str, Any], name: str) -> Any:
-    """What stands under this name; "" for nothing. A zero is something."""
-    value = record.get(name)
-    return "" if value is None else value
-
-
-def _place(record: Mapping[str, Any], number: int, places: Mapping[int, int], data: Data) -> tuple[int, str]:
-    said = _filled(record, "row")
-    try:
-        row = int(float(said))
-        if row != float(said):
-            raise ValueError
-    except (TypeError, ValueError, OverflowError):
-        raise InputError("E-RELABEL", f"record {number} of the file: '{said}' is no row number",
-                         do="leave the column 'row' as written") from None
-    target = str(_filled(record, "column") or (data.targets[0] if len(data.targets) == 1 else ""))
-    if row not in places or target not in data.targets:
-        raise InputError("E-RELABEL", f"record {number} of the file: row {row}, column '{target}' is not in the training data",
-                         do="leave the columns 'row' and 'column' as written")
-    return row, target
-
-
-def _same(data: Data, target: str, a: str, b: str) -> bool:
-    if data.kind(target) != "number":
-        return a == b.strip()
-    try:
-        return math.isclose(float(a), float(b), rel_tol=1e-6)  # a spreadsheet rounds
-    except ValueError:
-        return False
-
-
-def _checked(data: Data, target: str, new: str, row: int) -> str:
-    """The new label as the target writes it."""
-    spec = data.columns[target].spec
-    if spec.kind == "number":
-        try:
-            value = float(new)
-        except ValueError:
-            value = math.nan
-        if not math.isfinite(value):
-            raise InputError("E-RELABEL", f"row {row}: '{new}' is no number", do=f"'{target}' holds numbers")
-        return f"{value:.12g}"
-    if new not in spec.categories:
-        raise InputError("E-RELABEL", f"row {row}: '{new}' is no class of '{target}'",
-                         do=f"classes: {', '.join(spec.categories[:20])}")
-    return new
 
 
 def thumbnails(path: Path, data: Data, records: Sequence[Mapping[str, Any]], rows: np.ndarray) -> None:

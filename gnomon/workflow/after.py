@@ -14,6 +14,7 @@ import numpy as np
 from gnomon.errors import InputError
 from gnomon.values import plain
 from gnomon.workflow._folder import Folder, read_json, write_json
+from gnomon.workflow._unfinished import unfinished
 from gnomon.workflow._voice import Voice
 from gnomon.workflow.options import Options
 from gnomon.workflow.run import deliver
@@ -56,7 +57,7 @@ def explain_again(
 
     techniques = known(techniques, COMPARISONS) if techniques else ()
     measures, techniques = ([t for t in techniques if (t in COMPARISONS) == of] for of in (True, False))
-    subject = _subject(folder, source, options, rows_of)
+    subject = _subject(folder, source, options, rows_of, say)
     learned = deliver(folder.path, subject.members)
     started = time.monotonic()  # the budget is for explaining: reading the data has no choice
     layers, unable = compare_layers(
@@ -81,11 +82,11 @@ def explain_again(
     return out
 
 
-def _subject(folder: Folder, source: Any, options: Options, rows_of: Any) -> Subject:
+def _subject(folder: Folder, source: Any, options: Options, rows_of: Any, say: Callable[[str], None]) -> Subject:
     """The study's own rows that judged the model, or all rows of `rows_of`. Raises E-NO-MODEL where none is recommended."""
     made = read_json(folder / "delivered.json")
     if made is None:
-        raise InputError("E-STUDY-UNFINISHED", f"{folder.path} has no finished model yet", do=f"gnomon run {folder.path}")
+        raise unfinished(folder, "no finished model")
     if not made["members"]:
         raise InputError(
             "E-NO-MODEL",
@@ -100,8 +101,11 @@ def _subject(folder: Folder, source: Any, options: Options, rows_of: Any) -> Sub
         return Subject(read.data, read.task, read.units, read.rows, members)
     from gnomon.data.read.dispatch import read_like
     from gnomon.methods._network import task_from
+    from gnomon.workflow.predict import oddities, without_inputs
 
-    data, _ = read_like(read_json(folder / "data.json")["schema"], rows_of)
+    data, messages = read_like(read_json(folder / "data.json")["schema"], rows_of)
+    for message in [*messages, *oddities(data, without_inputs(data))]:
+        say(message)
     return Subject(data, task_from(made["task"]), np.arange(len(data)), np.arange(len(data)), made["members"])
 
 

@@ -11,6 +11,7 @@ from gnomon.errors import InputError
 from gnomon.values import plain
 from gnomon.workflow._folder import Folder, read_json
 from gnomon.workflow._predictions import load_prediction
+from gnomon.workflow._unfinished import unfinished
 
 
 def compare_studies(folders: Sequence[Folder]) -> dict[str, Any]:
@@ -103,7 +104,7 @@ def _judged_rows(folder: Folder) -> dict[str, Any]:
     made, data = read_json(folder / "delivered.json"), read_json(folder / "data.json")
     path = folder / "judged.parquet"
     if not made or not path.exists():
-        raise InputError("E-STUDY-UNFINISHED", f"{folder.path} has no verdict yet", do=f"gnomon run {folder.path}")
+        raise unfinished(folder, "no verdict")
     import pyarrow.parquet as pq
 
     rows, prediction = load_prediction(path)

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from gnomon.data.table import Data, missing
 from gnomon.errors import InputError
 from gnomon.tasks._task import Prediction
 from gnomon.workflow._folder import Folder, cannot_write, read_json
+from gnomon.workflow._unfinished import unfinished
 from gnomon.workflow.run import deliver
+
+MOST_TOLD, ROWS_TOLD = 10, 10  # findings said of new data, and rows named in each
 
 
 def predict_table(folder: Folder, source: Any, *, candidate: str | None = None,
@@ -24,10 +28,11 @@ def predict_table(folder: Folder, source: Any, *, candidate: str | None = None,
 
     made = read_json(folder / "delivered.json")
     if not made:
-        raise InputError("E-STUDY-UNFINISHED", f"{folder.path} has no model yet", do=f"gnomon run {folder.path}")
+        raise unfinished(folder, "no model")
     members = _members(folder, made, candidate)
     data, messages = read_like(read_json(folder / "data.json")["schema"], source)
-    for message in messages:
+    blank = without_inputs(data)
+    for message in [*messages, *oddities(data, blank)]:
         say("NOTE", message)
     task = task_from(made["task"])
     rows = np.arange(len(data))
@@ -40,7 +45,7 @@ def predict_table(folder: Folder, source: Any, *, candidate: str | None = None,
     if data.items:
         columns["item"] = list(data.items)
     columns |= _columns(task, prediction, made.get("conformal") if candidate is None else None)
-    columns |= _likeness(made.get("ood"), data, rows)
+    columns |= _likeness(made.get("ood"), data, rows, blank)
     if not made["recommended"] and candidate is None:
         say("NOTE", "the study found no signal: these predictions are no better than knowing nothing")
     return pd.DataFrame(columns)
@@ -50,15 +55,44 @@ def _members(folder: Folder, made: Mapping[str, Any], candidate: str | None) -> 
     if candidate is None:
         members = made["members"]
     else:
+        able = ", ".join(h for h, loaded in made["candidates"].items() if loaded) or "none has a model to load"
         near = [h for h in made["candidates"] if h.startswith(candidate)]
         if len(near) != 1:
-            raise InputError("E-CANDIDATE", f"no candidate '{candidate}' in {folder.path}",
-                             do=f"one of {', '.join(made['candidates'])}")
+            raise InputError("E-CANDIDATE", f"{'several candidates begin' if near else 'no candidate begins'} with "
+                             f"'{candidate}' in {folder.path}", do=f"one of {able}")
         members = made["candidates"][near[0]]
+        if not members:
+            raise InputError("E-NO-MODEL", f"candidate {near[0]} of {folder.path} is a floor, or was not finished: it has no "
+                             "model to load", do=f"name another with --candidate: {able}")
     if not members:
-        raise InputError("E-NO-MODEL", f"{folder.path} recommends no model, and that candidate has none to load",
-                         do="name another with --candidate HASH (see report.json)")
+        raise InputError("E-NO-MODEL", f"{folder.path} recommends no model",
+                         do="name a candidate with --candidate HASH (see report.json)")
     return members
+
+
+def without_inputs(data: Data) -> np.ndarray:
+    """Rows of which every input is missing: what a model says there, it says of nothing."""
+    return np.flatnonzero(np.all([missing(data.columns[name]) for name in data.inputs], axis=0))
+
+
+def oddities(data: Data, blank: np.ndarray) -> list[str]:
+    """What reading new data found in their inputs, rows left out or without any input among it, with the rows' places."""
+    known = set(data.inputs).union(*(getattr(data.columns[n], "names", ()) for n in data.inputs))
+    told = [f"{f.claim}{_rows(f.rows, f.rows_total)}" for f in data.findings if not f.columns or known & set(f.columns)]
+    if len(told) > MOST_TOLD:
+        told = [*told[:MOST_TOLD], f"{len(told) - MOST_TOLD} more such"]
+    if len(blank):
+        told.append(f"every input is missing: what the model says there rests on nothing"
+                    f"{_rows(data.position[blank], len(blank))}")
+    return told
+
+
+def _rows(rows: Sequence[int], total: int) -> str:
+    """" (rows 1, 2 and 14 more)": places in the input as read, as the column `row` numbers them."""
+    if not total:
+        return ""
+    more = f" and {total - len(rows[:ROWS_TOLD]):,} more" if total > ROWS_TOLD else ""
+    return f" (row{'s' * (total > 1)} {', '.join(map(str, rows[:ROWS_TOLD]))}{more})"
 
 
 def _columns(task: Any, prediction: Prediction, conformal: Any) -> dict[str, Any]:
@@ -84,10 +118,12 @@ def _columns(task: Any, prediction: Prediction, conformal: Any) -> dict[str, Any
     return out
 
 
-def _likeness(state: Any, data: Any, rows: np.ndarray) -> dict[str, Any]:
-    """How unlike the training rows each row is; `ood` beyond what 5 % of like rows reach. Not flagged is not reliable."""
+def _likeness(state: Any, data: Any, rows: np.ndarray, blank: np.ndarray) -> dict[str, Any]:
+    """How unlike the training rows each row is; `ood` beyond what 5 % of like rows reach, and where every input is missing
+    (imputed, such a row looks like the most common of all). Not flagged is not reliable."""
+    nothing = np.isin(rows, blank)
     if not state:
-        return {"ood_score": np.nan, "ood": None}
+        return {"ood_score": np.nan, "ood": np.where(nothing, True, None)}
     from gnomon.analyses.validate.ood import ood_from_state
     from gnomon.data.features._view import view_from_state
     from gnomon.workflow.examine import unpacked
@@ -95,8 +131,8 @@ def _likeness(state: Any, data: Any, rows: np.ndarray) -> dict[str, Any]:
     view = view_from_state(state["view"], {k: unpacked(v) for k, v in state["arrays"].items()})
     x = np.asarray(view.transform(data, rows), dtype=np.float32)
     rule = ood_from_state(state["rule"])
-    score = rule.score(x)
-    return {"ood_score": score, "ood": score > rule.threshold}
+    score = np.where(nothing, np.nan, rule.score(x))
+    return {"ood_score": score, "ood": nothing | (score > rule.threshold)}
 
 
 def write_table(table: Any, path: Path) -> None:

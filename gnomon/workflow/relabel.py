@@ -20,14 +20,16 @@ from typing import Any
 
 import numpy as np
 
+from gnomon.analyses.explore._kit import many
 from gnomon.data.blocks import apart
 from gnomon.data.table import Data, Dense, strings
 from gnomon.errors import InputError
 from gnomon.workflow._folder import Folder, read_json, write_text
+from gnomon.workflow._outputs import replaces_nothing
 from gnomon.workflow._plan_file import read_plan
+from gnomon.workflow._relabel_answers import answered, is_open
 from gnomon.workflow._relabel_files import (
     NEW,
-    answered,
     can_be_taken_back,
     form_of,
     read_rows,
@@ -36,6 +38,7 @@ from gnomon.workflow._relabel_files import (
     write_rows,
 )
 from gnomon.workflow._relabel_suspects import Suspects, suspects
+from gnomon.workflow._unfinished import unfinished
 from gnomon.workflow.look import read_stage
 from gnomon.workflow.options import Options
 
@@ -60,24 +63,43 @@ def relabel(folder: Folder, source: Any, options: Options, *, most: int = 100, o
 
     Evidence: the cross-validated predictions behind LOOK-LABEL. Sealed rows and rows a person has looked at stay out, and a
     label that a person corrected is learnt from as corrected. notes: of which rows a sample was examined, and which targets
-    gave none, and why. Raises E-RELABEL where no target gives any.
+    gave none, and why. Raises E-RELABEL where no target gives any, E-OUT-UNWRITABLE where something would be lost.
     """
     can_be_taken_back(out)
+    if out is not None:
+        replaces_nothing(out, folder)
     if most < 1:
         raise InputError("E-RELABEL", f"{most} rows asked for: nothing would be listed", do="ask for one row or more")
     voice.say("reading and cross-examining the labels")
     seen = labelled(folder, source, options)
+    path = out or folder.path / f"suspect_labels{form_of(seen.data.paths)}"
+    _holds_no_answers(path, folder)
     data, (listed, notes) = seen.data, _cross_examined(folder, seen, options.seed, most)
     if not listed:
         raise InputError("E-RELABEL", "; ".join(notes), do="nothing is to be done, or look at labels of your own choice")
     records = [record for found in listed for record in _records(data, found)]
-    path = out or folder.path / f"suspect_labels{form_of(data.paths)}"
     write_rows(path, records)
     page = path.with_suffix(".html") if data.of_kind("image") else None
     if page is not None:
         thumbnails(page, data, records, np.concatenate([found.rows for found in listed]))
     return {"file": str(path), "rows": len(records), "stands": any(found.stands for found in listed),
             "page": str(page) if page else None, "notes": notes}
+
+
+def _holds_no_answers(path: Path, folder: Folder) -> None:
+    """Raises E-OUT-UNWRITABLE for a file with new labels that were never taken: they are someone's work."""
+    if not path.exists():
+        return
+    try:
+        filled = [r for r in read_rows(path) if not is_open(r)]
+    except InputError:
+        return  # no such file of ours
+    known = {(line["row"], line["column"]) for line in corrections(folder)}
+    open_yet = [r for r in filled if (str(r.get("row")), str(r.get("column"))) not in known]
+    if open_yet:
+        raise InputError("E-OUT-UNWRITABLE", f"'{path}' holds {many(len(open_yet), 'new label')} not taken yet, which "
+                         "would be overwritten",
+                         do=f"gnomon relabel {folder.path} --take {path} first, or write elsewhere with -o")
 
 
 def _cross_examined(folder: Folder, seen: Labelled, seed: int, most: int) -> tuple[list[Suspects], list[str]]:
@@ -122,7 +144,7 @@ def labelled(folder: Folder, source: Any, options: Options) -> Labelled:
 
     told, written = read_json(folder / "data.json"), read_plan(folder / "plan.toml")
     if not told or not (folder / JUDGED[0]).exists():
-        raise InputError("E-STUDY-UNFINISHED", f"{folder.path} has no verdict yet", do=f"gnomon run {folder.path}")
+        raise unfinished(folder, "no verdict")
     data = read_stage(source, options, stated_in_plan(folder, written), folder.path / "cache")
     if told.get("training", told)["hash"] != data.hash:
         raise InputError("E-STUDY-FILE", f"the data of {folder.path} changed since it was studied",
@@ -164,7 +186,7 @@ def take(folder: Folder, source: Any, options: Options, file: Path, *, who: str 
         _keep_before(folder)
     _append(folder, lines)
     return {"corrected": sum(line[6] == "train" for line in changed), "sealed": sum(line[6] == "test" for line in changed),
-            "confirmed": len(lines) - len(changed) - back, "taken_back": back, "left": len(records) - len(lines)}
+            "confirmed": len(lines) - len(changed) - back, "taken_back": back, "left": sum(map(is_open, records))}
 
 
 def _user() -> str:

@@ -211,3 +211,26 @@ def test_judging_a_replay():
     assert judged(report(0.8), report(0.82))["judged"] == "same within noise"
     assert judged(report(0.8), report(0.95))["judged"] == "different"
     assert judged(report(0.8), report(0.82, "equivalent"))["judged"] == "different"
+
+
+def test_a_replay_without_all_candidates_or_with_another_recommendation_is_different():
+    def report(scores, recommended):
+        return {"data": {"hash": "h"}, "verdict": {"outcome": "better", "recommended": recommended},
+                "candidates": [{"recipe": {"hash": name}, "label": f"model {name}", "valid": {"value": v, "low": 0, "high": 1}}
+                               for name, v in scores.items()]}
+    whole = report({"a": 0.8, "b": 0.7}, "a")
+    gone = judged(whole, report({"b": 0.7}, "b"))
+    assert gone["judged"] == "different"
+    assert "model a a" in gone["why"] and "1 of 2" in gone["why"] and "now model b b" in gone["why"]
+    turned = judged(whole, report({"a": 0.7, "b": 0.8}, "b"))
+    assert turned["judged"] == "different" and "model a a was recommended, now model b b" in turned["why"]
+    assert "gone" not in judged(whole, whole)["why"] and judged(whole, whole)["judged"] == "same"
+
+
+def test_an_exploratory_replay_is_judged_by_its_findings():
+    def report(*codes):
+        return {"data": {"hash": "h"}, "verdict": None, "candidates": [],
+                "findings": [{"code": c, "grade": "warn", "claim": c, "columns": [], "rows": []} for c in codes]}
+    assert judged(report("LOOK-ID"), report("LOOK-ID"))["judged"] == "same"
+    told = judged(report("LOOK-ID", "LOOK-LEAK"), report("LOOK-ID"))
+    assert told["judged"] == "different" and "LOOK-LEAK" in told["why"] and "LOOK-ID" not in told["why"]

@@ -58,6 +58,11 @@ def refused(capsys, *words: object) -> str:
     ("predict", ["mix.csv", "-o", "out.doc"], "E-OUT-FORMAT", ".doc"),
     ("predict", ["mix.csv", "-o", "out.csv", "--candidate", "zz"], "E-CANDIDATE", "zz"),
     ("relabel", ["--take", "mix.csv"], "E-RELABEL", "mix.csv"),
+    ("relabel", ["--take", "mix.study"], "E-FILE-ABSENT", "is a folder"),
+    ("relabel", ["-o", "mix.csv"], "E-OUT-UNWRITABLE", "data of"),
+    ("predict", ["mix.csv", "-o", "mix.csv"], "E-OUT-UNWRITABLE", "input of this command"),
+    ("predict", ["mix.csv", "-o", "mix.study/split.parquet"], "E-OUT-UNWRITABLE", "record of"),
+    ("replay", ["--threads", "0"], "E-OPTION", "--threads 0"),
 ])
 def test_of_a_finished_study(verb, words, code, named, place, capsys, monkeypatch):
     monkeypatch.chdir(place)
@@ -173,6 +178,42 @@ def test_a_study_without_a_model_has_nothing_to_predict_or_explain_with(place, c
     (place / "mix.study/delivered.json").write_text(json.dumps({**made, "members": []}))
     assert "E-NO-MODEL" in refused(capsys, "predict", place / "mix.study", place / "mix.csv", "-o", place / "out.csv")
     assert "E-NO-MODEL" in refused(capsys, "explain", place / "mix.study")
+
+
+def test_no_output_replaces_an_input_by_any_of_its_names(place, capsys):
+    shutil.copy(place / "mix.csv", place / "outside.csv")
+    (place / "link.csv").symlink_to(place / "mix.csv")
+    made = json.loads((place / "mix.study/versions.json").read_text())
+    made["options"]["test"] = ["../outside.csv"]
+    (place / "mix.study/versions.json").write_text(json.dumps(made))
+    before = (place / "mix.csv").read_bytes()
+    shutil.copy(place / "mix.csv", place / "new.csv")
+    for name in ("outside.csv", "link.csv"):
+        assert "E-OUT-UNWRITABLE" in refused(capsys, "predict", place / "mix.study", place / "new.csv", "-o", place / name)
+        assert (place / name).read_bytes() == before
+
+
+def test_a_floor_that_was_named_is_said_to_be_one_and_never_offered(place, capsys):
+    report = json.loads((place / "mix.study/report.json").read_text())
+    floor, ridge = (next(c["recipe"]["hash"] for c in report["candidates"] if (c["family"] == "floor") == of)
+                    for of in (True, False))
+    for words in (["ablate", place / "mix.study", "water"],
+                  ["predict", place / "mix.study", place / "mix.csv", "-o", place / "out.csv"]):
+        told = refused(capsys, *words, "--candidate", floor[:10])
+        assert "E-NO-MODEL" in told and "is a floor" in told and "recommends" not in told and ridge in told
+        told = refused(capsys, *words, "--candidate", "zz")
+        assert ridge in told and floor not in told
+
+
+def test_an_exploratory_study_has_no_model_and_replays_by_its_findings(place, capsys):
+    folder = place / "seen.study"
+    gnomon.study(place / "mix.csv", target=TARGET, out=folder, budget="20s", explore=True)
+    for words in (["predict", folder, place / "mix.csv", "-o", place / "out.csv"], ["ablate", folder], ["relabel", folder],
+                  ["explain", folder], ["compare", folder, folder]):
+        told = refused(capsys, *words)
+        assert "E-STUDY-UNFINISHED" in told and "without --explore" in told and "gnomon run" not in told
+    again = gnomon.replay(folder, threads=1)
+    assert again["judged"] == "same" and "findings" in again["why"] and "0 thread" not in again["under"]
 
 
 def test_studies_of_other_data_cannot_be_compared(place, capsys):

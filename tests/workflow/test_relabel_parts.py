@@ -25,7 +25,8 @@ from gnomon.values import Difference
 from gnomon.workflow import relabel as step
 from gnomon.workflow._folder import Folder
 from gnomon.workflow._predictions import save_prediction
-from gnomon.workflow._relabel_files import answered, can_be_taken_back, read_rows, shown_inputs, thumbnails, write_rows
+from gnomon.workflow._relabel_answers import answered
+from gnomon.workflow._relabel_files import can_be_taken_back, read_rows, shown_inputs, thumbnails, write_rows
 from gnomon.workflow._relabel_gain import _claim, relabel_gain
 from gnomon.workflow._voice import Voice
 from gnomon.workflow.relabel import BEFORE, FILE, HEAD, corrections, mended, places_of, suspects
@@ -180,6 +181,83 @@ def test_a_record_without_a_row_is_named(row, said):
     with pytest.raises(InputError, match="record 2 of the file") as told:
         answered(data, [{"row": "0.0", "new label": "1"}, bad], places_of(data), again="")
     assert told.value.code == "E-RELABEL" and said in told.value.message
+
+
+def test_a_row_has_one_new_label(case, monkeypatch):
+    row = lambda r, new: {"row": r, "column": "y", "label": case.was[r], "new label": new}  # noqa: E731
+    (case.folder / step.JUDGED[0]).write_text("")
+    (case.folder / step.JUDGED[1]).write_text("")
+    with pytest.raises(InputError, match="row 3: 'y' has two new labels") as told:
+        taken(case, [row(3, case.other[3]), row(3, case.was[3])], monkeypatch)
+    assert told.value.code == "E-RELABEL" and corrections(case.folder) == []
+    told = taken(case, [row(3, case.other[3]), row(3, case.other[3]), row(4, "")], monkeypatch)
+    assert told["corrected"] == 1 and told["left"] == 1 and len(corrections(case.folder)) == 1
+
+
+def mixed():
+    return read_data(pd.DataFrame({"size": [1.23456789, 2.5, 3.5], "flag": ["True", "False", "True"],
+                                   "day": ["2020-01-05", "2020-02-05", "2020-03-05"], "y": [1.0, 2.0, 3.0]}),
+                     target=("y",), kinds={"y": "number", "size": "number", "flag": "category", "day": "date"})
+
+
+def test_a_row_number_with_the_inputs_of_another_row_is_refused():
+    data = mixed()
+    moved = {"row": 1, "size": "3.5", "flag": "False", "new label": "1"}
+    with pytest.raises(InputError, match=r"row 1: 'size' is '3\.5' in the file, '2\.5' in the data") as told:
+        answered(data, [moved], places_of(data), again="")
+    assert told.value.code == "E-RELABEL"
+    with pytest.raises(InputError, match="row 1: 'flag'"):
+        answered(data, [{"row": 1, "flag": "True", "new label": "1"}], places_of(data), again="")
+
+
+@pytest.mark.parametrize("cells", [
+    {"size": "1.2345679", "flag": "TRUE", "day": "05/01/2020"}, {"size": "1,23"}, {"size": ""}, {"size": 1.23456789}])
+def test_a_spreadsheet_may_write_the_same_inputs_otherwise(cells):
+    data = mixed()
+    assert len(answered(data, [{"row": 0, **cells, "new label": "1"}], places_of(data), again="")) == 1
+
+
+GOOD = "row,column,x,label,new label\n3,y,0.5,a,b\n4,y,0.6,a,\n"
+
+
+@pytest.mark.parametrize("text", [
+    GOOD, GOOD.replace("\n", ",\n"), GOOD.replace("\n", ",,\n"), GOOD.replace(",", ";"), GOOD.replace("\n", "\r\n"),
+    GOOD + ",,,,\n\n", GOOD.replace("b\n", "b,\n").replace("a,\n", "a,,\n")])
+def test_a_table_as_spreadsheets_save_it(text, tmp_path):
+    for suffix, encoding in ((".csv", "utf-8"), (".csv", "utf-16"), (".tsv", "utf-8-sig")):
+        path = tmp_path / f"filled{suffix}"
+        path.write_bytes(text.encode(encoding))
+        assert [(r["row"], r["label"], r["new label"]) for r in read_rows(path)] == [("3", "a", "b"), ("4", "a", "")]
+
+
+@pytest.mark.parametrize(("content", "code", "named"), [
+    (GOOD.replace("3,y", "3,extra,y").encode(), "E-RAGGED", "line 2 has 6 fields where the header has 5"),
+    (GOOD.replace("3,y", "3,extra,y").replace("a,b", "a,").encode(), "E-RAGGED", "line 2"),
+    (GOOD.splitlines()[0].encode(), "E-FILE-EMPTY", "no rows"),
+    (b"", "E-FILE-EMPTY", "is empty"),
+    (GOOD.replace("a,b", "a,\xe9").encode("cp1252"), "E-ENCODING", "line 2, about field 5, holds byte 0xe9"),
+    (GOOD.replace("label", "name").encode(), "E-RELABEL", "no column 'new label'"),
+    (GOOD.replace("a,b", 'a,"b').encode(), "E-RELABEL", "line 3")])
+def test_a_table_that_cannot_be_read_is_told_its_true_cause(content, code, named, tmp_path):
+    path = tmp_path / "filled.csv"
+    path.write_bytes(content)
+    with pytest.raises(InputError) as told:
+        read_rows(path)
+    assert told.value.code == code and named in told.value.message
+
+
+def test_new_labels_that_were_never_taken_are_not_overwritten(case, monkeypatch):
+    path = case.folder / "mine.csv"
+    path.write_text(f"row,column,label,new label\n3,y,{case.was[3]},{case.was[3]}\n")
+    monkeypatch.setattr(step, "labelled", lambda *_: step.Labelled(case.data, np.arange(60), np.array([], dtype=np.int64)))
+    monkeypatch.setattr(step, "_cross_examined", lambda *_: ([], ["nothing to look at"]))
+    again = lambda: step.relabel(case.folder, None, SimpleNamespace(seed=0), out=path, voice=Voice())  # noqa: E731
+    with pytest.raises(InputError, match="1 new label not taken") as told:
+        again()
+    assert told.value.code == "E-OUT-UNWRITABLE"
+    step.take(case.folder, None, None, path, who="me", voice=Voice())
+    with pytest.raises(InputError, match="nothing to look at"):
+        again()
 
 
 NAMES = ("5'UTR", 'the "best"', "a b", "k=v", "new_label", "suggested_label", "naïve", "x>y", "", "c\\d")

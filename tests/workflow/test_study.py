@@ -82,6 +82,19 @@ def test_rows_far_from_training_are_flagged(finished, table):
     assert gnomon.predict(finished.folder, far)["ood"].all()
 
 
+def test_what_reading_new_rows_found_is_said_with_the_rows(finished, table):
+    new = table.drop(columns=[TARGET]).astype(object)
+    new.iloc[3, 0], new.iloc[7] = "abc", None
+    told = []
+    out = gnomon.predict(finished.folder, new, voice=Voice(lambda stage, text: told.append(text)))
+    assert any(f"'{new.columns[0]}'" in text and "(row 3)" in text for text in told)
+    assert any("every input is missing" in text and "(row 7)" in text for text in told)
+    assert out["ood"][7] and np.isnan(out["ood_score"][7]) and out["ood"].mean() < 0.2
+    told.clear()
+    gnomon.predict(finished.folder, table.drop(columns=[TARGET]), voice=Voice(lambda stage, text: told.append(text)))
+    assert told == []
+
+
 def test_same_command_again_repeats_no_finished_run(finished, table, tmp_path):
     import shutil
 

@@ -82,7 +82,8 @@ def assemble(raw: Raw, *, target: tuple[str, ...], roles: Mapping[str, str], kin
         kinds_because={n: g.because for n, g in guesses.items()},
         source_rows=int(raw.position.max(initial=-1)) + 1,
     )
-    return blocks(without_bad(finite_targets(data), _bad_rows(raw, built, data)))
+    stated = "repair or remove them, or state the column's kind, e.g. --kinds COLUMN=text"
+    return blocks(without_bad(finite_targets(data), _bad_rows(raw, built, data), do=stated))
 
 
 def _known(word: str, allowed: Sequence[str], what: str) -> str:
@@ -187,8 +188,11 @@ def _bad_rows(raw: Raw, built: Mapping[str, Built], data: Data) -> dict[int, str
     return bad
 
 
-def without_bad(data: Data, bad: Mapping[int, str]) -> Data:
-    """The data without broken rows, which a LOOK-CORRUPT finding lists by their position in the input."""
+def without_bad(data: Data, bad: Mapping[int, str], *, do: str = "repair or remove them") -> Data:
+    """The data without broken rows, which a LOOK-CORRUPT finding lists by their position in the input.
+
+    do: what helps the caller's user where too many are broken. Raises E-CORRUPT.
+    """
     if not bad:
         return data
     rows = np.array(sorted(bad))
@@ -203,7 +207,7 @@ def without_bad(data: Data, bad: Mapping[int, str]) -> Data:
             "E-CORRUPT",
             f"{len(rows)} of {len(data)} rows{where} cannot be read (more than "
             f"{BAD_SHARE:.0%}), the first is {first}: {told}",
-            do="repair or remove them, or state the column's kind, e.g. --kinds COLUMN=text",
+            do=do,
         )
     found = finding(
         "LOOK-CORRUPT",

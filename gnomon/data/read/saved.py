@@ -183,9 +183,9 @@ def _one(form: Mapping[str, Any], raw: Raw, found: Mapping[str, str], messages: 
         return Built(values, Facts(kind, "", len(raw), len(raw)))
     try:
         built = build(name, values, Guess(kind, "as in the study", spec.detail), raw.position)
-    except InputError:
+    except InputError as refused:
         if form["role"] in ("input", "target"):
-            raise
+            raise InputError(refused.code, refused.message, do=f"write it as in the study, where it is {kind}") from None
         return Built(_missing(spec, len(raw)), Facts(kind, "", 0, 0))
     if kind == "category" and form["role"] in ("input", "target"):
         column, unseen = recode(built.column, spec.categories)
@@ -205,12 +205,13 @@ def _one(form: Mapping[str, Any], raw: Raw, found: Mapping[str, str], messages: 
 
 
 def _block(form: Mapping[str, Any], raw: Raw, found: Mapping[str, str], spec: Spec) -> Built:
-    values = np.full((len(raw), len(form["names"])), np.nan, dtype=np.float32)
+    values, findings = np.full((len(raw), len(form["names"])), np.nan, dtype=np.float32), []
     for i, name in enumerate(form["names"]):
         if name in found:
             built = build(name, raw.columns[found[name]], Guess("number", ""), raw.position)
             values[:, i] = built.column.values
-    return Built(Dense(values, spec, tuple(form["names"])), Facts("number", "", len(raw), len(raw)))
+            findings += built.findings
+    return Built(Dense(values, spec, tuple(form["names"])), Facts("number", "", len(raw), len(raw)), tuple(findings))
 
 
 def _missing(spec: Spec, n: int) -> Dense:
