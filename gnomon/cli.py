@@ -156,7 +156,8 @@ def do_explain(args: argparse.Namespace) -> None:
         for gate in entry["gates"] if args.technique else []:
             print(f"  {gate['name']}: {gate['says']}")
         for item in [] if entry["withheld"] else entry["importances"][:10]:
-            print(f"  {item['what'][:50]:<50} {item['value']:.4g} {_limits(item)}")
+            value = "could not be told" if item["value"] is None else f"{item['value']:.4g} {_limits(item)}"
+            print(f"  {item['what'][:50]:<50} {value}")
         for text in entry.get("sentences", []):
             print(f"  {text}")
         for row in entry.get("by_row", []):
