@@ -27,7 +27,7 @@ END_SHARE, END_SECONDS = 0.18, 12.0  # of the budget, and at least: kept for ver
 TRAININGS = 6  # of a candidate that cross-examines its labels first
 SIMPLE_SHARE = 0.45  # of that at most for simple models, where deep ones may follow
 CHANGED = "the data, labels, columns or split changed: the candidates of plan.toml are kept and trained anew"
-ANEW = "plan.toml was made for another task, another kind of data or by an earlier gnomon: planned anew"
+ANEW = "plan.toml was made for another task, kind of data or choice of models, or by an earlier gnomon: planned anew"
 PLAN_SHARE = 0.9  # of what is left after looking may be planned; the rest absorbs a slow moment
 
 
@@ -37,6 +37,8 @@ def plan_stage(bench: Bench, seen: Seen, options: Options, written: Mapping[str,
     there."""
     path = bench.folder / "plan.toml"
     before = plan_of(written, path, bench.task.name) if written else None
+    if before is not None and all(r.family == "floor" for r in before.candidates):
+        before = None  # nothing to train stands in it, as after a misspelt --only
     same = before is not None and before.made_for.get("key") == bench.key
     enough = before is not None and options.budget <= before.budget * 1.001
     if same and enough:
@@ -44,14 +46,14 @@ def plan_stage(bench: Bench, seen: Seen, options: Options, written: Mapping[str,
         return before
     if not same:
         ledger.begin(bench.key)
-    keep = before if same or before is None else kept_plan(before, bench)
+    keep = before if same or before is None else kept_plan(before, bench, options)
     if before is not None and not same:
         voice.line("NOTE", CHANGED if keep else ANEW)
     elif before is not None:
         voice.say(f"the budget grows from {before.budget:.0f} to {options.budget:.0f} s: planning what to add")
     plan = keep if keep is not None and enough else make_plan(bench, options, ledger, keep, doubted=any(
         f.code == "LOOK-LABEL" and f.grade == "warn" for f in seen.findings))
-    plan = replace(plan, made_for={"key": bench.key, "policy": seen.own_policy, **made_for(bench)})
+    plan = replace(plan, made_for={"key": bench.key, "policy": seen.own_policy, **made_for(bench, options)})
     write_plan(path, plan, bench.data, {"policy": str(seen.policy), "because": seen.policy.because}, seen.actions)
     _say_plan(plan, voice)
     return plan

@@ -33,7 +33,8 @@ def planned(folder, **words):
     """(policy, reason, plan.toml) of a plan by these words, in the same study folder each time."""
     said = []
     out = folder / "wards.study"
-    gnomon.plan(folder / "wards.csv", out=out, voice=Voice(lambda stage, text: said.append((stage, text))), **QUICK, **words)
+    gnomon.plan(folder / "wards.csv", out=out, voice=Voice(lambda stage, text: said.append((stage, text))),
+                **{**QUICK, **words})
     split = next(text for stage, text in said if stage == "SPLIT")
     return split.split(",")[0], split.split("Because ")[1], tomlkit.parse((out / "plan.toml").read_text())
 
@@ -88,8 +89,11 @@ def test_an_undone_action_keeps_candidates_steps_and_snapshots(wards):
     assert plan["made_for"]["key"] == before and plan["snapshots"] == 2
 
 
-def test_other_tasks_are_planned_anew(wards):
+def test_other_tasks_and_other_models_are_planned_anew_and_a_smaller_budget_holds(wards):
     planned(wards)
+    plan = planned(wards, group="ward", only=("logistic",))[2]
+    assert [c["model"] for c in plan["candidate"]] == ["floor", "logistic"]
+    assert planned(wards, only=("logistic",), budget="90s")[2]["budget_seconds"] == 90.0
     gnomon.plan(wards / "wards.csv", out=wards / "wards.study", **{**QUICK, "target": "mass", "only": ("ridge", "forest")})
     plan = tomlkit.parse((wards / "wards.study" / "plan.toml").read_text())
     assert [c["model"] for c in plan["candidate"]] == ["floor", "ridge", "forest"]
