@@ -178,7 +178,7 @@ def _own_policy(data: Data, looked: Looked, options: Options) -> Policy:
 
 def _policy(data: Data, own: Policy, plan: Mapping[str, Any] | None) -> Policy:
     """Plan.toml's policy where a person changed that line, and the command says nothing that it did not say by then."""
-    written, ours = (plan or {}).get("split", {}).get("policy"), (plan or {}).get("made_for", {}).get("policy")
+    written, ours = (plan or {}).get("split", {}).get("policy"), (plan or {}).get("made_for", {}).get("split_by")
     if not written or written == (ours or str(own)) or (own.stated and str(own) != ours):
         return own
     return checked_policy(parse_policy(str(written), "stated in plan.toml"), data)

@@ -53,7 +53,7 @@ def plan_stage(bench: Bench, seen: Seen, options: Options, written: Mapping[str,
         voice.say(f"the budget grows from {before.budget:.0f} to {options.budget:.0f} s: planning what to add")
     plan = keep if keep is not None and enough else make_plan(bench, options, ledger, keep, doubted=any(
         f.code == "LOOK-LABEL" and f.grade == "warn" for f in seen.findings))
-    plan = replace(plan, made_for={"key": bench.key, "policy": seen.own_policy, **made_for(bench, options)})
+    plan = replace(plan, made_for={"key": bench.key, "split_by": seen.own_policy, **made_for(bench, options)})
     write_plan(path, plan, bench.data, {"policy": str(seen.policy), "because": seen.policy.because}, seen.actions)
     _say_plan(plan, voice)
     return plan
