@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
 
 from gnomon.data.table import ROLES, Data
 from gnomon.errors import InputError
-from gnomon.methods._snapshots import MOST
 from gnomon.values import Recipe, plain
 from gnomon.workflow._folder import write_text
+from gnomon.workflow._plan_checked import check_candidate, check_sections, near, refused, settings_of
 from gnomon.workflow.plan import Plan
 
 HEAD = """The plan of this study. Edit it and type the same command again: only what changed is done anew.
@@ -81,44 +81,34 @@ def _candidate(recipe: Recipe, plan: Plan) -> Any:
 
 
 def read_plan(path: Path) -> dict[str, Any] | None:
-    """The plan file as plain values, or None when there is none; an edit that is not TOML is named with its line."""
+    """The plan file as plain values, or None when there is none; an edit that makes no sense is named."""
     import tomlkit
     from tomlkit.exceptions import ParseError
 
     if not path.exists():
         return None
     try:
-        return tomlkit.parse(path.read_text(encoding="utf-8")).unwrap()
+        body = tomlkit.parse(path.read_text(encoding="utf-8")).unwrap()
     except (ParseError, UnicodeDecodeError) as error:
         raise InputError("E-PLAN", f"{path} cannot be read as TOML: {error}",
                          do="undo the edit at that line, or delete the file to have a new plan") from None
+    check_sections(body, path)
+    plan_of(body, path, "")  # refuses what cannot be used before anything is read or trained
+    return body
 
 
 def plan_of(body: Mapping[str, Any], path: Path, task: str) -> Plan:
     """The plan in a parsed plan file; what a person wrote is checked and refused in words."""
     recipes, seeds, seconds = [], {}, {}
     for i, entry in enumerate(body.get("candidate", [])):
-        if not isinstance(entry, Mapping) or not entry.get("model"):
-            raise InputError("E-PLAN", f"{path}: candidate {i + 1} names no model", do='add model = "..."')
-        try:
-            recipe = Recipe(task, str(entry["model"]), str(entry.get("method", "own_fit")), dict(entry.get("options", {})),
-                            int(entry.get("steps", 0)), family=entry.get("family", "simple"))
-        except (TypeError, ValueError) as error:
-            raise InputError("E-PLAN", f"{path}: candidate {i + 1}: {error}", do="steps is a whole number") from None
+        check_candidate(entry, i + 1, path)
+        recipe = Recipe(task, entry["model"], entry.get("method", "own_fit"), dict(entry.get("options", {})),
+                        entry.get("steps", 0), family=entry.get("family", "simple"))
         recipes.append(recipe)
-        seeds[recipe.hash] = max(1, int(entry.get("seeds", 1)))
+        seeds[recipe.hash] = entry.get("seeds", 1)
         seconds[recipe.hash] = float(entry.get("seconds", 0.0))
-    left = tuple((str(k), str(v)) for k, v in dict(body.get("left_out", {})).items())
-    return Plan(tuple(recipes), seeds, seconds, left, float(body.get("memory_mb", 0.0)),
-                float(body.get("budget_seconds", 600.0)), int(body.get("threads", 0)), dict(body.get("made_for", {})),
-                _whole(body.get("snapshots", 0), path))
-
-
-def _whole(value: Any, path: Path) -> int:
-    """How many snapshots a person asked for."""
-    if not isinstance(value, int) or not 0 <= value <= MOST:
-        raise InputError("E-PLAN", f"{path}: snapshots = {value!r}", do=f"write a whole number from 0 to {MOST}")
-    return int(value)
+    left = tuple((str(k), str(v)) for k, v in body.get("left_out", {}).items())
+    return Plan(tuple(recipes), seeds, seconds, left, made_for=dict(body.get("made_for", {})), **settings_of(body, path))
 
 
 def roles_of(body: Mapping[str, Any], path: Path) -> dict[str, str]:
@@ -129,6 +119,19 @@ def roles_of(body: Mapping[str, Any], path: Path) -> dict[str, str]:
             raise InputError("E-PLAN", f"{path}: column '{name}' has the role '{role}'", do=f"use one of {', '.join(ROLES)}")
         roles[str(name)] = str(role)
     return roles
+
+
+def idle_actions(body: Mapping[str, Any], path: Path, data: Data, able: Collection[str], before: Collection[str]) -> None:
+    """Refuse a line of [actions] about what nothing would be done anyway. able: lines of this look; before: of the last one,
+    which may outlive their cause."""
+    for name, on in body.get("actions", {}).items():
+        column = name.removeprefix("set aside ")
+        if name in able or name in before:
+            continue
+        if column not in data.columns:
+            raise refused(path, f'[actions] "{name}" is nothing that gnomon did', near(name, able, "delete the line"))
+        if on and data.roles[column].role != "ignore":
+            raise refused(path, f'[actions] "{name}": gnomon found no cause to', f'write it as [columns] "{column}" = "ignore"')
 
 
 def digest(value: Any) -> str:

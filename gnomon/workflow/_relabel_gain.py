@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -11,9 +11,9 @@ import numpy as np
 from gnomon.analyses.explore._kit import many
 from gnomon.analyses.validate.compare import compare, outcome
 from gnomon.values import Difference, Finding, finding
-from gnomon.workflow._folder import Folder
+from gnomon.workflow._folder import Folder, read_json
 from gnomon.workflow._predictions import load_prediction
-from gnomon.workflow.relabel import BEFORE, JUDGED, corrected, corrections, places_of
+from gnomon.workflow.relabel import BEFORE, JUDGED, TRAINED, corrected, corrections, places_of
 from gnomon.workflow.run import Bench
 
 
@@ -22,7 +22,8 @@ def relabel_gain(bench: Bench, seen: Any, folder: Folder) -> Finding | None:
 
     The difference is taken on judged rows whose label nobody touched, so that both are scored by the same truth; the
     scores by the labels as they came and by the corrected ones stand beside. None without a correction or without
-    predictions from before it, when other rows judged then, or when the untouched rows cannot be scored.
+    predictions from before it, when other rows judged then, or when the untouched rows cannot be scored. No number where
+    other runs were trained than before: it would measure these, not the labels.
     """
     lines = [c for c in corrections(folder) if c["old"] != c["new"]]
     before, after = folder.path / BEFORE / JUDGED[0], folder / JUDGED[0]
@@ -31,6 +32,8 @@ def relabel_gain(bench: Bench, seen: Any, folder: Folder) -> Finding | None:
     (old_rows, old), (rows, new) = load_prediction(before), load_prediction(after)
     if not np.array_equal(old_rows, rows):
         return None
+    if other := _trained_otherwise(folder):
+        return _untold(lines, other)
     task, places = bench.task, places_of(seen.training)
     came = task.truth(bench.data, rows)
     put_right = task.truth(corrected(bench.data, places, lines), rows)
@@ -53,6 +56,31 @@ def relabel_gain(bench: Bench, seen: Any, folder: Folder) -> Finding | None:
               "corrected_score_after": beside["corrected"]["after"]}
     return finding("VALID-RELABELLED", "note", claim, columns=sorted({c["column"] for c in lines}),
                    rows=[int(c["row"]) for c in lines], values=values, source="relabelled.csv, paired comparison")
+
+
+def _trained_otherwise(folder: Folder) -> str:
+    """Which runs were trained only before the first correction or only now; "" where they are the same, or unknown."""
+    before, now = read_json(folder.path / BEFORE / TRAINED), read_json(folder / TRAINED)
+    if before is None or now is None:
+        return ""
+    sides = [{f: member["recipe"] for c in made["candidates"].values() for member in c for f in member["folders"]}
+             for made in (before, now)]
+    only = [sorted({_model(folder, a[f]) for f in a.keys() - b.keys()}) for a, b in (sides, sides[::-1])]
+    return "; ".join(f"{when} only: {', '.join(names)}" for when, names in zip(("before", "now"), only, strict=True) if names)
+
+
+def _model(folder: Folder, recipe: str) -> str:
+    return read_json(folder.path / "runs" / recipe / "recipe.json", {}).get("model", recipe)
+
+
+def _untold(lines: Sequence[Mapping[str, str]], other: str) -> Finding:
+    """That the gain cannot be told, and why."""
+    count = len(lines)
+    return finding("VALID-RELABELLED", "note", f"{many(count, 'label')} {'was' if count == 1 else 'were'} corrected by a "
+                   f"person; what that was worth is not told, for other candidates or seeds were trained than before ({other})",
+                   columns=sorted({c["column"] for c in lines}), rows=[int(c["row"]) for c in lines],
+                   values={"corrected": count, "corrected_sealed": sum(c["part"] == "test" for c in lines)},
+                   source="relabelled.csv")
 
 
 def _claim(metric: str, count: int, same: int, d: Difference, beside: Mapping[str, Mapping[str, float]]) -> str:

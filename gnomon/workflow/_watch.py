@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from gnomon.values import Recipe
-from gnomon.workflow.ledger import Ledger, entries
+from gnomon.workflow.ledger import Ledger
 from gnomon.workflow.plan import Plan
 
 
@@ -39,7 +39,7 @@ class Watch:
 def ending(ledger: Ledger, budget: float, least: float = 4.0) -> float:
     """When the examination should be over, by time.monotonic(): at the end of the budget, at least some seconds from now.
     An earlier conclusion of the same study does not count, so that typing the command again examines as much."""
-    spent = sum(e.get("seconds", 0.0) for e in entries(ledger.path) if e.get("name") != "conclude")
+    spent = sum(e.get("seconds", 0.0) for e in ledger.lines() if e.get("name") != "conclude")
     return time.monotonic() + max(least, budget - spent)
 
 

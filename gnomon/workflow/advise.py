@@ -9,6 +9,7 @@ from typing import Any
 
 from gnomon.values import Advice, Finding
 from gnomon.workflow._gains import measured_gains, more_of
+from gnomon.workflow._looked_at import answered, unanswered
 from gnomon.workflow._members import Candidate
 from gnomon.workflow.look import KEPT
 from gnomon.workflow.plan import Plan
@@ -102,7 +103,8 @@ def advise(bench: Bench, findings: Sequence[Finding], verdict: Verdict, candidat
     """
     steps: list[Advice] = []
     gains, weight = measured_gains(tried or {}), {}
-    for f in sorted(_by_code([f for f in findings if _asks(f)]), key=lambda f: WEIGHT[f.grade]):
+    unsettled = unanswered(findings, bench.folder)
+    for f in sorted(_by_code([f for f in unsettled if _asks(f)]), key=lambda f: WEIGHT[f.grade]):
         rule = RULES.get(f.code)
         passed = f.code == "WHY-WITHHELD" and any(g.code == "WHY-USES" for g in findings)  # another explanation holds
         if rule is not None and not passed and not any(f.code in s.because for s in steps):
@@ -111,10 +113,10 @@ def advise(bench: Bench, findings: Sequence[Finding], verdict: Verdict, candidat
             gain = gains.get("more seeds") if f.code == "VALID-SEEDS" else None
             steps.append(replace(rule(f, folder_name), gain=gain))
             weight[steps[-1].do] = WEIGHT[f.grade]
-    steps += _measured(gains, tried or {}, plan, [f.code for f in findings if f.code in MORE_DATA])
+    steps += _measured(gains, tried or {}, plan, [f.code for f in unsettled if f.code in MORE_DATA])
     steps += _always(bench, verdict, candidates, plan, folder_name)
     seen: dict[str, Advice] = {}
-    for step in steps:
+    for step in [s for s in steps if not answered(s.because, bench.folder)]:
         seen.setdefault(step.do, step)
     return tuple(sorted(seen.values(), key=lambda s: (weight.get(s.do, WEIGHT["note"]), -_per_cost(s))))
 

@@ -14,6 +14,7 @@ import numpy as np
 from gnomon.errors import InputError
 from gnomon.values import plain
 from gnomon.workflow._folder import Folder, read_json, write_json
+from gnomon.workflow._looked_at import answered
 from gnomon.workflow._unfinished import unfinished
 from gnomon.workflow._voice import Voice
 from gnomon.workflow.options import Options
@@ -142,14 +143,15 @@ def accept_finding(folder: Folder, code: str, because: str) -> None:
     report = read_json(folder / "report.json")
     if not report:
         raise InputError("E-STUDY-UNFINISHED", f"{folder.path} has no report yet", do=f"gnomon run {folder.path}")
-    codes = sorted({f["code"] for f in report["findings"]})
+    code, codes = code.strip().upper(), sorted({f["code"] for f in report["findings"]})
     if code not in codes:
         raise InputError("E-CODE-ABSENT", f"this study has no finding {code}", do=f"it has: {', '.join(codes) or 'none'}")
     if not because.strip():
         raise InputError("E-BECAUSE", "a finding is accepted with a reason", do='--because "..."')
     accepted = read_json(folder / "accepted.json", {})
     write_json(folder / "accepted.json", {**accepted, code: because.strip()})
-    write_json(folder / "report.json", {**report, "findings": with_accepted(report["findings"], folder)})
+    advice = [a for a in report["advice"] if not answered(a["because"], folder)]
+    write_json(folder / "report.json", {**report, "findings": with_accepted(report["findings"], folder), "advice": advice})
 
 
 def with_accepted(findings: Sequence[dict[str, Any]], folder: Folder) -> list[dict[str, Any]]:

@@ -84,9 +84,7 @@ def conclude(bench: Bench, seen: Seen, plan: Plan, runs: Sequence[Run], cuts: Ma
 
 
 def _say_once(ledger: Ledger, seconds: float) -> None:
-    from gnomon.workflow.ledger import entries
-
-    if not any(e.get("name") == "conclude" for e in entries(ledger.path)):
+    if not any(e.get("name") == "conclude" for e in ledger.lines()):
         ledger.note("stage", name="conclude", seconds=round(seconds, 3))
 
 

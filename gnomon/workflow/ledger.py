@@ -61,9 +61,25 @@ class Ledger:
     def note(self, event: str, **facts: Any) -> None:
         append(self.path, {"event": event, "at": round(time.time(), 3), **facts})
 
+    def begin(self, key: str) -> None:
+        """From here on the study is of other data, labels, columns or another split: of what was paid only the look counts."""
+        last = next((e for e in reversed(entries(self.path)) if e.get("event") == "changed"), {})
+        if last.get("key") == key:
+            return
+        looked = [e["seconds"] for e in self.lines() if e.get("name") == "look"]
+        self.note("changed", key=key)
+        for seconds in looked:
+            self.note("stage", name="look", seconds=seconds)
+
+    def lines(self) -> list[dict[str, Any]]:
+        """What happened since the data, labels, columns or split last changed."""
+        every = entries(self.path)
+        return every[max((i for i, e in enumerate(every) if e.get("event") == "changed"), default=0):]
+
     def spent(self) -> float:
-        """Seconds of finished work so far; what a kill interrupted is not counted, so that resuming changes nothing."""
-        return float(sum(e.get("seconds", 0.0) for e in entries(self.path)))
+        """Seconds of finished work on the study as it stands; what a kill interrupted is not counted, so that resuming
+        changes nothing."""
+        return float(sum(e.get("seconds", 0.0) for e in self.lines()))
 
     def openings(self) -> list[dict[str, Any]]:
         return [e for e in entries(self.path) if e.get("event") == "opened"]

@@ -54,6 +54,7 @@ class Seen:
     actions: Mapping[str, bool]
     training: Data  # the training source alone; `data` itself where no other source was named
     copies: np.ndarray | None = None  # test rows of another source whose input stands in training too
+    own_policy: str = ""  # the split policy by the command's words and the data, whatever a person wrote into plan.toml
 
 
 def read_stage(source: Any, options: Options, roles: Mapping[str, str], cache: Path | None) -> Data:
@@ -89,7 +90,8 @@ def whole_look(data: Data, options: Options, plan: Mapping[str, Any] | None = No
     if not len(usable):
         ask_task(data, np.arange(len(data)), metric=options.metric)
     labels = class_codes(data)
-    policy = _policy(data, first, options, plan)
+    own = _own_policy(data, first, options)
+    policy = _policy(data, own, plan)
     if policy.name == "cluster" and first.facts.get("variant_library"):
         alone = Grouping(np.zeros(len(data), dtype=np.int64), "variants of one parent", "cluster")
         first = replace(first, groups={**first.groups, "family": alone})
@@ -107,7 +109,7 @@ def whole_look(data: Data, options: Options, plan: Mapping[str, Any] | None = No
                                _parted(parts, first.groups)))
     actions |= {} if tied is None else {TOGETHER: tied}
     seen = Seen(data, parts, task, labels, findings, (*first.checks, *second.checks), first.groups,
-                {**first.facts, **second.facts}, policy, actions, data)
+                {**first.facts, **second.facts}, policy, actions, data, own_policy=str(own))
     return _with_outside(seen, outside, options) if outside else seen
 
 
@@ -167,7 +169,8 @@ def _known_places(data: Data, policy: Policy, options: Options) -> Data:
     return data
 
 
-def _policy(data: Data, looked: Looked, options: Options, plan: Mapping[str, Any] | None) -> Policy:
+def _own_policy(data: Data, looked: Looked, options: Options) -> Policy:
+    """The split policy by the command's words, else by the structure of the data."""
     if options.scope is not None and options.scope not in SCOPES:
         raise InputError("E-SCOPE", f"--for {options.scope}: unknown", do=f"use one of {', '.join(SCOPES)}")
     if options.split:
@@ -175,14 +178,19 @@ def _policy(data: Data, looked: Looked, options: Options, plan: Mapping[str, Any
     first = SITE if options.scope == "new-site" else ()  # new sites are held out, not the patients of known ones
     ranked = dict(sorted(looked.groups.items(), key=lambda item: not has(item[0], first)))
     inferred = choose_policy(data, ranked, wanted=options.scope)
-    written = (plan or {}).get("split", {}).get("policy")
-    if written and written != str(inferred):
-        return checked_policy(parse_policy(str(written), "stated in plan.toml"), data)
     if options.group:
         return replace(inferred, name="group", column=options.group, because="stated by the user: --group", stated=True)
     if options.time and options.scope in (None, "later"):
         return replace(inferred, name="time", column=options.time, because="stated by the user: --time", stated=True)
     return inferred
+
+
+def _policy(data: Data, own: Policy, plan: Mapping[str, Any] | None) -> Policy:
+    """Plan.toml's policy where a person changed that line, and the command says nothing that it did not say by then."""
+    written, ours = (plan or {}).get("split", {}).get("policy"), (plan or {}).get("made_for", {}).get("split_by")
+    if not written or written == (ours or str(own)) or (own.stated and str(own) != ours):
+        return own
+    return checked_policy(parse_policy(str(written), "stated in plan.toml"), data)
 
 
 def _exclude(data: Data, exclude: Mapping[str, str], plan: Mapping[str, Any] | None

@@ -15,6 +15,7 @@ from gnomon.values import Recipe
 from gnomon.workflow._cost import READ_RAW, Features, simple_seconds, speed
 from gnomon.workflow._facts import facts_of
 from gnomon.workflow._plan_file import plan_of, write_plan
+from gnomon.workflow._plan_kept import kept_plan, made_for
 from gnomon.workflow._voice import Voice
 from gnomon.workflow.ledger import Ledger
 from gnomon.workflow.look import Seen
@@ -25,22 +26,34 @@ from gnomon.workflow.run import Bench, parts_of, peak_mb
 END_SHARE, END_SECONDS = 0.18, 12.0  # of the budget, and at least: kept for verdict, explanation and report
 TRAININGS = 6  # of a candidate that cross-examines its labels first
 SIMPLE_SHARE = 0.45  # of that at most for simple models, where deep ones may follow
+CHANGED = "the data, labels, columns or split changed: the candidates of plan.toml are kept and trained anew"
+ANEW = "plan.toml was made for another task, kind of data or choice of models, or by an earlier gnomon: planned anew"
 PLAN_SHARE = 0.9  # of what is left after looking may be planned; the rest absorbs a slow moment
 
 
 def plan_stage(bench: Bench, seen: Seen, options: Options, written: Mapping[str, Any] | None, ledger: Ledger,
                voice: Voice) -> Plan:
-    """The plan in plan.toml when it was made for this data and split; else a new one, written there."""
+    """The plan in plan.toml when it was made for this data and split; else what of it still fits them, or a new one, written
+    there."""
     path = bench.folder / "plan.toml"
-    if written and written.get("made_for", {}).get("key") == bench.key:
-        plan = plan_of(written, path, bench.task.name)
-        if options.budget <= plan.budget * 1.001:
-            _say_plan(plan, voice)
-            return plan
-        voice.say(f"the budget grows from {plan.budget:.0f} to {options.budget:.0f} s: planning what to add")
-    keep = plan_of(written, path, bench.task.name) if written and written.get("made_for", {}).get("key") == bench.key else None
-    plan = make_plan(bench, options, ledger, keep, doubted=any(
+    before = plan_of(written, path, bench.task.name) if written else None
+    if before is not None and all(r.family == "floor" for r in before.candidates):
+        before = None  # nothing to train stands in it, as after a misspelt --only
+    same = before is not None and before.made_for.get("key") == bench.key
+    enough = before is not None and options.budget <= before.budget * 1.001
+    if same and enough:
+        _say_plan(before, voice)
+        return before
+    if not same:
+        ledger.begin(bench.key)
+    keep = before if same or before is None else kept_plan(before, bench, options)
+    if before is not None and not same:
+        voice.line("NOTE", CHANGED if keep else ANEW)
+    elif before is not None:
+        voice.say(f"the budget grows from {before.budget:.0f} to {options.budget:.0f} s: planning what to add")
+    plan = keep if keep is not None and enough else make_plan(bench, options, ledger, keep, doubted=any(
         f.code == "LOOK-LABEL" and f.grade == "warn" for f in seen.findings))
+    plan = replace(plan, made_for={"key": bench.key, "split_by": seen.own_policy, **made_for(bench, options)})
     write_plan(path, plan, bench.data, {"policy": str(seen.policy), "because": seen.policy.because}, seen.actions)
     _say_plan(plan, voice)
     return plan
@@ -79,9 +92,8 @@ def make_plan(bench: Bench, options: Options, ledger: Ledger, keep: Plan | None 
         known = {r.hash for r in keep.candidates}
         candidates = [*keep.candidates, *(r for r in candidates if r.hash not in known)]
         all_seeds = {**all_seeds, **{h: max(s, all_seeds.get(h, 1)) for h, s in keep.seeds.items()}}
-    made_for = {"key": bench.key, "metric": bench.task.metric.name}
     return Plan(tuple(candidates), all_seeds, {**seconds, **cost}, tuple([*left, *dropped, *cut]), peak_mb(),
-                options.budget, threads, made_for, keep.snapshots if keep is not None else 0)
+                options.budget, threads, snapshots=keep.snapshots if keep is not None else 0)
 
 
 def without_suspects(recipes: Sequence[Recipe]) -> list[Recipe]:

@@ -46,6 +46,7 @@ FILE = "relabelled.csv"
 HEAD = ("row", "column", "old", "new", "who", "when", "part")
 BEFORE = "before_relabel"  # what the study predicted before any correction
 JUDGED = ("judged.parquet", "judged_truth.parquet")
+TRAINED = "delivered.json"  # names the finished runs of every candidate
 
 
 @dataclass(frozen=True)
@@ -213,6 +214,8 @@ def _keep_before(folder: Folder) -> None:
     """The predictions of the study as it stood before the first correction: all corrections are measured against these."""
     place = folder.path / BEFORE
     place.mkdir(exist_ok=True)
+    if not (place / JUDGED[0]).exists() and (folder / TRAINED).exists():
+        shutil.copy(folder / TRAINED, place / TRAINED)
     for name in JUDGED:
         if not (place / name).exists():
             shutil.copy(folder / name, place / name)

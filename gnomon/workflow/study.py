@@ -14,7 +14,7 @@ from gnomon.methods._desk import Desk
 from gnomon.methods._network import precision_pays
 from gnomon.methods._trust import trust
 from gnomon.workflow._folder import FORMAT, Folder, read_json, write_json, write_text
-from gnomon.workflow._plan_file import digest, read_plan, roles_of
+from gnomon.workflow._plan_file import digest, idle_actions, read_plan, roles_of
 from gnomon.workflow._voice import Voice
 from gnomon.workflow.ledger import Ledger
 from gnomon.workflow.look import Seen, read_stage, whole_look
@@ -58,11 +58,9 @@ def study(source: Any, folder: Folder, options: Options, voice: Voice, origin: M
 
 def timed(ledger: Ledger, name: str, do: Callable[[], Any]) -> Any:
     """Run a stage and charge its seconds once: doing it again after an interruption costs the budget nothing."""
-    from gnomon.workflow.ledger import entries
-
     started = time.perf_counter()
     out = do()
-    if not any(e.get("event") == "stage" and e.get("name") == name for e in entries(ledger.path)):
+    if not any(e.get("event") == "stage" and e.get("name") == name for e in ledger.lines()):
         ledger.note("stage", name=name, seconds=round(time.perf_counter() - started, 3))
     return out
 
@@ -89,9 +87,11 @@ def _look(source: Any, folder: Folder, options: Options, roles: Mapping[str, str
     voice.say("looking")
     outside = outside_stage(data, options, folder.path / "cache")
     seen = whole_look(data, options, written, outside)
-    before = read_json(folder / "data.json", {}).get("test")
+    told = read_json(folder / "data.json", {})
+    if written and "actions" in told:
+        idle_actions(written, folder / "plan.toml", seen.data, seen.actions, told["actions"])
     save_look(folder, seen, roles)
-    _say_seen(seen, before, read_json(folder / "data.json")["test"], voice)
+    _say_seen(seen, told.get("test"), read_json(folder / "data.json")["test"], voice)
     return seen
 
 
@@ -119,12 +119,13 @@ def _say_seen(seen: Seen, before: Mapping[str, Any] | None, now: Mapping[str, An
 
 
 def stated_in_plan(folder: Folder, written: Mapping[str, Any] | None) -> dict[str, str]:
-    """Roles a person wrote into plan.toml: those that differ from what the last look decided, now or earlier."""
+    """Roles a person wrote into plan.toml: those that differ from what the last look decided, now or earlier. A column that
+    it did not know is among them: reading finds it, or refuses it with the nearest name."""
     before = read_json(folder / "data.json", {})
     if not written or "roles" not in before:
         return {}
     now = roles_of(written, folder / "plan.toml")
-    changed = {name: role for name, role in now.items() if before["roles"].get(name, role) != role}
+    changed = {name: role for name, role in now.items() if before["roles"].get(name) != role}
     return {**{n: r for n, r in before.get("stated", {}).items() if now.get(n) == r}, **changed}
 
 
@@ -143,6 +144,7 @@ def save_look(folder: Folder, seen: Seen, stated: Mapping[str, str]) -> None:
     write_json(folder / "data.json", {"format": FORMAT, "hash": data.read_hash, "rows": len(data), "sampled": data.sampled,
                                       "training": {"rows": len(seen.training), "hash": seen.training.read_hash}, "test": test,
                                       "paths": data.paths, "schema": schema(data), "stated": dict(stated),
+                                      "actions": list(seen.actions),
                                       "roles": {n: r.role for n, r in data.roles.items()}})
     columns = {"row": np.arange(len(data)), "position": data.position, "unit": parts.units,
                "test": np.isin(np.arange(len(data)), parts.test),

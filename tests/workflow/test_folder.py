@@ -9,14 +9,17 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from gnomon.data.table import Data, Dense, Role, Spec
 from gnomon.errors import InputError
 from gnomon.tasks._task import Prediction
 from gnomon.tasks.regress import regress
+from gnomon.values import Recipe
 from gnomon.workflow._folder import Folder, read_json, write_json
-from gnomon.workflow._plan_file import plan_of, read_plan, roles_of
+from gnomon.workflow._plan_file import plan_of, read_plan, roles_of, write_plan
 from gnomon.workflow._predictions import average, load_prediction, save_prediction, scatter
 from gnomon.workflow.caruana import caruana, cross_fitted
 from gnomon.workflow.ledger import Ledger, append, entries, record_opening
+from gnomon.workflow.plan import Plan
 from gnomon.workflow.run import inside
 
 
@@ -90,6 +93,70 @@ def test_bad_plans_are_refused_in_words(tmp_path):
         roles_of({"columns": {"x": "boss"}}, path)
     with pytest.raises(InputError, match="names no model"):
         plan_of({"candidate": [{"steps": 3}]}, path, "regress")
+
+
+FOREST = '[[candidate]]\nmodel = "forest"\n'
+
+
+@pytest.mark.parametrize(("text", "said", "do"), [
+    ('budget_seconds = "soon"', "budget_seconds = 'soon'", "10m"),
+    ('threads = "four"', "threads = 'four'", "whole number"),
+    ("threads = -3", "threads = -3", "at least 0"),
+    ('memory_mb = "x"', "memory_mb = 'x'", "number"),
+    (FOREST + 'seeds = "two"', r"candidate 1 \(forest\): seeds = 'two'", "whole number"),
+    (FOREST + "seeds = 0", "seeds = 0", "at least 1"),
+    (FOREST + 'seconds = "a"', "seconds = 'a'", "number"),
+    (FOREST + "steps = 340.7", "steps = 340.7", "whole number"),
+    (FOREST + "steps = -4", "steps = -4", "at least 0"),
+    (FOREST + 'family = "simpel"', "family = 'simpel'", "simple"),
+    (FOREST + 'family = "floor"', "family = 'floor'", "floor"),
+    (FOREST + 'options = "x"', "options = 'x'", "options = {"),
+    (FOREST + "step = 3", "'step' is not read", "'steps'"),
+    (FOREST.replace("forest", "forrest"), "model = 'forrest' is unknown", "'forest'"),
+    (FOREST + 'method = "own_fits"', "method = 'own_fits' is unknown", "'own_fit'"),
+    ('[colums]\na = "ignore"', "'colums' is no setting and no section", "'columns'"),
+    ('[splt]\npolicy = "random"', "'splt'", "'split'"),
+    ('[split]\npolicies = "random"', "policies", "policy ="),
+    ('[actions]\n"set aside a" = "false"', "\"set aside a\" = 'false'", "without quotes"),
+    ('candidate = "forest"', "candidate is no list", "[[candidate]]"),
+])
+def test_a_line_of_the_plan_that_cannot_be_used_is_refused_by_name(text, said, do, tmp_path):
+    path = tmp_path / "plan.toml"
+    path.write_text(text)
+    with pytest.raises(InputError, match=said) as refused:
+        read_plan(path)
+    assert refused.value.code == "E-PLAN" and do in refused.value.do
+
+
+def test_what_gnomon_writes_is_read_back(tmp_path):
+    """Whatever stands in options, names and reasons; a budget may be written as on the command line."""
+    path = tmp_path / "plan.toml"
+    deep = Recipe("regress", "mlp", "supervised", {"hidden": [8, 8], "dropout": 0.2, "batch": 4}, 340, family="deep")
+    floor = Recipe("regress", "floor", "naive", {"by": 'site "A"'}, family="floor")
+    own = Recipe("regress", "mine.py:net", "supervised", {"parts": {"a.b": 1}}, 10, family="deep")
+    plan = Plan((floor, deep, own), {deep.hash: 2}, {deep.hash: 3.5}, (("lasso", "few = columns"),), 12.0, 90.0, 2,
+                {"key": "k", "tasks": ["regress"], "rows": 3}, 1)
+    data = Data({'a.b "c"': Dense(np.arange(3.0), Spec("number"))}, {'a.b "c"': Role("target", "")}, np.arange(3))
+    write_plan(path, plan, data, {"policy": "random", "because": "x"}, {'set aside a.b "c"': True})
+    back = plan_of(read_plan(path), path, "regress")
+    assert [r.hash for r in back.candidates] == [r.hash for r in plan.candidates] and back.seeds[deep.hash] == 2
+    assert (back.made_for, back.left_out, back.budget, back.threads, back.snapshots) == (
+        plan.made_for, plan.left_out, 90.0, 2, 1)
+    path.write_text(path.read_text().replace("budget_seconds = 90.0", 'budget_seconds = "10m"'))
+    assert plan_of(read_plan(path), path, "regress").budget == 600.0
+
+
+def test_what_was_spent_on_other_data_no_longer_counts_but_the_look_does(tmp_path):
+    ledger = Ledger(tmp_path / "ledger.jsonl")
+    ledger.begin("a")
+    ledger.note("stage", name="look", seconds=2.0)
+    ledger.note("run", seconds=30.0)
+    ledger.begin("a")
+    assert ledger.spent() == 32.0
+    ledger.begin("b")
+    ledger.begin("b")
+    ledger.note("run", seconds=5.0)
+    assert ledger.spent() == 7.0 and len(entries(ledger.path)) == 6
 
 
 def test_predictions_survive_the_file(tmp_path):

@@ -23,13 +23,13 @@ from gnomon.errors import InputError
 from gnomon.tasks._task import Prediction
 from gnomon.values import Difference
 from gnomon.workflow import relabel as step
-from gnomon.workflow._folder import Folder
+from gnomon.workflow._folder import Folder, write_json
 from gnomon.workflow._predictions import save_prediction
 from gnomon.workflow._relabel_answers import answered
 from gnomon.workflow._relabel_files import can_be_taken_back, read_rows, shown_inputs, thumbnails, write_rows
 from gnomon.workflow._relabel_gain import _claim, relabel_gain
 from gnomon.workflow._voice import Voice
-from gnomon.workflow.relabel import BEFORE, FILE, HEAD, corrections, mended, places_of, suspects
+from gnomon.workflow.relabel import BEFORE, FILE, HEAD, TRAINED, corrections, mended, places_of, suspects
 from gnomon.workflow.run import Bench
 
 
@@ -92,6 +92,28 @@ def test_the_gain_is_measured_on_rows_nobody_touched(case):
     assert found.rows == tuple(touched)
 
 
+def test_no_gain_is_told_where_other_models_were_trained_than_before(case):
+    """A lone model after an ensemble says nothing of the labels; the same runs again do."""
+    rows, truth = np.arange(60), task_of(case.data).truth(case.data, np.arange(60))
+    proba = np.eye(2)[truth] * 0.4 + 0.3 + 0.01 * np.random.default_rng(0).random((60, 1))
+    write_corrections(case.folder.path, [(3, "y", case.was[3], case.other[3], "me", "now", "train")])
+    (case.folder.path / BEFORE).mkdir()
+    for place in (case.folder.path / BEFORE, case.folder.path):
+        save_prediction(place / "judged.parquet", rows, Prediction(truth, proba))
+    pq.write_table(pa.table({"x": [1]}), case.folder / "judged_truth.parquet")
+    none = np.array([], dtype=np.int64)
+    parts = Parts((Fold(rows, rows),), none, rows, "row", "random", "", "", "", "repeated_cv")
+    bench = Bench(case.data, task_of(case.data), parts, None, case.folder, None, 0, "", {})
+    member = lambda name: [{"recipe": name, "folders": [f"runs/{name}/0/fold0"]}]  # noqa: E731
+    both, one = {"f": [], "a": member("a"), "b": member("b")}, {"f": [], "a": member("a")}
+    write_json(case.folder.path / BEFORE / TRAINED, {"candidates": both})
+    write_json(case.folder / TRAINED, {"candidates": one})
+    found = relabel_gain(bench, case, case.folder)
+    assert "before only: b" in found.claim and "gain" not in found.values and found.values["corrected"] == 1
+    write_json(case.folder / TRAINED, {"candidates": both})
+    assert "gain" in relabel_gain(bench, case, case.folder).values
+
+
 def test_pictures_stand_beside_their_labels(tmp_path):
     data = images(6)
     rows = np.array([4, 1])
@@ -141,12 +163,15 @@ def test_before_is_the_study_before_any_correction(case, monkeypatch):
     stands("as it came, small budget")
     assert taken(case, [row(1, case.was[1])], monkeypatch)["confirmed"] == 1
     stands("as it came")
+    (case.folder / TRAINED).write_text("as it came")
     told = taken(case, [row(3, case.other[3]), row(50, case.other[50]), row(9, "")], monkeypatch)
     assert told == {"corrected": 1, "sealed": 1, "confirmed": 0, "taken_back": 0, "left": 1} and kept() == ["as it came"] * 2
     stands("after one correction")
+    (case.folder / TRAINED).write_text("after one correction")
     taken(case, [row(4, case.other[4])], monkeypatch)
     told = taken(case, [row(3, case.was[3]), row(5, case.was[5])], monkeypatch)
     assert kept() == ["as it came"] * 2 and told["taken_back"] == told["confirmed"] == 1
+    assert (case.folder.path / BEFORE / TRAINED).read_text() == "as it came"
     (case.folder / FILE).write_text((case.folder / FILE).read_text().rstrip("\n"))  # as an editor leaves it
     taken(case, [row(6, case.other[6])], monkeypatch)
     assert len(corrections(case.folder)) == 6

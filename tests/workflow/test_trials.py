@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+from dataclasses import replace
 from types import SimpleNamespace
 
 import numpy as np
@@ -13,10 +14,12 @@ import pytest
 import gnomon
 from gnomon.values import Action, Advice, Finding
 from gnomon.workflow._clock import Clock, merged, run_trial
+from gnomon.workflow._folder import Folder
 from gnomon.workflow._gains import measured_gains, seed_gain
 from gnomon.workflow._members import _candidate, seed_scores
 from gnomon.workflow._more_data import curve_candidate, missed
 from gnomon.workflow.advise import _per_cost, advise
+from gnomon.workflow.after import accept_finding
 from gnomon.workflow.examine import Notes
 
 CODES = ("VALID-SHORTCUT", "VALID-STRATUM", "VALID-CURVE", "VALID-CORRUPTION", "VALID-ATTRIBUTE")
@@ -247,8 +250,8 @@ def test_what_few_rows_cannot_tell_is_said_not_to_be_checked(tmp_path, monkeypat
         assert not check["ran"] and check["why_not"] and "could not be run" not in check["why_not"], check
 
 
-def test_equal_gravity_is_ordered_by_gain_per_cost():
-    bench = SimpleNamespace(parts=SimpleNamespace(test=np.arange(3)))
+def test_equal_gravity_is_ordered_by_gain_per_cost(tmp_path):
+    bench = concluded(tmp_path)
     plan = SimpleNamespace(left_out=(), budget=60.0)
     verdict = SimpleNamespace(recommended=None)
     tried = {"metric": "rmse", "seeds": {"gain": 0.05, "low": 0.01, "high": 0.1, "level": 0.9},
@@ -262,18 +265,44 @@ def test_equal_gravity_is_ordered_by_gain_per_cost():
 
 
 @pytest.mark.parametrize(("values", "steps"), [({"rows": 12}, 0), ({"rows": 12, "one_way": 9}, 1)])
-def test_a_note_of_labels_is_a_step_where_one_class_goes_by_anothers_name(values, steps):
-    bench, plan = SimpleNamespace(parts=SimpleNamespace(test=np.arange(3))), SimpleNamespace(left_out=(), budget=60.0)
+def test_a_note_of_labels_is_a_step_where_one_class_goes_by_anothers_name(values, steps, tmp_path):
+    bench, plan = concluded(tmp_path), SimpleNamespace(left_out=(), budget=60.0)
     told = advise(bench, [Finding("LOOK-LABEL", "note", "", values=values)], SimpleNamespace(recommended=None), [], plan,
                   folder_name="s")
     assert sum("gnomon relabel s" in step.do for step in told) == steps
 
 
-def test_one_step_names_the_columns_of_all_findings_it_answers():
-    bench, plan = SimpleNamespace(parts=SimpleNamespace(test=np.arange(3))), SimpleNamespace(left_out=(), budget=60.0)
+def test_one_step_names_the_columns_of_all_findings_it_answers(tmp_path):
+    bench, plan = concluded(tmp_path), SimpleNamespace(left_out=(), budget=60.0)
     found = [Finding("LOOK-UNITS", "warn", "", columns=("dose",)), Finding("LOOK-UNITS", "warn", "", columns=("body weight",)),
              Finding("LOOK-LEAK", "warn", "", columns=("gone",), action=Action("set aside")),
              Finding("LOOK-LEAK", "warn", "", columns=("a",)), Finding("LOOK-LEAK", "warn", "", columns=("b",))]
     steps = [s.do for s in advise(bench, found, SimpleNamespace(recommended=None), [], plan, folder_name="s")]
     assert any("bring dose and 'body weight' to one unit" in s for s in steps)
     assert any("--exclude a b" in s for s in steps) and not any("gone" in s for s in steps)  # what is settled hides no other
+
+
+def test_what_a_person_settled_is_no_step(tmp_path):
+    """Suspect labels that were all looked at, and findings accepted with a reason; one row left open keeps the step."""
+    bench, plan = concluded(tmp_path), SimpleNamespace(left_out=(), budget=60.0)
+    labels = Finding("LOOK-LABEL", "warn", "", columns=("y",), rows=(3, 8), rows_total=2)
+    steps = lambda *found: [s.because for s in advise(  # noqa: E731
+        bench, found, SimpleNamespace(recommended=None), [], plan, folder_name="s")]
+    looked = "row,column,old,new,who,when,part\n3,y,a,a,me,now,train\n"
+    (tmp_path / "relabelled.csv").write_text(looked)
+    assert steps(labels) == [("LOOK-LABEL",)]
+    (tmp_path / "relabelled.csv").write_text(looked + "8,y,a,b,me,now,train\n")
+    assert steps(labels) == [] and steps(replace(labels, rows_total=60)) == [("LOOK-LABEL",)]
+    drift = Finding("LOOK-DRIFT", "warn", "")
+    assert steps(labels, drift) == [("LOOK-DRIFT",)]
+    (tmp_path / "accepted.json").write_text('{"LOOK-DRIFT": "known"}')
+    assert steps(labels, drift) == []
+
+
+def test_accepting_takes_the_step_away_and_reads_the_code_as_why_does(tmp_path):
+    step = {"do": "look", "because": ["LOOK-LABEL"]}
+    both = {"do": "measure", "because": ["LOOK-LABEL", "VALID-CURVE"]}
+    (tmp_path / "report.json").write_text(json.dumps({"findings": [{"code": "LOOK-LABEL"}], "advice": [step, both]}))
+    accept_finding(Folder(tmp_path), " look-label ", "seen by two readers")
+    told = json.loads((tmp_path / "report.json").read_text())
+    assert told["findings"][0]["accepted"] == "seen by two readers" and told["advice"] == [both]
