@@ -250,6 +250,11 @@ def test_what_few_rows_cannot_tell_is_said_not_to_be_checked(tmp_path, monkeypat
         assert not check["ran"] and check["why_not"] and "could not be run" not in check["why_not"], check
 
 
+def concluded(folder):
+    """What advice asks of a bench: the folder, and rows that judged."""
+    return SimpleNamespace(folder=Folder(folder), parts=SimpleNamespace(test=np.arange(3)))
+
+
 def test_equal_gravity_is_ordered_by_gain_per_cost(tmp_path):
     bench = concluded(tmp_path)
     plan = SimpleNamespace(left_out=(), budget=60.0)
