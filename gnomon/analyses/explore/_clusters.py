@@ -4,39 +4,36 @@ from __future__ import annotations
 
 import numpy as np
 
+FEWEST = 6  # units of a level or a side below which nothing is said of it, as no p is given below six (EVIDENCE 6)
 
-def independent_share(values: np.ndarray, sides: np.ndarray, units: np.ndarray) -> float:
-    """Share of the rows that count as independent when `values` (n,) are compared between `sides` (n,).
 
-    Rows of a unit count as one where both the values and the sides are the same within it, and in full where either varies as
-    freely within units as between them: 1 + (sum n_i^2 / n - 1) r_values r_sides (Moulton 1986, J. Econometrics 32(3)).
-    Integers are levels, floats are compared by rank.
-    """
-    _, own, sizes = np.unique(units, return_inverse=True, return_counts=True)
-    if len(sizes) == len(units):
+def design_effect(one: np.ndarray, other: np.ndarray, ties: np.ndarray | None) -> float:
+    """By how much rows of one unit inflate what two unrelated columns seem to share: 1 + (m - 1) r1 r2, with m the mean size
+    of a unit and r the share of each column's variance that lies between units (Kish 1965; Moulton 1986, J. Econometrics
+    32). 1 where one of them varies freely within units; m where both are the same in all rows of a unit. ties: (n,) the
+    unit of each row, or None."""
+    if ties is None:
         return 1.0
-    size = float((sizes.astype(float) ** 2).sum() / len(units))
-    return 1 / (1 + (size - 1) * _alike(values, own, sizes) * _alike(sides, own, sizes))
+    _, unit, sizes = np.unique(ties, return_inverse=True, return_counts=True)
+    mean = float((sizes**2).sum() / len(unit))
+    return 1 + (mean - 1) * between_units(one, unit) * between_units(other, unit) if mean > 1 else 1.0
 
 
-def _alike(values: np.ndarray, own: np.ndarray, sizes: np.ndarray) -> float:
-    """Intraclass correlation of values within units, from the analysis of variance, in [0, 1]; of levels it is that of their
-    indicators together."""
-    from scipy.stats import rankdata
-
-    n, g = len(own), len(sizes)
-    if g < 2:
-        return 1.0
+def between_units(values: np.ndarray, unit: np.ndarray) -> float:
+    """Share of the variance (of ranks; of codes, Gini's) that lies between units, 0 to 1. unit: codes (n,) from 0 up."""
+    sizes = np.bincount(unit)
+    n, within = len(unit), len(unit) - len(sizes)
+    if not within:
+        return 0.0
     if values.dtype.kind == "f":
-        ranks = rankdata(values)
-        ranks -= ranks.mean()
-        total, between = float((ranks**2).sum()), float((np.bincount(own, ranks) ** 2 / sizes).sum())
+        from scipy.stats import rankdata
+
+        x = rankdata(np.where(np.isnan(values), -np.inf, values))
+        inner = float(((x - (np.bincount(unit, x) / sizes)[unit]) ** 2).sum())
+        total = float(((x - x.mean()) ** 2).sum())
     else:
-        level = np.unique(values, return_inverse=True)[1]
-        pair, count = np.unique(own * (int(level.max()) + 1) + level, return_counts=True)
-        middle = float((np.bincount(level).astype(float) ** 2).sum() / n)
-        total, between = n - middle, float((count.astype(float) ** 2 / sizes[pair // (int(level.max()) + 1)]).sum()) - middle
-    within, above = max(total - between, 0.0) / (n - g), between / (g - 1)
-    typical = (n - float((sizes.astype(float) ** 2).sum()) / n) / (g - 1)
-    below = above + (typical - 1) * within
-    return min(1.0, max(0.0, (above - within) / below)) if below > 0 else 1.0
+        _, code = np.unique(values, return_inverse=True)
+        pairs, times = np.unique(unit * (int(code.max()) + 1) + code, return_counts=True)
+        inner = float(n - (times**2 / sizes[pairs // (int(code.max()) + 1)]).sum())
+        total = float(n - (np.bincount(code) ** 2).sum() / n)
+    return float(np.clip(1 - inner / within / (total / (n - 1)), 0, 1)) if total > 0 else 0.0

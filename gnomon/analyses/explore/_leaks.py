@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 
 from gnomon.analyses.explore._aim import Aim, skill_of
-from gnomon.analyses.explore._chance import chance_of_codes, design_effect
+from gnomon.analyses.explore._chance import chance_of_codes
+from gnomon.analyses.explore._clusters import design_effect
 from gnomon.analyses.explore._kit import FDR, found, join, sample, words
 from gnomon.analyses.explore._names import EMPTY, PREDICTED, has, identifies, prefix, shared_words
 from gnomon.analyses.explore._views import quick_view

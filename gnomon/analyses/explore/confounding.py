@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import numpy as np
 
 from gnomon.analyses.explore._aim import Aim, aim_of, units_of
-from gnomon.analyses.explore._chance import FEWEST, design_effect
+from gnomon.analyses.explore._clusters import FEWEST, design_effect
 from gnomon.analyses.explore._kit import Grouping, Looked, discoveries, found, join, not_run, ran
 from gnomon.analyses.explore._leaks import association
 from gnomon.analyses.explore._names import BATCH, GROUP, has

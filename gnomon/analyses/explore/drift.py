@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import numpy as np
 
 from gnomon.analyses.explore._aim import group_of
-from gnomon.analyses.explore._clusters import independent_share
+from gnomon.analyses.explore._clusters import FEWEST, design_effect
 from gnomon.analyses.explore._kit import (
     FDR,
     Grouping,
@@ -39,7 +39,7 @@ CARD = Card(
 )
 PER_COLUMN, TOGETHER = 5, 100  # rows a column from which, and columns up to which, all are tested together
 WITHIN = 0.05  # share of false names among columns once all of them together move with time
-FEWEST, UNITS = 20, 6  # rows a side below which nothing is compared; units a side, as no p is given below six (EVIDENCE 6)
+ROWS = 20  # a side below which nothing is compared
 LARGE, SMALL = 0.3, 0.15  # largest gap between two distribution functions: warned of, noted
 
 
@@ -57,7 +57,8 @@ def drift(data: Data, *, groups: Mapping[str, Grouping] | None = None, seed: int
         units = None if named is None or named[0] == axis else named[1].codes[rows]
         moved, few = _moved(data, rows, sides[rows], axis, time[rows] if correlated else None, units, seed)
         if few:
-            unchecked.append(not_run("LOOK-DRIFT", f"fewer than {UNITS} units on a side of '{axis}' to compare {join(few)} by"))
+            why = f"fewer than {FEWEST} units on a side of '{axis}' to compare {join(few)} by"
+            unchecked.append(not_run("LOOK-DRIFT", why))
         for grade, least, most in (("warn", LARGE, np.inf), ("note", SMALL, LARGE)):
             names = [n for n, gap in moved.items() if least <= gap < most]
             if names:
@@ -81,7 +82,7 @@ def _axes(data: Data) -> dict[str, tuple[np.ndarray, np.ndarray | None]]:
         known = times >= 0
         earlier = np.cumsum(np.bincount(times[known]))[:-1]  # rows up to each time but the last
         half = int(np.abs(earlier - known.sum() / 2).argmin())
-        if known.sum() < 60 or min(earlier[half], known.sum() - earlier[half]) < FEWEST:
+        if known.sum() < 60 or min(earlier[half], known.sum() - earlier[half]) < ROWS:
             continue
         side, place = np.where(known, times > half, -1), np.full(len(times), np.nan)
         place[known] = (rankdata(times[known]) - 1) / known.sum()
@@ -107,8 +108,8 @@ def _moved(data: Data, rows: np.ndarray, sides: np.ndarray, axis: str, time: np.
     for name, values in columns.items():
         known = (sides >= 0) & (~np.isnan(values) if values.dtype.kind == "f" else values >= 0)
         along = (sides if time is None else time)[known]
-        share = 1.0 if units is None or not known.any() else independent_share(values[known], along, units[known])
-        if share < 1 and share * min(np.unique(sides[known], return_counts=True)[1]) < UNITS:
+        share = 1.0 if units is None or not known.any() else 1 / design_effect(values[known], along, units[known])
+        if share < 1 and share * min(np.unique(sides[known], return_counts=True)[1]) < FEWEST:
             few.append(name)
             continue
         gaps[name], chances[name] = _gap(values[known], sides[known], time[known] if time is not None else None, share)
@@ -179,7 +180,7 @@ def _over_time(values: np.ndarray, sides: np.ndarray, time: np.ndarray, share: f
 
 def _two(here: np.ndarray, there: np.ndarray, scale: float, ordered: bool) -> tuple[float, float]:
     """(distance, p) of two samples of which a share `scale` counts as independent."""
-    if min(len(here), len(there)) < FEWEST:
+    if min(len(here), len(there)) < ROWS:
         return 0.0, 1.0
     gap = _distance(here, there, ordered=ordered)
     m = len(here) * len(there) / (len(here) + len(there)) * scale
