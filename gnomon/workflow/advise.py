@@ -163,7 +163,7 @@ def _always(bench: Bench, verdict: Verdict, candidates: Sequence[Candidate], pla
     """Steps that make sense after any study."""
     out = []
     name = shlex.quote(study)
-    short = [m for m, why in plan.left_out if "--budget" in why]
+    short = list(dict.fromkeys(m for m, why in plan.left_out if "--budget" in why))  # a model with two views is named once
     if short:
         out.append(Advice("model", f"give it more time: --budget {_longer(plan.budget)} would also try {', '.join(short)}",
                           (), None, _longer(plan.budget)))
