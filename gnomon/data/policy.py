@@ -5,6 +5,9 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from typing import Protocol
+
+import numpy as np
 
 from gnomon.data._times import orders
 from gnomon.data.table import Data
@@ -12,6 +15,19 @@ from gnomon.errors import InputError
 
 STRUCTURE = {"scaffold": "molecule", "cluster": "sequence"}  # the kind whose families a policy keeps apart
 POLICIES = ("random", "stratified", "group", "time", "scaffold", "cluster", "cold", "column", "rows")
+
+
+class Tied(Protocol):
+    """Rows that belong together, as looking found them: codes (n,) by row, equal = together; kind: group, duplicate, ..."""
+
+    @property
+    def codes(self) -> np.ndarray: ...
+
+    @property
+    def because(self) -> str: ...
+
+    @property
+    def kind(self) -> str: ...
 
 
 @dataclass(frozen=True)
@@ -52,7 +68,7 @@ def checked_policy(policy: Policy, data: Data) -> Policy:
     return policy if column.spec.kind == wanted else replace(policy, name="group")
 
 
-def choose_policy(data: Data, groups: Mapping[str, object], *, wanted: str | None = None) -> Policy:
+def choose_policy(data: Data, groups: Mapping[str, Tied], *, wanted: str | None = None) -> Policy:
     """The honest policy for this structure. groups: what looking found, the likeliest unit first. wanted: the scope the
     user asked for (`--for`)."""
     named = data.named("split")
@@ -61,7 +77,7 @@ def choose_policy(data: Data, groups: Mapping[str, object], *, wanted: str | Non
         more = f"; {len(named) - 1} other columns do too: --split column:NAME" if len(named) > 1 else ""
         return Policy("column", name, f"the column '{name}' already names the parts{more}")
     if wanted != "same-groups":
-        why = {n: g.because for n, g in groups.items() if getattr(g, "kind", "") == "group"}  # type: ignore[attr-defined]
+        why = {n: g.because for n, g in groups.items() if g.kind == "group"}
         why |= {n: f"rows with one '{n}' belong together" for n in data.named("group")}
         if why:
             return Policy("group", next(iter(why)), next(iter(why.values())))

@@ -17,7 +17,7 @@ import numpy as np
 
 from gnomon.data._times import time_cuts, time_places
 from gnomon.data.parts import Fold, Parts
-from gnomon.data.policy import Policy, scope_words, within_one
+from gnomon.data.policy import Policy, Tied, scope_words, within_one
 from gnomon.data.table import Data, strings
 from gnomon.errors import InputError
 from gnomon.rng import stream
@@ -51,7 +51,7 @@ def join_units(*codes: np.ndarray) -> np.ndarray:
     return np.unique(labels, return_inverse=True)[1].astype(np.int64)
 
 
-def split_rows(data: Data, policy: Policy, groups: Mapping[str, object], labels: np.ndarray | None,
+def split_rows(data: Data, policy: Policy, groups: Mapping[str, Tied], labels: np.ndarray | None,
                usable: np.ndarray, *, seed: int = 0, repeats: int = 1, seal: bool = True) -> Parts:
     """The parts of `data` under `policy`.
 
@@ -63,9 +63,9 @@ def split_rows(data: Data, policy: Policy, groups: Mapping[str, object], labels:
     return replace(parts, unlabelled=np.setdiff1d(np.arange(len(data)), usable))
 
 
-def _split(data: Data, policy: Policy, groups: Mapping[str, object], labels: np.ndarray | None, usable: np.ndarray,
+def _split(data: Data, policy: Policy, groups: Mapping[str, Tied], labels: np.ndarray | None, usable: np.ndarray,
            seed: int, repeats: int, seal: bool) -> Parts:
-    ties = [g.codes for g in groups.values() if getattr(g, "kind", "") == "duplicate"]  # type: ignore[attr-defined]
+    ties = [g.codes for g in groups.values() if g.kind == "duplicate"]
     if policy.name in ("column", "rows"):
         return _given(data, policy, ties, labels, usable, seed, seal)
     unit = {"group": policy.column, "cold": policy.column, "scaffold": "scaffold", "cluster": "cluster"}.get(policy.name, "row")
@@ -100,7 +100,7 @@ def _split(data: Data, policy: Policy, groups: Mapping[str, object], labels: np.
                  "holdout" if len(sealed) else "repeated_cv")
 
 
-def own_codes(data: Data, policy: Policy, groups: Mapping[str, object], *, strict: bool = True) -> list[np.ndarray]:
+def own_codes(data: Data, policy: Policy, groups: Mapping[str, Tied], *, strict: bool = True) -> list[np.ndarray]:
     """The codes a policy ties rows by. strict: a column that is nowhere is an error, else nothing ties."""
     from gnomon.data.table import codes
 
@@ -111,9 +111,9 @@ def own_codes(data: Data, policy: Policy, groups: Mapping[str, object], *, stric
         if found is None and strict:
             raise InputError("E-SPLIT-COLUMN", f"the split policy names the column '{policy.column}', which is absent",
                              do=f"columns: {', '.join(list(data.columns)[:12])}")
-        return [] if found is None else [found.codes]  # type: ignore[attr-defined]
+        return [] if found is None else [found.codes]
     if policy.name in ("scaffold", "cluster"):
-        return [g.codes for g in groups.values() if g.kind == policy.name]  # type: ignore[attr-defined]
+        return [g.codes for g in groups.values() if g.kind == policy.name]
     return []
 
 

@@ -219,7 +219,7 @@ class Data:
             column = self.columns[name]
             values = column.take(np.arange(len(self)))
             parts.append(values.reshape(len(self), -1))
-            labels += list(getattr(column, "names", ())) or [name]
+            labels += member_names(column) or [name]
         matrix = np.concatenate(parts, axis=1) if parts else np.empty((len(self), 0))
         return matrix, tuple(labels)
 
@@ -233,6 +233,11 @@ class Data:
         columns = {name: take_column(column, rows) for name, column in self.columns.items()}
         items = tuple(self.items[i] for i in rows) if self.items else ()
         return replace(self, columns=columns, position=self.position[rows], items=items, as_read="")
+
+
+def member_names(column: Any) -> tuple[str, ...]:
+    """Names of the columns in a block of numbers; () of any other column."""
+    return column.names if isinstance(column, Dense) else ()
 
 
 def take_column(column: Any, rows: np.ndarray) -> Any:

@@ -13,7 +13,7 @@ import numpy as np
 
 from gnomon.analyses.explore._kit import join
 from gnomon.analyses.explore._names import EVENT_TIME, has, says_after
-from gnomon.data.table import Data, Dense
+from gnomon.data.table import Data, Dense, member_names
 from gnomon.values import Action, finding
 
 MOSTLY = 0.5  # share of rows in which a date is later than the prediction's
@@ -28,9 +28,9 @@ def known_at(data: Data, column: str) -> Data:
 
     data = _parted(data, column)
     names = list(data.columns)
-    column = closest(column, [*names, *(n for c in data.columns.values() for n in getattr(c, "names", ()))],
+    column = closest(column, [*names, *(n for c in data.columns.values() for n in member_names(c))],
                      "E-COLUMN-ABSENT", "column of --predict-at", data.paths)
-    here = next(i for i, n in enumerate(names) if n == column or column in getattr(data.columns[n], "names", ()))
+    here = next(i for i, n in enumerate(names) if n == column or column in member_names(data.columns[n]))
     later = {n: f"stands after '{column}': not known at prediction" for n in names[here + 1:]}
     later |= {n: f"is later than '{column}' in most rows: not known at prediction" for n in _later_dates(data, column)}
     out = [n for n in later if data.roles[n].role == "input"]
@@ -85,7 +85,7 @@ def _pointed_at(data: Data, column: str, before: list[str], later: dict[str, str
 def _parted(data: Data, column: str) -> Data:
     """A block of like columns that holds `column` ends with it: the rest of the block is later."""
     for name, block in data.columns.items():
-        names = getattr(block, "names", ())
+        names = member_names(block)
         if column not in names or not isinstance(block, Dense) or names[-1] == column:
             continue
         keep = names.index(column) + 1

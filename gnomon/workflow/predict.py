@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from gnomon.data.table import Data, missing
+from gnomon.data.table import Data, member_names, missing
 from gnomon.errors import InputError
 from gnomon.tasks._task import Prediction
 from gnomon.workflow._folder import Folder, cannot_write, read_json
@@ -77,7 +77,7 @@ def without_inputs(data: Data) -> np.ndarray:
 
 def oddities(data: Data, blank: np.ndarray) -> list[str]:
     """What reading new data found in their inputs, rows left out or without any input among it, with the rows' places."""
-    known = set(data.inputs).union(*(getattr(data.columns[n], "names", ()) for n in data.inputs))
+    known = set(data.inputs).union(*(member_names(data.columns[n]) for n in data.inputs))
     told = [f"{f.claim}{_rows(f.rows, f.rows_total)}" for f in data.findings if not f.columns or known & set(f.columns)]
     if len(told) > MOST_TOLD:
         told = [*told[:MOST_TOLD], f"{len(told) - MOST_TOLD} more such"]

@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from gnomon.data.table import Data
+from gnomon.data.table import Data, member_names
 from gnomon.rng import stream
 from gnomon.values import Check, Finding, finding
 
@@ -133,7 +133,7 @@ def number_columns(data: Data, rows: np.ndarray, *, role: str = "input", most: i
     for name in data.of_kind("number", role=role):
         column = data.columns[name]
         values = column.take(rows).reshape(len(rows), -1)
-        names = tuple(getattr(column, "names", ())) or (name,)
+        names = member_names(column) or (name,)
         if values.shape[1] > most:
             keep = sample(np.arange(values.shape[1]), most, seed, "columns", name)
             values, names = values[:, keep], tuple(names[i] for i in keep)
@@ -150,7 +150,7 @@ def blocks(data: Data, rows: np.ndarray) -> Iterator[tuple[str, tuple[str, ...],
         column = data.columns[name]
         if column.spec.shape:
             values = column.take(rows).reshape(len(rows), -1)
-            yield name, tuple(getattr(column, "names", ())) or tuple(f"{name} {j}" for j in range(values.shape[1])), values
+            yield name, member_names(column) or tuple(f"{name} {j}" for j in range(values.shape[1])), values
 
 
 def ends(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -14,7 +14,7 @@ from gnomon.analyses.explore._kit import FDR, found, join, sample, words
 from gnomon.analyses.explore._names import EMPTY, PREDICTED, has, identifies, prefix, shared_words
 from gnomon.analyses.explore._views import quick_view
 from gnomon.data.blocks import members
-from gnomon.data.table import Data
+from gnomon.data.table import Data, member_names
 
 HOLDS = 0.999  # rank correlation with the place in the file from which a column holds the order of the rows
 TELLS = 0.3  # strength (0 to 1) from which size, type, mode or name of the files tell the target
@@ -229,7 +229,7 @@ def row_order(data: Data, aim: Aim, columns: Mapping[str, tuple[str, np.ndarray]
         return [], {}
     hold = dict.fromkeys(source for source, values in columns.values() if values.dtype.kind == "f" and source not in gone
                          and abs(rank_correlation(values, position)) > HOLDS)
-    inputs = {m for n in data.inputs for m in (getattr(data.columns[n], "names", ()) or (n,))}
+    inputs = {m for n in data.inputs for m in (member_names(data.columns[n]) or (n,))}
     counts = [source for source in hold if _counts_rows(data, source)]
     if inputs <= {*counts, *gone}:
         counts = []
@@ -267,7 +267,7 @@ def _counts_rows(data: Data, name: str) -> bool:
     column = data.columns[block or name]
     values = column.take(np.arange(len(data)))
     if block:
-        values = values[:, column.names.index(name)]  # type: ignore[attr-defined]
+        values = values[:, member_names(column).index(name)]
     if values.dtype.kind != "f" or np.isnan(values).any() or (values != np.round(values)).any():
         return False
     place = data.position if values[-1] >= values[0] else -data.position

@@ -22,7 +22,7 @@ from gnomon.analyses.explore._leaks import (
 from gnomon.analyses.explore._names import METADATA, has, says_after
 from gnomon.card import Card
 from gnomon.data.blocks import apart
-from gnomon.data.table import Data, missing
+from gnomon.data.table import Data, member_names, missing
 from gnomon.values import Check, Finding, Grade
 
 CARD = Card(
@@ -56,7 +56,7 @@ def leaks(data: Data, target: str, rows: np.ndarray, *, groups: Mapping[str, Gro
     columns = candidates(data, aim, target)
     told = {name: alone(values, aim, folds) for name, (_, values) in columns.items()}
     skill = {name: one.skill for name, one in told.items()}
-    tried = sum(len(getattr(data.columns[n], "names", ())) or 1 for n in data.inputs)
+    tried = sum(len(member_names(data.columns[n])) or 1 for n in data.inputs)
     real = {n for n, one in told.items() if chance_of_skill(one, aim, ties) * tried <= FDR}
     inside = {source for source, _ in columns.values()} - set(of_files(data))
     exclude: dict[str, str] = {}
@@ -122,7 +122,7 @@ def candidates(data: Data, aim: Aim, target: str) -> dict[str, tuple[str, np.nda
             continue
         values = data.columns[name].take(aim.rows)
         if values.ndim == 2:
-            out.update(_of_block(values, data.columns[name].names, aim))  # type: ignore[attr-defined]
+            out.update(_of_block(values, member_names(data.columns[name]), aim))
             continue
         if values.dtype.kind == "M":
             values = np.where(np.isnat(values), np.nan, values.astype("int64").astype(np.float64))

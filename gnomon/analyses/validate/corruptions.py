@@ -12,7 +12,7 @@ from gnomon.analyses.validate._cues import unit
 from gnomon.analyses.validate.compare import compare
 from gnomon.analyses.validate.interval import interval
 from gnomon.card import Card
-from gnomon.data.table import Data, Dense
+from gnomon.data.table import Data, Dense, member_names
 from gnomon.rng import stream
 from gnomon.tasks._task import Prediction, Stats
 from gnomon.values import Finding, finding
@@ -128,7 +128,7 @@ def _changed(small: Data, kind: str, work: Change, rng: np.random.Generator) -> 
     for name in small.of_kind(kind):
         column = small.columns[name]
         values = work(column, column.take(np.arange(len(small))), rng)
-        columns[name] = Dense(values, column.spec, tuple(getattr(column, "names", ())))
+        columns[name] = Dense(values, column.spec, member_names(column))
     return replace(small, columns=columns)
 
 

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from gnomon.data.features._block import Arrays
+from gnomon.data.table import member_names
 
 MANY = 10  # categories beyond which trees also read how common a category is
 
@@ -20,7 +21,7 @@ def numbers(data: Any, columns: tuple[str, ...],
         values = column.take(rows)
         values = values[:, None] if values.ndim == 1 else values
         parts.append(values)
-        labels = list(getattr(column, "names", ())) or [name]
+        labels = list(member_names(column)) or [name]
         names += labels if len(labels) == values.shape[1] else [f"{name} {i}" for i in range(values.shape[1])]
         source += [name] * values.shape[1]
     return np.concatenate(parts, axis=1), tuple(names), tuple(source)

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from gnomon.data.read.saved import read_like, schema
-from gnomon.data.table import Data, Dense, Mapped, missing
+from gnomon.data.table import Data, Dense, Mapped, member_names, missing
 from gnomon.errors import InputError
 from gnomon.values import Finding, finding
 
@@ -62,7 +62,7 @@ def blank_targets(data: Data) -> Data:
     for name in data.targets:
         column = columns[name]
         values = np.full_like(column.take(np.arange(len(data))), gone.get(column.spec.kind))
-        columns[name] = Dense(values, column.spec, getattr(column, "names", ()))
+        columns[name] = Dense(values, column.spec, member_names(column))
     return replace(data, columns=columns)
 
 

@@ -17,7 +17,7 @@ from gnomon.data.read._raw import Raw
 from gnomon.data.read.columns import build
 from gnomon.data.read.endless import finite_targets
 from gnomon.data.read.roles import Facts
-from gnomon.data.table import Data, Dense, Mapped, Role, Spec
+from gnomon.data.table import Data, Dense, Mapped, Role, Spec, member_names
 from gnomon.errors import InputError
 
 NEEDED = ("molecule", "sequence", "image", "text")  # inputs that cannot be left out and counted as missing
@@ -43,7 +43,7 @@ def schema(data: Data) -> dict[str, Any]:
                 "role": role.role,
                 "because": role.because,
                 "stated": role.stated,
-                "names": list(getattr(column, "names", ())),
+                "names": list(member_names(column)),
                 "kind_because": data.kinds_because.get(name, ""),
             }
         )
