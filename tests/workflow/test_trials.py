@@ -298,6 +298,8 @@ def test_what_a_person_settled_is_no_step(tmp_path):
     assert steps(labels) == [("LOOK-LABEL",)]
     (tmp_path / "relabelled.csv").write_text(looked + "8,y,a,b,me,now,train\n")
     assert steps(labels) == [] and steps(replace(labels, rows_total=60)) == [("LOOK-LABEL",)]
+    first = replace(labels, rows=(3, 8, 9), rows_total=60, values={"first": 2})  # of 60 listed, two are what is warned of
+    assert steps(first) == [] and steps(replace(first, rows=(9, 3, 8))) == [("LOOK-LABEL",)]
     drift = Finding("LOOK-DRIFT", "warn", "")
     assert steps(labels, drift) == [("LOOK-DRIFT",)]
     (tmp_path / "accepted.json").write_text('{"LOOK-DRIFT": "known"}')

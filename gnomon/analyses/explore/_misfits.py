@@ -22,8 +22,8 @@ AGAIN = 2  # rounds after the first
 class Misfits:
     """told: the inputs say enough to be contradicted; guess (m,): what they say of each row, in the target's units; doubt (m,):
     how far its value lies from that, in typical distances of rows with a like guess; order (m,): places, those to be doubted
-    first; stands: some lie beyond the tail that the others lead to, `beyond` of them plainly; far: how many lie beyond that
-    tail, or where nothing stands, beyond a normal law."""
+    first; stands: some lie beyond the tail that the others lead to, `beyond` of them plainly; far: how many lie beyond a normal
+    law."""
 
     told: bool
     guess: np.ndarray
@@ -54,7 +54,7 @@ def misfits(view: np.ndarray, aim: Aim, seed: int) -> Misfits:
     beyond = int(plain.sum())
     if stands:  # what is plainly beyond comes first, whatever the second round makes of it
         order = np.concatenate([order[plain[order]], order[~plain[order]]])
-    far = max(beyond, len(_beyond_tail(residual))) if stands else len(beyond_normal(residual))
+    far = len(beyond_normal(residual))
     guess = guess * scale + middle
     return Misfits(bool(told), np.exp(guess) if logged else guess, np.abs(residual), order, stands, beyond, far)
 
@@ -69,21 +69,6 @@ def _again(view: np.ndarray, aim: Aim, guess: np.ndarray, seed: int) -> np.ndarr
         taught = ~np.isin(np.arange(len(aim)), far) | (len(far) > CLAIMED * len(aim))
         total = total + out_of_fold(view, aim, folds_of(len(aim), seed, "labels again", turn), seed, taught=taught)
     return total / (rounds + 1)
-
-
-def _beyond_tail(residual: np.ndarray) -> np.ndarray:
-    """Places of the residuals that the tail to which the body leads does not explain: as far in as each doubling of the count
-    expected beyond still brings more than chance would (p < 0.01)."""
-    from scipy.stats import poisson
-
-    found, before = np.empty(0, dtype=int), 0.0
-    for expected in 2.0 ** np.arange(int(np.log2(len(residual) / 10))):
-        low, high, *_ = limits(residual, expected)
-        beyond = np.flatnonzero((residual < low) | (residual > high))
-        if poisson.sf(len(beyond) - len(found) - 1, expected - before) >= 0.01:
-            break
-        found, before = beyond, expected
-    return found
 
 
 def beyond_normal(residual: np.ndarray) -> np.ndarray:

@@ -103,16 +103,18 @@ def _numbers(data: Data, aim: Aim, view: np.ndarray, full: int, seed: int) -> Lo
         return Looked(checks=(not_run("LOOK-LABEL", UNTOLD),))
     smallest = "a target further from its prediction than the residuals' own tail reaches (about 8 spreads, normal)"
     check = ran("LOOK-LABEL", smallest + sampled_note(len(aim), full))
-    if not seen.stands and seen.far < 3:
+    if not seen.stands and not seen.far:
         return Looked(checks=(check,))
-    listed = seen.order[:seen.far if seen.stands else max(seen.far, round(LOOK_AT * len(aim)))]
+    listed = seen.order[:max(seen.beyond if seen.stands else seen.far, round(LOOK_AT * len(aim)))]
     if seen.stands:
         claim = (f"{many(seen.beyond, 'target')} in '{aim.name}' {'lie' if seen.beyond > 1 else 'lies'} far from what "
                  f"{'their' if seen.beyond > 1 else 'its'} inputs say; of the {many(len(listed), 'row')} listed "
                  f"{'these come' if seen.beyond > 1 else 'it comes'} first")
     else:
-        claim = (f"{seen.far:,} rows lie far from what the inputs say of '{aim.name}', at least twice what a normal law "
-                 f"leaves: hard cases as likely as wrong values; the first few of {len(listed):,} listed are worth a look")
+        claim = (f"{many(seen.far, 'row')} {'lie' if seen.far > 1 else 'lies'} far from what the inputs say of '{aim.name}', at "
+                 f"least twice what a normal law leaves: hard cases as likely as wrong values; the first few of {len(listed):,} "
+                 "listed are worth a look")
     claim, grade = claim + sampled_note(len(aim), full), "warn" if seen.stands else "note"
     return Looked((found(data, "LOOK-LABEL", grade, claim, rows=aim.rows[listed], columns=(aim.name,),
-                         values={"rows": len(listed)}, source="out-of-fold residuals"),), (check,))
+                         values={"rows": len(listed), "first": seen.beyond if seen.stands else seen.far},
+                         source="out-of-fold residuals"),), (check,))
