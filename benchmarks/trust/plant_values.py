@@ -2,19 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import numpy as np
 from _data import Truth, fine_columns, is_classes, values_of, with_column, with_values
 
 from gnomon.analyses.explore._kit import FDR
 from gnomon.analyses.explore._expected import residuals
-from gnomon.analyses.explore.mixed_units import SHIFTS
 from gnomon.data.table import Data
 
 ALARM = 0.05  # share of clean sets in which one who knows the kind of fault, but not where, may name one (EVIDENCE 17)
-RAREST = 1e-12  # density
-MIXED = 0.05  # share of a column that is written in another unit
 
 
 def picked(data: Data, rng: np.random.Generator, positive: bool = False) -> str:
@@ -44,10 +39,10 @@ def clipped(data: Data, rng: np.random.Generator, strength: float) -> tuple[Data
 
 
 def units(data: Data, rng: np.random.Generator, strength: float) -> tuple[Data, Truth]:
-    """MIXED of a positive column multiplied by `strength`."""
+    """5 % of a positive column multiplied by `strength`."""
     name = picked(data, rng, positive=True)
     values = values_of(data, name)
-    rows = np.sort(rng.choice(len(values), max(4, round(MIXED * len(values))), replace=False))
+    rows = np.sort(rng.choice(len(values), max(4, len(values) // 20), replace=False))
     able = separable(data, name, rows, float(np.log(strength)))
     values[rows] *= strength
     return with_values(data, name, values), Truth(("LOOK-UNITS",), frozenset(rows.tolist()), (name,), ranked=True,
@@ -55,52 +50,21 @@ def units(data: Data, rng: np.random.Generator, strength: float) -> tuple[Data, 
 
 
 def separable(data: Data, name: str, rows: np.ndarray, apart: float) -> bool:
-    """Whether one who knows the clean laws (kernel densities of the logarithms, and of what they differ from the other columns'
-    expectation), but not in which column some values have moved nor by which of the known factors, ranks at least 80 % of the
-    planted rows first by the likelihood ratio, and finds it larger than the largest of all in a share ALARM of clean sets."""
-    columns = {n: v for n in data.of_kind("number") if (v := values_of(data, n)).min() > 0}
-    left = residuals(columns, logs=True)
-    clean = [np.log(columns[name]), *([left[name]] if name in left else [])]
-    told = [hit for one in clean if (hit := _surprise(one, rows, apart)) is not None]
-    return bool(told) and max(told) > _by_chance([*map(np.log, columns.values()), *left.values()], len(data))
-
-
-def _surprise(clean: np.ndarray, rows: np.ndarray, apart: float) -> float | None:
-    """Log likelihood ratio of MIXED of the values being `apart` further up, the law of the others known; None where the rows that
-    are do not come first."""
-    law, moved = _law(np.delete(clean, rows)), clean.copy()  # with their own values it would know the rows
-    moved[rows] += apart
-    ratio = law(moved - apart) - law(moved)
-    first = np.argsort(-ratio, kind="stable")[:len(rows)]
-    return float(_mixed(ratio).sum()) if np.isin(first, rows).mean() >= 0.8 else None
-
-
-def _by_chance(clean: list[np.ndarray], count: int, draws: int = 200) -> float:
-    """What the largest log likelihood ratio over these columns and all known factors exceeds in a share ALARM of sets of `count`
-    rows that are drawn from the laws themselves."""
-    rng, best = np.random.default_rng(0), np.full(draws, -np.inf)
-    for values in clean:
-        law, grid = _law(values), np.linspace(values.min() - np.std(values), values.max() + np.std(values), 1000)
-        share = np.exp(law(grid))
-        drawn = rng.multinomial(count, share / share.sum(), size=draws)
-        ratios = _mixed(np.stack([law(grid - shift) - law(grid) for shift in SHIFTS], axis=1))
-        best = np.maximum(best, (drawn @ ratios).max(axis=1))
-    return float(np.quantile(best, 1 - ALARM))
-
-
-def _law(values: np.ndarray) -> Callable[[np.ndarray], np.ndarray]:
-    """Log of the kernel density of these values; nothing is rarer than RAREST."""
+    """Whether one who knows the column, the factor and the clean law (a kernel density of the logarithms of all other rows, or
+    of what they differ from the other columns' expectation) ranks at least 80 % of the planted rows first, by the likelihood
+    ratio."""
     from scipy.stats import gaussian_kde
 
-    density, wide = gaussian_kde(values), np.std(values)
-    grid = np.linspace(values.min() - 3 * wide, values.max() + 3 * wide, 4000)
-    logs = np.log(density(grid) + RAREST)
-    return lambda at: np.interp(at, grid, logs, left=np.log(RAREST), right=np.log(RAREST))
-
-
-def _mixed(ratio: np.ndarray) -> np.ndarray:
-    """Log likelihood ratio of each value when MIXED of all are in the other unit."""
-    return np.log1p(MIXED * np.expm1(np.minimum(ratio, 50.0)))
+    columns = {n: values_of(data, n) for n in data.of_kind("number")}
+    for clean in (np.log(columns[name]), residuals(columns, logs=True).get(name)):
+        if clean is None or np.isnan(clean).any():
+            continue
+        law, moved = gaussian_kde(np.delete(clean, rows)), clean.copy()  # with their own values it would know the rows
+        moved[rows] += apart
+        likelier = np.log(law(moved - apart) + 1e-12) - np.log(law(moved) + 1e-12)
+        if np.isin(np.argsort(-likelier, kind="stable")[:len(rows)], rows).mean() >= 0.8:
+            return True
+    return False
 
 
 def slipped(data: Data, rng: np.random.Generator, strength: float) -> tuple[Data, Truth]:
