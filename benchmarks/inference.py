@@ -72,15 +72,17 @@ def errors(rng: np.random.Generator, n: int, g: int, kind: str, metric: str):
     return task, task.measure(Prediction(value=e), np.zeros(n)), units, true
 
 
-def classes(rng: np.random.Generator, n: int, g: int, right: float, metric: str):
-    """Three classes, 7 : 2 : 1; the rows that are not right are called by the next class's name."""
+def classes(rng: np.random.Generator, n: int, g: int, right: float, metric: str, alike: float = 0.0):
+    """Three classes, 7 : 2 : 1; the rows that are not right are called by the next class's name. alike: the correlation of
+    rows of one group in being right, whose shares follow a beta law."""
     task, shares = classify("y", ("a", "b", "c"), metric=metric), np.array([0.7, 0.2, 0.1])
-    truth = rng.choice(3, n, p=shares)
-    value = np.where(rng.random(n) < right, truth, (truth + 1) % 3)
+    truth, units, most = rng.choice(3, n, p=shares), groups_of(n, g, rng), 1 / alike - 1 if alike else 0.0
+    rates = rng.beta(most * right, most * (1 - right), g)[units] if alike else right
+    value = np.where(rng.random(n) < rates, truth, (truth + 1) % 3)
     told = shares * right + np.roll(shares, 1) * (1 - right)
     true = {"macro_f1": float(np.mean(2 * shares * right / (shares + told))), "balanced_accuracy": right,
             "mcc": (right - shares @ told) / np.sqrt((1 - told @ told) * (1 - shares @ shares))}[metric]
-    return task, task.measure(Prediction(value, np.eye(3)[value] * 0.8 + 0.2 / 3), truth), groups_of(n, g, rng), true
+    return task, task.measure(Prediction(value, np.eye(3)[value] * 0.8 + 0.2 / 3), truth), units, true
 
 
 def cover(make: Callable[..., tuple], *options) -> Sim:
@@ -228,6 +230,9 @@ def scenarios() -> dict[str, tuple[int, Sim]]:
             for right in (0.8, 0.93, 0.99):
                 where = f"n {n}" + (f", {g} groups" if g else "")
                 out[f"coverage | {metric} | {right:.0%} right | {where}"] = 1000, cover(classes, n, g, right, metric)
+                if g:
+                    out[f"coverage | {metric} | {right:.0%} right | {where} of unlike rows"] = 1000, cover(
+                        classes, n, g, right, metric, 0.2)
     for n, g in ((30, 0), (100, 0), (400, 0), (60, 8), (120, 20), (300, 50)):
         where = f"n {n}" + (f", {g} groups" if g else "")
         for metric in ("mae", "rmse", "accuracy", "roc_auc", "log_loss"):

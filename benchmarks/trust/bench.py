@@ -277,7 +277,7 @@ def verdict(row: dict[str, Any]) -> tuple[str, str]:
     if row["lower"] >= 0.9:
         return "ok", why
     reason = next((f.hopeless[row["strength"]] for f in FAULTS if f.name == row["fault"] and row["kind"] in f.sets
-                   and row["strength"] in f.hopeless), "")
+                   and list(f.sets[row["kind"]]) == row["sets"] and row["strength"] in f.hopeless), "")
     if reason:
         return "listed", f"[{reason}]"
     if known and known["share"] < 1 and known["lower"] >= 0.9:

@@ -32,6 +32,8 @@ DOUBTFUL = {**CLASSES, "table": ("magic",), "image": ("fashion", "mnist", "usps"
 LEARNT = {"table": ("concrete", "energy", "breast", "vintages"), "image": ("fashion", "pneumonia", "mnist", "usps"),
           "molecule": ("esol", "solar"), "sequence": ("motif", "peptides"), "text": ("youtube",)}
 HALF = "half of the repeats a spread apart are as likely the replicate spread itself; two of ten (conflict_few) are found"
+WAY = ("two classes that overlap: who knows that one goes by the other's name, but not which, is surer of the right one than of "
+       "any in clean draws in 0.21 (bace), 0.31 (enhancers), 0.01 (peptides) of them: one_way.py")
 
 
 @dataclass(frozen=True)
@@ -81,7 +83,11 @@ FAULTS = (
     Fault(leaking.bit_depth, (0.0, 0.2), ("leaks",), only(KINDS, "image")),
     Fault(leaking.row_order, (0,), ("leaks",), KINDS),
     Fault(labels.wrong_uniform, (0.02, 0.05, 0.10), ("suspect_labels",), CLASSES, slow=True),
-    Fault(labels.wrong_one_class, (0.05, 0.10), ("suspect_labels",), CLASSES, slow=True),
+    Fault(labels.wrong_one_class, (0.05, 0.10), ("suspect_labels",), {**only(CLASSES, "table", "image", "text"),
+                                                                      "sequence": ("motif",)}, slow=True),
+    Fault(labels.wrong_one_class, (0.05, 0.10), ("suspect_labels",), {"molecule": ("bace",),
+                                                                      "sequence": ("enhancers", "peptides")},
+          slow=True, hopeless={0.05: WAY, 0.10: WAY}),
     Fault(labels.wrong_uniform, (0.02, 0.05), ("suspect_labels",), only(NUMBERS, "table"), slow=True, times=2),
     Fault(labels.wrong_uniform, (0.02, 0.05), ("suspect_labels",), only(NUMBERS, "molecule", "sequence"), slow=True),
     Fault(grouping.unit_column, (3, 10), ("groups",), KINDS),

@@ -23,7 +23,7 @@ def unanswered(findings: Sequence[Finding], folder: Folder) -> list[Finding]:
 
 
 def _all_looked_at(f: Finding, looked: set[tuple[str, int]]) -> bool:
-    """Every row that is listed, and as many as there are where the list was cut short; where the claim is about the first few of
-    them, these."""
+    """Every row that is listed, and as many as there are where the list was cut short; where the claim is about the first few
+    of them, these."""
     mine, wanted = {row for column, row in looked if column in f.columns}, int(f.values.get("first", f.rows_total))
     return bool(f.rows) and mine.issuperset(f.rows[:wanted]) and len(mine) >= wanted

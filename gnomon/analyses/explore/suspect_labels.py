@@ -111,9 +111,9 @@ def _numbers(data: Data, aim: Aim, view: np.ndarray, full: int, seed: int) -> Lo
                  f"{'their' if seen.beyond > 1 else 'its'} inputs say; of the {many(len(listed), 'row')} listed "
                  f"{'these come' if seen.beyond > 1 else 'it comes'} first")
     else:
-        claim = (f"{many(seen.far, 'row')} {'lie' if seen.far > 1 else 'lies'} far from what the inputs say of '{aim.name}', at "
-                 f"least twice what a normal law leaves: hard cases as likely as wrong values; the first few of {len(listed):,} "
-                 "listed are worth a look")
+        claim = (f"{many(seen.far, 'row')} {'lie' if seen.far > 1 else 'lies'} far from what the inputs say of '{aim.name}', "
+                 "at least twice what a normal law leaves: hard cases as likely as wrong values; the first few of "
+                 f"{len(listed):,} listed are worth a look")
     claim, grade = claim + sampled_note(len(aim), full), "warn" if seen.stands else "note"
     return Looked((found(data, "LOOK-LABEL", grade, claim, rows=aim.rows[listed], columns=(aim.name,),
                          values={"rows": len(listed), "first": seen.beyond if seen.stands else seen.far},

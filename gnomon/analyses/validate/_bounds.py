@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from gnomon.analyses.validate._auc import score_limits
-from gnomon.analyses.validate._units import known
+from gnomon.analyses.validate._units import known, unit_codes
 from gnomon.tasks._metrics import auc, confusion
 from gnomon.tasks._task import Stats
 
@@ -23,27 +23,43 @@ def wilson(share: float, n: float, quantile: float) -> tuple[float, float]:
     return float(min(share, max(0.0, centre - half))), float(max(share, min(1.0, centre + half)))
 
 
-def near_one(task: Any, stats: Stats, share: float, quantile: float) -> tuple[float, float] | None:
+def near_one(task: Any, stats: Stats, codes: np.ndarray, g: int, quantile: float) -> tuple[float, float] | None:
     """Limits of an accuracy, macro-F1, balanced accuracy, Matthews correlation, average precision, AUC, or a mean of such
-    over targets, from rows (n,) of which `share` count as independent; None for other scores and where there are errors
-    enough to resample."""
+    over targets, from rows (n,) of the units `codes` (n,) 0..g-1; None for other scores and where there are errors enough to
+    resample."""
     if "weight" in stats.arrays:
         return None
     if getattr(task, "tasks", ()):
-        return _several(task, stats, share, quantile)
+        return _several(task, stats, codes, g, quantile)
     limits = LIMITS.get(task.metric.name)
-    found = None if limits is None else limits(stats, share, quantile)
+    if limits is None:
+        return None
+    share = g / len(stats) if limits in (_areas, _precisions) else _independent(stats, codes, g)
+    found = limits(stats, share, quantile)
     return None if found is None else (max(0.0, found[0]), min(1.0, found[1]))
 
 
-def _several(task: Any, stats: Stats, share: float, quantile: float) -> tuple[float, float] | None:
+def _independent(stats: Stats, codes: np.ndarray, g: int) -> float:
+    """Share of the rows that count as independent: as many as would give the share of wrong rows the error that it has over
+    units (after Korn & Graubard 1998, Survey Methodology 24), one a unit at least, and exactly that where no row is wrong."""
+    wrong, n = stats["value"] != stats["truth"], len(stats)
+    if g == n or not wrong.any():
+        return g / n
+    share = wrong.mean()
+    away = np.bincount(codes, weights=wrong - share, minlength=g)
+    error = (away**2).sum() / n**2 * g / (g - 1)
+    return float(np.clip(share * (1 - share) / max(error, 1e-300) / n, g / n, 1.0))
+
+
+def _several(task: Any, stats: Stats, codes: np.ndarray, g: int, quantile: float) -> tuple[float, float] | None:
     """Of targets on the same rows the errors may be the same: limits are averaged."""
     each = []
     for i, one in enumerate(task.tasks):
         part = task.part(stats, i)
         rows = np.flatnonzero(known(part))
         if len(rows):
-            found = near_one(one, part.take(rows), share, quantile)
+            own, units = unit_codes(codes[rows], len(rows))
+            found = near_one(one, part.take(rows), own, units, quantile)
             if found is None:
                 return None
             each.append(found)

@@ -87,7 +87,7 @@ def _limits(task: Any, stats: Stats, codes: np.ndarray, g: int, level: float, se
             return max(0.0, low), min(1.0, high), f"{method}, or the jackknife, whichever is wider"
         return low, high, method
     low, high, method = _resampled(task, stats, codes, g, level, seed, repeats)
-    near = near_one(task, stats, g / len(stats), quantile)
+    near = near_one(task, stats, codes, g, quantile)
     if near is None or low is None or high is None:
         return low, high, method
     return min(low, near[0]), max(high, near[1]), f"{method}, or binomial limits of the classes, whichever is wider"
