@@ -153,6 +153,23 @@ def test_perfect_class_scores_have_room_below_that_shrinks_with_units_not_rows(m
     assert few.value == 1.0 == few.high and few.low < 0.96 and few.low < more.low < 1.0
 
 
+@pytest.mark.parametrize("metric", ["macro_f1", "balanced_accuracy", "mcc"])
+def test_errors_of_one_group_leave_more_room_than_as_many_of_six(metric):
+    """40 groups of six rows, six rows wrong; rows whose errors have nothing to do with their groups count as rows."""
+    task, groups = classify("y", ("a", "b", "c"), metric=metric), np.repeat(np.arange(40), 6)
+    truth = np.tile([0, 0, 0, 1, 1, 2], 40)
+
+    def with_wrong(rows):
+        value = truth.copy()
+        value[rows] = (truth[rows] + 1) % 3
+        return task.measure(Prediction(value, np.eye(3)[value] * 0.8 + 0.2 / 3), truth)
+
+    spread = [6 * k + k % 6 for k in range(6)]
+    one, six, alone = (interval(task, with_wrong(rows), units) for rows, units in (
+        (np.arange(6), groups), (spread, groups), (spread, None)))
+    assert one.low < six.low - 0.01 and abs(six.low - alone.low) < 0.02
+
+
 def test_perfect_scores_of_several_targets_have_room_below():
     task, truth = several([classify("a", ("no", "yes"), metric="accuracy")] * 2), np.arange(60) % 2
     one = Prediction(truth, np.eye(2)[truth])
