@@ -16,7 +16,7 @@ from gnomon.card import Card
 from gnomon.data.table import Data
 from gnomon.methods._log import read_log
 from gnomon.methods._modes import evaluating
-from gnomon.methods._probe import activity
+from gnomon.methods._probe import leaves
 from gnomon.values import Finding, finding
 
 CARD = Card(
@@ -55,42 +55,38 @@ def norms(learned: Any, data: Data, rows: np.ndarray, folder: Path | None = None
 
 
 def layer_norms(learned: Any, data: Data, rows: np.ndarray, *, most: int = 256) -> list[dict[str, Any]]:
-    """For each layer with weights: name, weight norm, gradient norm, mean square of its output, share of dead units."""
+    """For each layer with weights: name, weight norm, gradient norm, root mean square of its output past the nonlinearity,
+    share of dead units."""
     import torch
 
     from gnomon.methods import _kit as kit
+    from gnomon.methods._outputs import activity, watched
 
     module, desk = learned.module, learned.desk
     rows = kit.labelled(learned.task, data, np.asarray(rows))[:most]
     batch = learned.tensoriser.batch(data, rows, desk.device)
     truth = kit.truth_tensor(learned.task, data, rows, desk.device)
-    outputs: dict[str, Any] = {}
-    layers = {name: m for name, m in module.named_modules()
-              if any(True for _ in m.parameters(recurse=False)) and not list(m.children())}
-    handles = [m.register_forward_hook(lambda _m, _i, out, name=name: outputs.__setitem__(name, out))
-               for name, m in layers.items()]
+    layers = leaves(module)
     before = [(weight, weight.grad) for weight in module.parameters()]
     try:
         module.zero_grad(set_to_none=True)
         with evaluating(module):
-            loss = sum(learned.task.loss(module(batch), truth, torch.ones(len(rows), device=desk.device)).values())
+            with watched(layers) as outputs:
+                raw = module(batch)
+            loss = sum(learned.task.loss(raw, truth, torch.ones(len(rows), device=desk.device)).values())
             loss.backward()  # type: ignore[union-attr]
-        return [_layer(name, m, outputs.get(name)) for name, m in layers.items()]
+        return [_layer(name, m, activity(outputs.get(name), m, len(raw))) for name, m in layers.items()]
     finally:
-        for handle in handles:
-            handle.remove()
         for weight, gradient in before:
             weight.grad = gradient
 
 
-def _layer(name: str, module: Any, output: Any) -> dict[str, Any]:
+def _layer(name: str, module: Any, active: Mapping[str, float]) -> dict[str, Any]:
     weights = [w for w in module.parameters(recurse=False)]
     gradients = [w.grad for w in weights if w.grad is not None]
     size = lambda tensors: math.sqrt(sum(float(t.detach().float().pow(2).sum()) for t in tensors))  # noqa: E731
-    row = {"layer": name, "weight": size(weights), "gradient": size(gradients) if gradients else None,
-           "activation": None, "dead": None}
-    row |= activity(output)
-    return row
+    return {"layer": name, "weight": size(weights), "gradient": size(gradients) if gradients else None,
+            "activation": None, "dead": None, **active}
 
 
 def _of_layers(layers: Sequence[Mapping[str, Any]]) -> list[Finding]:
@@ -109,12 +105,14 @@ def _of_layers(layers: Sequence[Mapping[str, Any]]) -> list[Finding]:
         claim = f"gradients explode in {len(large)} of {len(ratios)} layers, first {large[0]}"
     elif ratios and len(small) > len(ratios) / 3:
         claim = f"gradients vanish in {len(small)} of {len(ratios)} layers, first {small[0]}"
-    elif len(dead) > max(len(layers) / 3, 1):
-        claim = f"{len(dead)} of {len(layers)} layers answer the same to every row"
+    elif dead:
+        claim = f"in {len(dead)} of {len(layers)} layers nine tenths of the units answer the same to every row, first {dead[0]}"
     else:
-        return [finding("DEBUG-GRADIENT", "fine", f"gradients and activations of {len(layers)} layers are in order",
-                        values=values, source="one batch")]
-    return [finding("DEBUG-GRADIENT", "warn", claim, values=values, source="one batch")]
+        seen = sum(row["activation"] is not None for row in layers)
+        claim = f"gradients of {len(ratios)} and activations of {seen} of {len(layers)} layers were measured and are in order"
+        return [finding("DEBUG-GRADIENT", "fine", claim, values=values, source="one batch")]
+    few = not large and len(small) <= len(ratios) / 3 and len(dead) <= max(len(layers) / 3, 1)
+    return [finding("DEBUG-GRADIENT", "note" if few else "warn", claim, values=values, source="one batch")]
 
 
 def of_log(lines: Sequence[Mapping[str, float]], naive: float) -> list[Finding]:

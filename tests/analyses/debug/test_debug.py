@@ -28,6 +28,8 @@ from gnomon.analyses.debug.tiny_subset import tiny_subset
 from gnomon.data.table import Dense, Spec
 from gnomon.methods._desk import Desk
 from gnomon.methods._log import read_log
+from gnomon.methods._outputs import activity
+from gnomon.methods._probe import layer_readings
 from gnomon.methods._rate import pick_rate
 from gnomon.methods._tiny import naive_loss
 from gnomon.methods.labelled.supervised import supervised
@@ -233,7 +235,65 @@ def test_layers_are_logged_at_every_look_and_leave_training_as_it_was(tmp_path):
     seen = layer_history(read_log(tmp_path))
     looks = sum("stop.loss" in line for line in read_log(tmp_path))
     assert len(seen) >= 3 and all(len(h["steps"]) == looks for h in seen.values())
-    assert all({"gradient", "activation", "dead"} <= set(h) for h in seen.values())
+    assert all({"gradient", "activation"} <= set(h) for h in seen.values())
+    assert {n for n, h in seen.items() if "dead" not in h} <= {n for n in seen if "tables" in n}  # of codes, no units
+
+
+class Bent(nn.Module):
+    """Three layers with a nonlinearity, module or function, between them; 61 of the 64 units of the second are dead."""
+
+    def __init__(self, bend):
+        super().__init__()
+        self.a, self.b, self.c, self.bend = nn.Linear(3, 64), nn.Linear(64, 64), nn.Linear(64, 1), bend
+        with torch.no_grad():
+            self.b.bias[:61] -= 200
+
+    def forward(self, inputs):
+        return self.c(self.bend(self.b(self.bend(self.a(inputs["numbers"])))))
+
+
+@pytest.mark.parametrize("bend", [torch.relu, nn.ReLU(), nn.ReLU(inplace=True), nn.functional.gelu, nn.SiLU(),
+                                  lambda x: x.clamp(min=0), torch.sigmoid])
+def test_units_that_are_dead_past_the_nonlinearity_are_counted(bend):
+    readings = layer_readings(Bent(bend), {"numbers": torch.randn(64, 3)})
+    assert [readings[f"layer.{n}.dead"] for n in "abc"] == [0, 61 / 64, 0]
+
+
+def test_a_network_with_a_dead_layer_is_not_in_order():
+    data = table(120)
+    rows, _ = rows_of(data)
+    learned = supervised(task_of(data), lambda specs, out: Bent(torch.relu), data, rows, 0, Desk(steps=2, threads=1), rate=1e-4)
+    found, = norms(learned, data, rows.fit)
+    assert found.grade == "note" and "1 of 3 layers" in found.claim and "'b'" not in found.claim and "first b" in found.claim
+
+
+@pytest.mark.parametrize("value", [0.03, 0.11, 0.3, 1.3, -7e4])
+@pytest.mark.parametrize("n", [32, 64, 256])
+def test_a_constant_unit_is_dead_whatever_its_size(value, n):
+    varied = torch.cat([torch.full((n, 4), value), 1e-4 * torch.randn(n, 4)], dim=1)
+    assert activity(varied, nn.Linear(1, 8), n)["dead"] == 0.5
+
+
+def test_units_are_found_by_the_kind_of_layer():
+    y = torch.randn(32, 16, 50)
+    y[:, :12] = 0.3
+    assert activity(y, nn.Conv1d(3, 16, 5), 32)["dead"] == 0.75
+    assert activity(y.transpose(1, 2), nn.Conv1d(3, 16, 5), 32)["dead"] == 0.75
+    assert activity(y.transpose(1, 2), nn.LayerNorm(16), 32)["dead"] == 0.75
+    assert activity(y[:, :, :48].reshape(32, 16, 6, 8).movedim(1, 3), nn.LayerNorm(16), 32)["dead"] == 0.75
+    members = torch.arange(3.)[:, None, None] + torch.relu(torch.randn(3, 32, 8)) * torch.tensor([1, 1, 1, 1, 0, 0, 0, 0])
+    assert activity(members, nn.Linear(5, 8), 32)["dead"] == 0.5  # each member's units are its own
+    assert "dead" not in activity(torch.ones(32, 4), nn.Embedding(3, 4), 32)
+    assert activity(torch.ones(1, 4), nn.Linear(1, 4), 1) == {}
+
+
+def test_every_layer_of_a_perceptron_is_measured():
+    data = table(200)
+    rows, _ = rows_of(data)
+    learned = supervised(task_of(data), mlp, data, rows, 0, Desk(steps=20, threads=1), rate=1e-3)
+    found, = norms(learned, data, rows.fit)
+    assert found.grade == "fine" and "gradients of 4 and activations of 4 of 4 layers" in found.claim
+    assert all(row["dead"] is not None for row in found.values["layers"])
 
 
 def test_mistaken_classes_are_named_and_even_errors_are_not():
