@@ -16,7 +16,7 @@ from gnomon.values import Finding, finding
 CARD = Card(
     name="Patterns in the errors",
     gist="Classes that are mistaken for one another beyond chance, and slices (sizes, thirds of numbers, categories, missing "
-         "values, thirds of the target) whose error is larger, false discoveries held down.",
+         "values, thirds of the prediction) whose error is larger, false discoveries held down.",
     use_when="After a first model: what it gets wrong says which rows, labels or features to look at.",
     avoid_when="Fewer than about 100 scored rows; or as proof: slices are searched here and need fresh rows to be confirmed.",
     paper="Chung et al. 2019, Slice Finder, IEEE TKDE, arXiv:1807.06068; Benjamini & Hochberg 1995",
@@ -67,7 +67,7 @@ def error_patterns(task: Any, data: Data, rows: np.ndarray, prediction: Predicti
         out += _classes(task, data, rows, truth.astype(int), prediction.value.astype(int))
     else:
         error = np.abs(truth - prediction.value)
-    found = slices(data, rows, error, units, truth if task.name == "regress" else None)
+    found = slices(data, rows, error, units, prediction.value if task.name == "regress" else None)
     return [*out, *_told(data, found)]
 
 
@@ -106,9 +106,11 @@ def _classes(task: Any, data: Data, rows: np.ndarray, truth: np.ndarray, value: 
                     columns=(task.target,))]
 
 
-def slices(data: Data, rows: np.ndarray, error: np.ndarray, units: np.ndarray, target: np.ndarray | None = None) -> list[Slice]:
-    """Slices whose error is TIMES that of the other rows and stands at the false discovery rate, worst first."""
-    every = [_compared(*candidate, error, units) for candidate in candidates(data, rows, target)]
+def slices(data: Data, rows: np.ndarray, error: np.ndarray, units: np.ndarray, value: np.ndarray | None = None) -> list[Slice]:
+    """Slices whose error is TIMES that of the other rows and stands at the false discovery rate, worst first. value: the
+    predicted numbers, which are sliced too; the true ones are not, as at both ends of these every sound prediction errs
+    more (regression to the mean)."""
+    every = [_compared(*candidate, error, units) for candidate in candidates(data, rows, value)]
     tried = [s for s in every if s is not None]
     if not tried:
         return []
@@ -119,7 +121,7 @@ def slices(data: Data, rows: np.ndarray, error: np.ndarray, units: np.ndarray, t
     return sorted((s for s in kept if s.times >= TIMES), key=lambda s: -s.times)
 
 
-def candidates(data: Data, rows: np.ndarray, target: np.ndarray | None) -> list[tuple[str, str, np.ndarray]]:
+def candidates(data: Data, rows: np.ndarray, value: np.ndarray | None) -> list[tuple[str, str, np.ndarray]]:
     """(what it is, its column, bool (n,)) of every slice that is tried."""
     out: list[tuple[str, str, np.ndarray]] = []
     names = [n for n in data.columns if data.roles[n].role in ("input", "group", "time", "ignore")][:MOST_COLUMNS]
@@ -139,8 +141,8 @@ def candidates(data: Data, rows: np.ndarray, target: np.ndarray | None) -> list[
             out += _pictures(name, column, rows)
         if kind != "image" and not block:
             out.append((f"'{name}' is missing", name, missing(column, rows)))
-    if target is not None:
-        out += _thirds("the target", data.targets[0] if data.targets else "", target)
+    if value is not None:
+        out += _thirds("the prediction", "", value)
     return out
 
 
