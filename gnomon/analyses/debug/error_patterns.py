@@ -30,7 +30,7 @@ MOST_VALUES, MOST_COLUMNS = 20, 40
 FEW_VALUES = 5  # of a number: a slice each
 FDR = 0.01
 TIMES = 1.3  # a slice's error over that of all other rows, below which it is not worth a word
-SHARE, TWINS = 0.1, 5  # of a class's rows that go to one other class; and at least so many
+SHARE, TWINS = 0.1, 5  # of a class's rows that go to one other class; and of at least so many units
 
 
 @dataclass(frozen=True)
@@ -64,20 +64,24 @@ def error_patterns(task: Any, data: Data, rows: np.ndarray, prediction: Predicti
     out = []
     if task.name == "classify":
         error = 1 - prediction.proba[np.arange(len(rows)), truth.astype(int)]
-        out += _classes(task, data, rows, truth.astype(int), prediction.value.astype(int))
+        out += _classes(task, data, rows, truth.astype(int), prediction.value.astype(int), units)
     else:
         error = np.abs(truth - prediction.value)
     found = slices(data, rows, error, units, prediction.value if task.name == "regress" else None)
     return [*out, *_told(data, found)]
 
 
-def mistaken(truth: np.ndarray, value: np.ndarray, count: int) -> list[tuple[int, int, int, float]]:
+def mistaken(truth: np.ndarray, value: np.ndarray, count: int, units: np.ndarray | None = None
+             ) -> list[tuple[int, int, int, float]]:
     """(true class, class it is taken for, rows, share of the true class): pairs more frequent than if a class's errors
-    were spread over the other classes as all other errors are (Poisson tail, Bonferroni over pairs at 1 %)."""
+    were spread over the other classes as all other errors are (Poisson tail, Bonferroni over pairs at 1 %). Rows of one
+    unit and class weigh as one: their errors may be the same. units: (n,), None = each row its own."""
     from scipy.stats import poisson
 
-    table = np.zeros((count, count))
-    np.add.at(table, (truth, value), 1)
+    _, own = np.unique(np.arange(len(truth)) if units is None else units, return_inverse=True)
+    _, alike, sizes = np.unique(own * count + truth, return_inverse=True, return_counts=True)
+    table, met = np.zeros((count, count)), np.unique(np.stack([own, truth, value], axis=1), axis=0)
+    np.add.at(table, (truth, value), 1 / sizes[alike])
     wrong = table - np.diag(np.diag(table))
     out = []
     for i in range(count):
@@ -85,15 +89,17 @@ def mistaken(truth: np.ndarray, value: np.ndarray, count: int) -> list[tuple[int
         rest[i] = 0
         expected = wrong[i].sum() * rest / max(rest.sum(), 1e-12)
         for j in np.flatnonzero(wrong[i]):
-            n, share = int(table[i].sum()), wrong[i, j] / table[i].sum()
-            beyond = count == 2 or poisson.sf(wrong[i, j] - 1, expected[j]) < 0.01 / (count * (count - 1))
-            if count > 2 and wrong[i, j] >= TWINS and share >= SHARE and n >= FEWEST_UNITS and beyond:
-                out.append((i, int(j), int(wrong[i, j]), float(share)))
+            n, rows = table[i].sum(), int(((truth == i) & (value == j)).sum())
+            share, in_units = rows / (truth == i).sum(), int(((met[:, 1] == i) & (met[:, 2] == j)).sum())
+            beyond = count == 2 or poisson.sf(np.floor(wrong[i, j] + 1e-9) - 1, expected[j]) < 0.01 / (count * (count - 1))
+            if count > 2 and in_units >= TWINS and share >= SHARE and n > FEWEST_UNITS - 0.5 and beyond:
+                out.append((i, int(j), rows, float(share)))
     return sorted(out, key=lambda hit: -hit[3])
 
 
-def _classes(task: Any, data: Data, rows: np.ndarray, truth: np.ndarray, value: np.ndarray) -> list[Finding]:
-    hits = mistaken(truth, value, len(task.classes))
+def _classes(task: Any, data: Data, rows: np.ndarray, truth: np.ndarray, value: np.ndarray, units: np.ndarray
+             ) -> list[Finding]:
+    hits = mistaken(truth, value, len(task.classes), units)
     if not hits:
         return []
     i, j, n, share = hits[0]

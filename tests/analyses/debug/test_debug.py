@@ -307,6 +307,20 @@ def test_mistaken_classes_are_named_and_even_errors_are_not():
     assert (i, j) == (2, 1) and share > 0.25 and n >= swap.sum() and not rest
 
 
+def test_rows_of_one_unit_are_one_error():
+    told = planted = 0
+    for seed in range(40):
+        dice = np.random.default_rng(seed)
+        truth = dice.integers(0, 4, 120)
+        value = np.where(dice.random(120) < 0.3, (truth + dice.integers(1, 4, 120)) % 4, truth)
+        swapped = np.where((truth == 2) & (dice.random(120) < 0.5), 1, value)
+        units = np.arange(120).repeat(10)
+        told += bool(mistaken(truth.repeat(10), value.repeat(10), 4, units))
+        planted += bool(mistaken(truth.repeat(10), swapped.repeat(10), 4, units))
+        assert mistaken(truth, value, 4) == mistaken(truth, value, 4, np.arange(120)[::-1])
+    assert told <= 3 and planted >= 15
+
+
 def patterned(seed, *, planted):
     """400 rows of numbers and two categories; where planted, errors are three times as large in one site."""
     dice = np.random.default_rng(seed)
