@@ -175,6 +175,11 @@ FALL = np.linspace(1, 0.1, 40)
 @pytest.mark.parametrize(("kind", "train", "stop", "code"), [
     ("sound", FALL, FALL + 0.05, None),
     ("overfit", FALL, np.r_[FALL[:20], np.linspace(0.5, 2, 20)], "DEBUG-OVERFIT"),
+    ("overfit", np.linspace(1, 0.22, 40), np.r_[np.linspace(1, 0.56, 10), np.linspace(0.58, 0.67, 30)], "DEBUG-OVERFIT"),
+    ("overfit", np.exp(-np.arange(40) / 5), np.full(40, 0.95), "DEBUG-OVERFIT"),
+    ("overfit", np.exp(-np.arange(40) / 5), 1.3 + 0.05 * (-1.0) ** np.arange(40), "DEBUG-OVERFIT"),
+    ("sound", np.linspace(1, 0.01, 40), np.linspace(1, 0.3, 40), None),
+    ("sound", np.full(40, 0.3), 0.32 + 0.01 * (-1.0) ** np.arange(40), None),
     ("underfit", np.full(40, 0.95), np.full(40, 0.95), "DEBUG-UNDERFIT"),
     ("starved", 3 * np.exp(-np.arange(40) / 30), np.full(40, 0.9), "DEBUG-UNDERFIT"),
     ("unsteady", FALL, 0.5 + 0.3 * (-1.0) ** np.arange(40) - np.arange(40) / 400, "DEBUG-RATE"),
@@ -184,6 +189,13 @@ def test_each_planted_curve_falls_into_its_class(kind, train, stop, code):
     assert found.kind == kind
     told = fitting_finding(found)
     assert (told.code if told else None) == code and (told is None or "What helps" in told.claim)
+
+
+def test_what_never_beat_knowing_nothing_is_said_so():
+    noise = fitting_finding(over_under(lines_of(np.exp(-np.arange(40) / 5), np.full(40, 1.3)), 1.0))
+    assert "never told better than by knowing nothing" in noise.claim and "other inputs" in noise.claim
+    flat = fitting_finding(over_under(lines_of(np.exp(-np.arange(40) / 5), np.full(40, 0.95)), 1.0))
+    assert "never came below 95%" in flat.claim
 
 
 def test_a_silent_and_a_loud_term_are_named_and_equal_ones_are_fine():
