@@ -27,6 +27,7 @@ from gnomon.workflow._clock import clock_for
 from gnomon.workflow._hidden import with_hidden
 from gnomon.workflow._matrix import AXES, MATRIX_ROWS, axes_pair, main_axes, matrices, matrix, weight_of
 from gnomon.workflow._members import Candidate, seed_scores
+from gnomon.workflow._notes import Notes
 from gnomon.workflow._sources import changed_test, other_sources, without_copies
 from gnomon.workflow._trials import trials
 from gnomon.workflow.options import Options
@@ -55,32 +56,6 @@ class Examined:
     ood: dict[str, Any] | None = None
     subgroups: tuple[dict[str, Any], ...] = ()
     trials: dict[str, Any] = field(default_factory=dict)
-
-
-@dataclass
-class Notes:
-    """Findings and checks as they come in; one check that fails to run never stops the others."""
-
-    findings: list[Finding] = field(default_factory=list)
-    checks: list[Check] = field(default_factory=list)
-
-    def run(self, code: str, smallest: str | None, do: Callable[[], Any], nothing: str = "nothing could be examined") -> Any:
-        """What `do` returns; where that is None the check did not run, `nothing` says why. smallest None: a mere step of the
-        check, told only if it fails."""
-        try:
-            out = do()
-        except Exception as error:
-            self.checks.append(Check(code, False, f"could not be run: {type(error).__name__}: {error}"))
-            return None
-        if smallest is not None:
-            self.checks.append(Check(code, False, nothing) if out is None else Check(code, True, "", smallest))
-        return out
-
-    def skip(self, code: str, why: str) -> None:
-        self.checks.append(Check(code, False, why))
-
-    def add(self, *found: Finding | None) -> None:
-        self.findings += [f for f in found if f is not None]
 
 
 def examine(bench: Bench, seen: Any, candidates: Sequence[Candidate], verdict: Verdict, options: Options) -> Examined:

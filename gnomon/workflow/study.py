@@ -52,7 +52,7 @@ def study(source: Any, folder: Folder, options: Options, voice: Voice, origin: M
         from gnomon.workflow._relabel_gain import with_gain
         from gnomon.workflow.conclude import conclude
 
-        seen = replace(seen, findings=(*seen.findings, *found))
+        seen = replace(seen, findings=(*seen.findings, *found.findings), checks=(*seen.checks, *found.checks))
         return with_gain(conclude(bench, seen, plan, runs, cuts, options, ledger, voice), bench, seen)
 
 

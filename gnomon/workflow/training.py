@@ -6,11 +6,12 @@ import os
 from dataclasses import replace
 
 from gnomon.errors import GnomonError, TrainingError
-from gnomon.values import Finding, Recipe
+from gnomon.values import Recipe
 from gnomon.workflow._folder import cannot_write, is_disk_full
+from gnomon.workflow._notes import Notes
 from gnomon.workflow._voice import Voice
 from gnomon.workflow._watch import Watch, last_hope, never
-from gnomon.workflow.debug import norms_stage, stops, tiny_stage
+from gnomon.workflow.debug import norms_stage, stops, tiny_stage, together
 from gnomon.workflow.ledger import Ledger
 from gnomon.workflow.options import Options
 from gnomon.workflow.plan import Plan
@@ -19,11 +20,11 @@ from gnomon.workflow.run import Bench, Run, execute
 
 
 def run_stage(bench: Bench, plan: Plan, options: Options, ledger: Ledger, voice: Voice
-              ) -> tuple[list[Run], dict[str, str], list[Finding]]:
-    """Run the candidates in order; one that fails is named and left out, and the study goes on."""
+              ) -> tuple[list[Run], dict[str, str], Notes]:
+    """Run the candidates in order; one that fails is named and left out, and the study goes on. Last what debugging noted."""
     watch = Watch(ledger, plan.budget - kept_for_the_end(plan.budget))
     bench = replace(bench, desk=replace(bench.desk, deadline=watch.deadline()))
-    runs, cuts, found = [], {}, []
+    runs, cuts, found = [], {}, Notes()
     for i, recipe in enumerate(plan.candidates):
         voice.say(f"{recipe.label} ({i + 1} of {len(plan.candidates)})")
         must = last_hope(plan, [r.recipe for r in runs], list(cuts))(recipe)
@@ -35,25 +36,26 @@ def run_stage(bench: Bench, plan: Plan, options: Options, ledger: Ledger, voice:
             cuts[recipe.hash] = why
             continue
         runs.append(run)
-        found += norms_stage(bench, run) if recipe.family == "deep" else []
+        if recipe.family == "deep":
+            found.join(norms_stage(bench, run))
         _say_run(bench, run, recipe, voice)
     if not any(run.recipe.family != "floor" for run in runs):
         reasons = "; ".join(dict.fromkeys(cuts.values())) or "no candidate was planned"
         raise TrainingError("E-NOTHING-TRAINED", f"no model could be trained: {reasons}",
                             do="see plan.toml for what was left out and why; a larger --budget may help")
-    return runs, cuts, found
+    return runs, cuts, Notes(found.findings, together(found.checks))
 
 
-def _train(bench: Bench, recipe: Recipe, seeds: int, watch: Watch, ledger: Ledger, found: list[Finding], *,
+def _train(bench: Bench, recipe: Recipe, seeds: int, watch: Watch, ledger: Ledger, found: Notes, *,
            must: bool) -> tuple[Run | None, str]:
     """The run of one candidate, or None and why there is none; what its trial on a few rows showed is added to `found`.
 
     must: it is trained even past the deadline.
     """
-    tiny = tiny_stage(bench, recipe) if recipe.family == "deep" else []
-    found += [f for f in tiny if f.grade != "fine"]
-    if stops(tiny):
-        return None, stops(tiny)
+    tiny = tiny_stage(bench, recipe) if recipe.family == "deep" else Notes()
+    found.join(Notes([f for f in tiny.findings if f.grade != "fine"], tiny.checks))
+    if stops(tiny.findings):
+        return None, stops(tiny.findings)
     own = replace(bench, desk=replace(bench.desk, deadline=None)) if must else bench
     run = execute(own, recipe, seeds, enough=never if must else watch.enough, ledger=ledger)
     return run, "" if run is not None else "the budget ended before it was trained"

@@ -74,6 +74,14 @@ def another_process(monkeypatch):
         monkeypatch.setattr(f"{module}.RUN_HERE", _trust.RUN_HERE)
 
 
+def test_a_network_of_ones_own_is_debugged_or_said_why_not(place):
+    report = json.loads((place / "mix.study/report.json").read_text())
+    told = {c["code"]: c for c in report["checks"] if c["code"].startswith("DEBUG-")}
+    assert all(told[c]["ran"] for c in ("DEBUG-TINY", "DEBUG-GRADIENT", "DEBUG-UNDERFIT", "DEBUG-OVERFIT", "DEBUG-ERRORS"))
+    assert "no `embed`" in told["DEBUG-SHIFT"]["why_not"] and "(mine.py:lines)" in told["DEBUG-SHIFT"]["why_not"]
+    assert any(f["claim"].startswith("mine.py:lines: ") for f in report["findings"] if f["code"] == "DEBUG-GRADIENT")
+
+
 def test_all_three_are_fitted_judged_and_predict(place):
     report = json.loads((place / "mix.study/report.json").read_text())
     for candidate in report["candidates"]:

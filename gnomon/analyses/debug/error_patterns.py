@@ -57,7 +57,7 @@ def error_patterns(task: Any, data: Data, rows: np.ndarray, prediction: Predicti
     unit means, at a false discovery rate of 1 %.
     """
     truth = np.asarray(task.truth(data, rows))
-    known = truth >= 0 if task.name == "classify" else np.isfinite(truth) & np.isfinite(prediction.value)
+    known = scored(task, truth, prediction)
     if known.sum() < 2 * FEWEST_UNITS:
         return []
     rows, units, truth, prediction = rows[known], units[known], truth[known], prediction.take(np.flatnonzero(known))
@@ -69,6 +69,11 @@ def error_patterns(task: Any, data: Data, rows: np.ndarray, prediction: Predicti
         error = np.abs(truth - prediction.value)
     found = slices(data, rows, error, units, prediction.value if task.name == "regress" else None)
     return [*out, *_told(data, found)]
+
+
+def scored(task: Any, truth: np.ndarray, prediction: Prediction) -> np.ndarray:
+    """bool (n,): rows that have a target and a prediction."""
+    return truth >= 0 if task.name == "classify" else np.isfinite(truth) & np.isfinite(prediction.value)
 
 
 def mistaken(truth: np.ndarray, value: np.ndarray, count: int, units: np.ndarray | None = None

@@ -40,18 +40,19 @@ def norms(learned: Any, data: Data, rows: np.ndarray, folder: Path | None = None
     rows: training rows of which one batch is looked at. naive: the loss of knowing nothing (in the log's own terms);
     None = of the best constant on these rows.
     """
-    from gnomon.methods._tiny import naive_loss
-
-    layers = layer_norms(learned, data, rows)
-    found = _of_layers(layers)
+    found = of_layers(layer_norms(learned, data, rows))
     if folder is None:
         return found
-    lines = read_log(folder)
-    if naive is None:
-        import torch
+    return found + of_log(read_log(folder), naive_on(learned.task, data, rows) if naive is None else naive)
 
-        naive = naive_loss(learned.task, torch.from_numpy(np.ascontiguousarray(learned.task.truth(data, rows))))
-    return found + of_log(lines, naive)
+
+def naive_on(task: Any, data: Data, rows: np.ndarray) -> float:
+    """The loss of the best constant answer on these rows."""
+    import torch
+
+    from gnomon.methods._tiny import naive_loss
+
+    return naive_loss(task, torch.from_numpy(np.ascontiguousarray(task.truth(data, rows))))
 
 
 def layer_norms(learned: Any, data: Data, rows: np.ndarray, *, most: int = 256) -> list[dict[str, Any]]:
@@ -89,7 +90,8 @@ def _layer(name: str, module: Any, active: Mapping[str, float]) -> dict[str, Any
             "activation": None, "dead": None, **active}
 
 
-def _of_layers(layers: Sequence[Mapping[str, Any]]) -> list[Finding]:
+def of_layers(layers: Sequence[Mapping[str, Any]]) -> list[Finding]:
+    """DEBUG-NAN or DEBUG-GRADIENT about `layer_norms` of one batch."""
     broken = [row["layer"] for row in layers
               if any(not math.isfinite(row[what] or 0.0) for what in ("weight", "gradient", "activation"))]
     if broken:
@@ -117,12 +119,16 @@ def _of_layers(layers: Sequence[Mapping[str, Any]]) -> list[Finding]:
 
 def of_log(lines: Sequence[Mapping[str, float]], naive: float) -> list[Finding]:
     """What the course of the losses and layers says. naive: the training loss of knowing nothing."""
-    found = []
-    trouble = [int(line["step"]) for line in lines if "trouble" in line]
-    if trouble:
-        claim = (f"the loss was no number or exploded {len(trouble)} times; each time the run went back and on more "
-                 f"carefully, first at step {trouble[0]}")
-        found.append(finding("DEBUG-NAN", "note", claim, values={"steps": trouble[:20]}, source="log.csv"))
     told = (fitting_finding(over_under(lines, naive)), shares_finding(loss_shares(lines)),
             history_finding(layer_history(lines)))
-    return found + [f for f in told if f is not None]
+    return troubles(lines) + [f for f in told if f is not None]
+
+
+def troubles(lines: Sequence[Mapping[str, float]]) -> list[Finding]:
+    """DEBUG-NAN ("note"): where a run had to go back."""
+    trouble = [int(line["step"]) for line in lines if "trouble" in line]
+    if not trouble:
+        return []
+    claim = (f"the loss was no number or exploded {len(trouble)} times; each time the run went back and on more "
+             f"carefully, first at step {trouble[0]}")
+    return [finding("DEBUG-NAN", "note", claim, values={"steps": trouble[:20]}, source="log.csv")]

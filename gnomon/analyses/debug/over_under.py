@@ -94,7 +94,7 @@ def over_under(lines: Sequence[Mapping[str, float]], naive: float) -> Fitting:
 def fitting_finding(found: Fitting) -> Finding | None:
     """DEBUG-OVERFIT or DEBUG-UNDERFIT with what to do; None for a sound run."""
     f = found
-    if f.kind in ("sound", "unknown"):
+    if f.kind not in ADVICE:
         return None
     trained = f"training ended at {f.train_loss / f.naive_loss:.0%} of the loss of knowing nothing"
     if f.kind == "overfit":

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
@@ -37,6 +38,9 @@ from gnomon.models.images.resnet import resnet
 from gnomon.models.tables.mlp import mlp
 from gnomon.models.tables.tabm import tabm
 from gnomon.tasks._task import Prediction
+from gnomon.tasks.regress import regress
+from gnomon.tasks.several import Several
+from gnomon.workflow.debug import _of_errors, norms_stage
 
 DESK = Desk(steps=200, threads=1)
 SMALL = partial(tabm, members=4, hidden=64, layers=2)
@@ -428,3 +432,75 @@ def test_rows_without_a_date_are_no_early_ones():
     data = data_of({"when": Dense(when, Spec("date")), "y": Dense(dice.normal(size=600), Spec("number"))}, "y")
     found = slices(data, np.arange(600), np.abs(dice.normal(size=600)) * np.where(np.isnat(when), 5, 1), np.arange(600))
     assert [s.what for s in found] == ["'when' is missing"]
+
+
+def bench_of(data, task, folder):
+    rows, valid = rows_of(data)
+    parts = SimpleNamespace(folds=[SimpleNamespace(train=np.sort(rows.all), valid=valid)], units=np.arange(len(data)),
+                            fold_policy="random")
+    return SimpleNamespace(data=data, task=task, parts=parts, folder=SimpleNamespace(path=folder), key="k", seed=0), rows
+
+
+def run_of(bench, rows, method="supervised", *, build=SMALL, rate=3e-3, steps=100):
+    """A trained run, its folder as a study leaves it."""
+    place = bench.folder.path / "runs" / "h" / "0" / "fold0"
+    learned = supervised(bench.task, build, bench.data, rows, 0, Desk(steps=steps, threads=1, folder=place), rate=rate)
+    learned.save(place)
+    valid = bench.parts.folds[0].valid
+    recipe = SimpleNamespace(hash="h", label="net", method=method)
+    return SimpleNamespace(recipe=recipe, folders=(place,), rows=valid, oof=learned.predict(bench.data, valid))
+
+
+def told(notes):
+    return {c.code: c.ran or c.why_not for c in notes.checks}
+
+
+def test_each_item_is_a_check_that_ran_or_says_why_not(tmp_path):
+    data = table(300)
+    bench, rows = bench_of(data, task_of(data), tmp_path)
+    run = run_of(bench, rows)
+    notes = norms_stage(bench, run)
+    assert told(notes) == {"DEBUG-NAN": True, "DEBUG-GRADIENT": True, "DEBUG-UNDERFIT": True, "DEBUG-OVERFIT": True,
+                           "DEBUG-SHIFT": True, "DEBUG-ERRORS": True,
+                           "DEBUG-LOSS": "the loss has one term, or terms below zero (net)",
+                           "DEBUG-RATE": "the rate was given: no range test was made (net)"}
+    again = norms_stage(bench, run)
+    assert again.checks == notes.checks and [f.claim for f in again.findings] == [f.claim for f in notes.findings]
+
+
+def test_an_item_that_fails_is_said_and_loses_no_other(tmp_path, monkeypatch):
+    def fails(*_, **__):
+        raise ValueError("planted")
+
+    data = table(300)
+    bench, rows = bench_of(data, task_of(data), tmp_path)
+    run = run_of(bench, rows, steps=20)
+    with monkeypatch.context() as patch:
+        patch.setattr("gnomon.analyses.debug.norms.layer_norms", fails)
+        notes = norms_stage(bench, run)
+    assert told(notes)["DEBUG-GRADIENT"] == "could not be run: ValueError: planted (net)"
+    assert told(notes)["DEBUG-SHIFT"] is True and any(f.code == "DEBUG-SHIFT" for f in notes.findings)
+    assert told(norms_stage(bench, run))["DEBUG-GRADIENT"] is True  # tried again
+
+
+def test_the_curve_of_a_method_that_chooses_its_rows_is_not_judged(tmp_path):
+    data = table(300)
+    bench, rows = bench_of(data, task_of(data), tmp_path)
+    notes = norms_stage(bench, run_of(bench, rows, "co_teaching", steps=20))
+    assert "chooses the rows" in told(notes)["DEBUG-OVERFIT"] and "chooses the rows" in told(notes)["DEBUG-UNDERFIT"]
+    assert not {f.code for f in notes.findings} & {"DEBUG-OVERFIT", "DEBUG-UNDERFIT"}
+
+
+def test_errors_of_several_targets_are_looked_at_one_by_one(tmp_path):
+    dice = np.random.default_rng(0)
+    x, wide = dice.normal(size=400), dice.integers(0, 2, 400)
+    data = data_of({"x": Dense(x, Spec("number")), "w": Dense(wide.astype(float), Spec("number")),
+                    "y": Dense(x + dice.normal(size=400), Spec("number")),
+                    "z": Dense(x + dice.normal(size=400) * np.where(wide, 4, 1), Spec("number"))}, "y")
+    data = replace(data, roles={**data.roles, "z": data.roles["y"]})
+    task = Several((regress("y", mean=0.0, sd=1.0), regress("z", mean=0.0, sd=1.0)))
+    bench, _ = bench_of(data, task, tmp_path)
+    run = SimpleNamespace(rows=np.arange(400), oof=Prediction(parts=(Prediction(x), Prediction(x))))
+    found, = _of_errors(bench, run)
+    assert found.claim.startswith("'z': errors are ") and "'w'" in found.claim
+    assert _of_errors(bench, SimpleNamespace(rows=np.arange(30), oof=Prediction(parts=(Prediction(x[:30]),) * 2))) is None
