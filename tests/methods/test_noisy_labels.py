@@ -10,11 +10,13 @@ import pytest
 import torch
 from deep_data import images, labelled_table, rows_of, table, task_of
 
+from gnomon.analyses.debug.layer_history import layer_history
 from gnomon.data.parts import Rows
 from gnomon.data.table import Dense, Spec
 from gnomon.errors import InputError
 from gnomon.methods._desk import Desk
 from gnomon.methods._learned import load_learned
+from gnomon.methods._log import read_log
 from gnomon.methods._noise import confident_joint, even_folds, mislabelled, noise_rate
 from gnomon.methods.labelled.co_teaching import co_teaching, easiest
 from gnomon.methods.labelled.confident_learning import confident_learning, weighed
@@ -146,6 +148,14 @@ def test_an_interrupted_pair_equals_an_unbroken_one(tmp_path):
     resumed = co_teaching(task, SMALL, data, rows, 0, replace(desk, say=stop), **options)
     assert any("resumed" in text for text in said)
     assert np.array_equal(whole.raw(data, test), resumed.raw(data, test))
+
+
+def test_layers_are_followed_in_a_pair(tmp_path):
+    data = labelled_table(200)
+    rows, _ = rows_of(data)
+    co_teaching(task_of(data), SMALL, data, rows, 0, Desk(steps=20, threads=1, folder=tmp_path), noise=0.2, rate=1e-3)
+    seen = layer_history(read_log(tmp_path))
+    assert len(seen) >= 3 and all(len(h["activation"]) == len(h["steps"]) >= 4 for h in seen.values())
 
 
 def test_both_save_and_load(tmp_path):

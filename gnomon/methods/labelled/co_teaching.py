@@ -22,6 +22,7 @@ from gnomon.methods._loop import descend
 from gnomon.methods._network import Network, describe_builder, task_state
 from gnomon.methods._noise import classes_only, confident_joint, noise_rate, out_of_fold
 from gnomon.methods._players import Player
+from gnomon.methods._probe import ROWS, layer_readings
 from gnomon.methods.labelled.supervised import CLIP, Made, _rate, _threads, prepare
 from gnomon.rng import key
 
@@ -182,6 +183,7 @@ def _train(task: Any, data: Data, rows: Rows, seed: int, made: Made, pair: Pair,
     desk, log = made.desk, Log(made.desk.folder)
     stop = kit.labelled(task, data, rows.stop) if len(rows.stop) else rows.stop
     looks = set(kit.judging_steps(desk.steps, made.batches.per_epoch))
+    few = made.tensors.batch(data, stop[:ROWS], desk.device) if len(stop) else None
     best = [kit.Best(module) for module in pair.modules]
     rate = _rate(made, seed, rate, weight_decay, stamp)
     keep = {"fit": best[0], "peer": best[1], "pair": pair, "known": kit.Known({"rate": rate})}
@@ -196,7 +198,8 @@ def _train(task: Any, data: Data, rows: Rows, seed: int, made: Made, pair: Pair,
             for i, (kept, module) in enumerate(zip(best, pair.modules, strict=True)):
                 loss, score = kit.judge(task, module, data, stop, made.tensors, desk)
                 kept.see((1 - score) + 0.1 * loss if task.metric.higher_is_better else loss, step.number)
-                log.write(step.number, {f"stop{i or ''}.loss": loss, f"stop{i or ''}.{task.metric.name}": score})
+                layers = layer_readings(module, few) if desk.folder is not None and not i else {}  # one tells of both
+                log.write(step.number, {f"stop{i or ''}.loss": loss, f"stop{i or ''}.{task.metric.name}": score, **layers})
     for kept in best:
         kept.put_back()
     log.close()
