@@ -138,6 +138,7 @@ def _of_rate(run: Run, notes: Notes) -> None:
 def _of_errors(bench: Bench, run: Run) -> list[Finding] | None:
     """Patterns in the out-of-fold errors, of several targets each; None where no target has rows enough."""
     from gnomon.analyses.debug.error_patterns import FEWEST_UNITS, error_patterns, scored
+    from gnomon.workflow._input_clusters import input_clusters
 
     data, task, units = bench.data, bench.task, bench.parts.units[run.rows]
     several = [*zip(task.tasks, run.oof.parts, strict=True)] if task.name == "several" else [(task, run.oof)]
@@ -145,7 +146,8 @@ def _of_errors(bench: Bench, run: Run) -> list[Finding] | None:
                                             if scored(t, np.asarray(t.truth(data, run.rows)), p).sum() >= 2 * FEWEST_UNITS]
     if not judged:
         return None
-    found = [(t, f) for t, p in judged for f in error_patterns(t, data, run.rows, p, units)]
+    clusters = input_clusters(data, run.rows, bench.seed)
+    found = [(t, f) for t, p in judged for f in error_patterns(t, data, run.rows, p, units, clusters)]
     return [replace(f, claim=f"'{t.target}': {f.claim}") if len(several) > 1 else f for t, f in found]
 
 

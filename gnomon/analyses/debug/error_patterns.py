@@ -10,13 +10,14 @@ import numpy as np
 
 from gnomon.card import Card
 from gnomon.data.table import Data, missing
+from gnomon.data.tokens import SMILES
 from gnomon.tasks._task import Prediction
 from gnomon.values import Finding, finding
 
 CARD = Card(
     name="Patterns in the errors",
     gist="Classes that are mistaken for one another beyond chance, and slices (sizes, thirds of numbers, categories, missing "
-         "values, thirds of the prediction) whose error is larger, false discoveries held down.",
+         "values, thirds of the prediction, clusters of the inputs) whose error is larger, false discoveries held down.",
     use_when="After a first model: what it gets wrong says which rows, labels or features to look at.",
     avoid_when="Fewer than about 100 scored rows; or as proof: slices are searched here and need fresh rows to be confirmed.",
     paper="Chung et al. 2019, Slice Finder, IEEE TKDE, arXiv:1807.06068; Benjamini & Hochberg 1995",
@@ -31,6 +32,7 @@ FEW_VALUES = 5  # of a number: a slice each
 FDR = 0.01
 TIMES = 1.3  # a slice's error over that of all other rows, below which it is not worth a word
 SHARE, TWINS = 0.1, 5  # of a class's rows that go to one other class; and of at least so many units
+Candidate = tuple[str, str, np.ndarray]  # what a slice is, its column, bool (n,)
 
 
 @dataclass(frozen=True)
@@ -49,12 +51,13 @@ class Slice:
         return self.error / max(self.others, 1e-12)
 
 
-def error_patterns(task: Any, data: Data, rows: np.ndarray, prediction: Prediction, units: np.ndarray) -> list[Finding]:
+def error_patterns(task: Any, data: Data, rows: np.ndarray, prediction: Prediction, units: np.ndarray,
+                   more: Sequence[Candidate] = ()) -> list[Finding]:
     """DEBUG-ERRORS ("note"): one finding for mistaken classes, one for slices, each absent when there is no pattern.
 
     rows (n,): scored out of fold; prediction: of these rows; units (n,): their independent units. The error of a row is
     1 - p(truth) for classes and the absolute error for numbers. Slices are compared with all other rows by Welch's t over
-    unit means, at a false discovery rate of 1 %.
+    unit means, at a false discovery rate of 1 %. more: slices of these rows to try besides those of the columns.
     """
     truth = np.asarray(task.truth(data, rows))
     known = scored(task, truth, prediction)
@@ -67,8 +70,9 @@ def error_patterns(task: Any, data: Data, rows: np.ndarray, prediction: Predicti
         out += _classes(task, data, rows, truth.astype(int), prediction.value.astype(int), units)
     else:
         error = np.abs(truth - prediction.value)
-    found = slices(data, rows, error, units, prediction.value if task.name == "regress" else None)
-    return [*out, *_told(data, found)]
+    more = [(what, column, inside[known]) for what, column, inside in more]
+    found = slices(data, rows, error, units, prediction.value if task.name == "regress" else None, more)
+    return [*out, *_told(data, rows, found)]
 
 
 def scored(task: Any, truth: np.ndarray, prediction: Prediction) -> np.ndarray:
@@ -117,11 +121,12 @@ def _classes(task: Any, data: Data, rows: np.ndarray, truth: np.ndarray, value: 
                     columns=(task.target,))]
 
 
-def slices(data: Data, rows: np.ndarray, error: np.ndarray, units: np.ndarray, value: np.ndarray | None = None) -> list[Slice]:
+def slices(data: Data, rows: np.ndarray, error: np.ndarray, units: np.ndarray, value: np.ndarray | None = None,
+           more: Sequence[Candidate] = ()) -> list[Slice]:
     """Slices whose error is TIMES that of the other rows and stands at the false discovery rate, worst first. value: the
     predicted numbers, which are sliced too; the true ones are not, as at both ends of these every sound prediction errs
     more (regression to the mean)."""
-    every = [_compared(*candidate, error, units) for candidate in candidates(data, rows, value)]
+    every = [_compared(*candidate, error, units) for candidate in (*candidates(data, rows, value), *more)]
     tried = [s for s in every if s is not None]
     if not tried:
         return []
@@ -132,9 +137,9 @@ def slices(data: Data, rows: np.ndarray, error: np.ndarray, units: np.ndarray, v
     return sorted((s for s in kept if s.times >= TIMES), key=lambda s: -s.times)
 
 
-def candidates(data: Data, rows: np.ndarray, value: np.ndarray | None) -> list[tuple[str, str, np.ndarray]]:
-    """(what it is, its column, bool (n,)) of every slice that is tried."""
-    out: list[tuple[str, str, np.ndarray]] = []
+def candidates(data: Data, rows: np.ndarray, value: np.ndarray | None) -> list[Candidate]:
+    """Every slice of a column, or of the predicted numbers, that is tried."""
+    out: list[Candidate] = []
     names = [n for n in data.columns if data.roles[n].role in ("input", "group", "time", "ignore")][:MOST_COLUMNS]
     for name in names:
         column = data.columns[name]
@@ -146,7 +151,9 @@ def candidates(data: Data, rows: np.ndarray, value: np.ndarray | None) -> list[t
         elif kind in ("number", "date") and not block:
             values = column.take(rows)
             out += _thirds(f"'{name}'", name, np.where(missing(column, rows), np.nan, values.astype("float64")))
-        elif kind in ("text", "sequence", "molecule"):
+        elif kind == "molecule":
+            out += _thirds(f"the number of atoms of '{name}'", name, np.array([atoms(v or "") for v in column.take(rows)]))
+        elif kind in ("text", "sequence"):
             out += _thirds(f"the length of '{name}'", name, np.array([len(v or "") for v in column.take(rows)], dtype=float))
         elif kind == "image":
             out += _pictures(name, column, rows)
@@ -157,7 +164,12 @@ def candidates(data: Data, rows: np.ndarray, value: np.ndarray | None) -> list[t
     return out
 
 
-def _thirds(what: str, name: str, values: np.ndarray) -> list[tuple[str, str, np.ndarray]]:
+def atoms(smiles: str) -> float:
+    """Atoms but hydrogens of a SMILES."""
+    return float(sum(t[0] == "[" or t.isalpha() for t in SMILES.findall(smiles) if t != "[H]"))
+
+
+def _thirds(what: str, name: str, values: np.ndarray) -> list[Candidate]:
     """Both ends of a number; each of its values where these are FEW_VALUES or fewer. Where ties leave nothing above the
     upper limit, or below the lower one, the tied rows are the end."""
     values = np.where(np.isfinite(values), values, np.nan)
@@ -172,8 +184,8 @@ def _thirds(what: str, name: str, values: np.ndarray) -> list[tuple[str, str, np
     return [(f"{what} is in its lowest third", name, lowest), (f"{what} is in its highest third", name, highest)]
 
 
-def _pictures(name: str, column: Any, rows: np.ndarray) -> list[tuple[str, str, np.ndarray]]:
-    """Brightness and contrast of images."""
+def _pictures(name: str, column: Any, rows: np.ndarray) -> list[Candidate]:
+    """Brightness and contrast of images; their files' width and height are columns of their own."""
     means, spreads = [], []
     for i in range(0, len(rows), 512):
         pixels = np.asarray(column.take(rows[i:i + 512]), dtype=np.float32).reshape(len(rows[i:i + 512]), -1)
@@ -201,16 +213,20 @@ def _unit_means(error: np.ndarray, units: np.ndarray) -> np.ndarray:
     return np.bincount(codes, error) / np.maximum(np.bincount(codes), 1)
 
 
-def _told(data: Data, found: Sequence[Slice]) -> list[Finding]:
-    """One finding for all slices; which value of a column it is stands in the values, not in the claim."""
+def _told(data: Data, rows: np.ndarray, found: Sequence[Slice]) -> list[Finding]:
+    """One finding for all slices; which value of a column it is stands in the values, not in the claim. Rows are listed of a
+    cluster, which has no other name."""
     if not found:
         return []
     worst = found[0]
     where = worst.what.split(" is ", 1)[0]
-    named = worst.what if " is in its " in worst.what or worst.what.endswith("missing") else f"one value of {where}"
+    cluster = worst.what.startswith("the inputs are in ")
+    plain = cluster or " is in its " in worst.what or worst.what.endswith("missing")
+    named = worst.what if plain else f"one value of {where}"
     more = f"; {len(found) - 1} other slices likewise" if len(found) > 1 else ""
     claim = (f"errors are {worst.times:.1f} times as large where {named} ({len(worst.rows)} rows){more}. Searched on rows out "
              "of fold: confirm it on new ones. What helps: more rows like these, or a feature that tells them apart")
     values = {s.what: round(s.times, 3) for s in found[:12]}
     columns = tuple(dict.fromkeys(s.column for s in found if s.column))[:12]
-    return [finding("DEBUG-ERRORS", "note", claim, values=values, columns=columns, source="slices, false discovery rate 1 %")]
+    return [finding("DEBUG-ERRORS", "note", claim, rows=data.position[rows[worst.rows]] if cluster else (), values=values,
+                    columns=columns, source="slices, false discovery rate 1 %")]

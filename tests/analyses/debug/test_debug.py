@@ -17,7 +17,7 @@ sys.path.insert(0, str(Path(__file__).parents[2] / "methods"))
 
 from deep_data import data_of, images, labelled_table, rows_of, table, task_of
 
-from gnomon.analyses.debug.error_patterns import error_patterns, mistaken, slices
+from gnomon.analyses.debug.error_patterns import atoms, error_patterns, mistaken, slices
 from gnomon.analyses.debug.layer_history import history_finding, layer_history
 from gnomon.analyses.debug.learning_rate import learning_rate
 from gnomon.analyses.debug.loss_shares import loss_shares, shares_finding
@@ -504,3 +504,33 @@ def test_errors_of_several_targets_are_looked_at_one_by_one(tmp_path):
     found, = _of_errors(bench, run)
     assert found.claim.startswith("'z': errors are ") and "'w'" in found.claim
     assert _of_errors(bench, SimpleNamespace(rows=np.arange(30), oof=Prediction(parts=(Prediction(x[:30]),) * 2))) is None
+
+
+def corner(seed, times, n=800):
+    """(bench, run, which) of rows whose errors are larger where two numbers are high at once: a corner that no third holds."""
+    dice = np.random.default_rng(seed)
+    place = dice.choice(4, n, p=[0.3, 0.29, 0.29, 0.12])
+    a, b = (4 * np.isin(place, held) + 0.3 * dice.normal(size=n) for held in ((1, 3), (2, 3)))
+    high = place == 3
+    y = a + dice.normal(size=n) * np.where(high, times, 1)
+    data = data_of({"a": Dense(a, Spec("number")), "b": Dense(b, Spec("number")), "y": Dense(y, Spec("number"))}, "y")
+    return SimpleNamespace(data=data, task=task_of(data), parts=SimpleNamespace(units=np.arange(n)), seed=0), \
+        SimpleNamespace(rows=np.arange(n), oof=Prediction(a)), high
+
+
+def test_a_cluster_of_inputs_with_larger_errors_is_told_with_its_rows():
+    bench, run, high = corner(0, 3)
+    found, = _of_errors(bench, run)
+    assert "the inputs are in cluster" in found.claim and found.columns[0] in "ab"
+    assert found.rows_total <= high.sum() and high[list(found.rows)].mean() > 0.9
+    assert sum(bool(_of_errors(*corner(seed, 1)[:2])) for seed in range(6)) <= 1
+
+
+def test_molecules_are_sliced_by_their_atoms():
+    assert [atoms(s) for s in ("CCO", "c1ccccc1Cl", "[NH4+].[Br-]", "C[C@H](N)C(=O)O", "[H]", "")] == [3, 7, 2, 6, 0, 0]
+    dice = np.random.default_rng(0)
+    size = dice.integers(3, 30, 600)
+    smiles = np.array(["C" * k for k in size], dtype=object)
+    data = data_of({"mol": Dense(smiles, Spec("molecule")), "y": Dense(dice.normal(size=600), Spec("number"))}, "y")
+    found = slices(data, np.arange(600), np.abs(dice.normal(size=600)) * np.where(size > 20, 4, 1), np.arange(600))
+    assert found[0].what == "the number of atoms of 'mol' is in its highest third"
