@@ -24,7 +24,7 @@ SMALLEST = {  # the smallest effect that each check would have found
     "DEBUG-UNDERFIT": "a training loss above 70 % of that of knowing nothing",
     "DEBUG-OVERFIT": "a held-out loss 10 % above its least, or half of what training gained lost on held-out rows",
     "DEBUG-LOSS": "a term below 1 % or above 90 % of the loss",
-    "DEBUG-RATE": "a rate within twice of where training breaks, or half of where it begins",
+    "DEBUG-RATE": "a rate above half of where training breaks, or below half of where the loss begins to fall",
     "DEBUG-SHIFT": "an area under the curve whose lower limit passes 0.6",
     "DEBUG-ERRORS": "an error 1.3 times as large in a slice of 20 units; a tenth of a class taken for one other",
 }
