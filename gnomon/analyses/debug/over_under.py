@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
+from typing import Any
 
 import numpy as np
 
@@ -71,7 +72,7 @@ def over_under(lines: Sequence[Mapping[str, float]], naive: float) -> Fitting:
         return Fitting("unknown")
     tenth = max(len(train) // 10, 1)
     last, before = (float(np.mean([v for _, v in part])) for part in (train[-tenth:], train[-2 * tenth:-tenth]))
-    numbers: dict[str, float | None] = {"train_loss": last, "naive_loss": naive}
+    numbers: dict[str, Any] = {"train_loss": last, "naive_loss": naive}
     kind = "sound"
     if len(stop) >= 4:
         losses = np.array([v for _, v in stop])
@@ -96,6 +97,7 @@ def fitting_finding(found: Fitting) -> Finding | None:
     f = found
     if f.kind not in ADVICE:
         return None
+    assert f.train_loss is not None and f.naive_loss is not None
     trained = f"training ended at {f.train_loss / f.naive_loss:.0%} of the loss of knowing nothing"
     if f.kind == "overfit":
         if f.nowhere:
