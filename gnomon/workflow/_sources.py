@@ -8,6 +8,7 @@ import numpy as np
 
 from gnomon.analyses.validate._shift_parts import moved_features, relation, target_moved
 from gnomon.analyses.validate.interval import interval
+from gnomon.analyses.validate.ood import Ood, ood_finding
 from gnomon.analyses.validate.shift import TOO_FEW, shift, sources_finding
 from gnomon.data.table import missing
 from gnomon.rng import stream
@@ -91,6 +92,15 @@ def _absent(bench: Bench, name: str, rows: np.ndarray) -> bool:
     """Whether the other source lacks the column altogether, which was said when it was read."""
     column = bench.data.columns[name]
     return column.spec.kind != "image" and bool(missing(column, rows).all())
+
+
+def unlike_rows(bench: Bench, view: Any, rule: Ood) -> Finding | None:
+    """VALID-OOD of the external test set: more of its rows than usual are unlike anything trained on."""
+    rows = bench.parts.test
+    test = _sampled(rows, bench.seed)
+    flagged = rule.flag(np.asarray(view.transform(bench.data, test), dtype=np.float32))
+    what = "test rows" if len(test) == len(rows) else f"test rows drawn from {len(rows):,}"
+    return ood_finding(flagged, rule, bench.parts.units[test], bench.data.position[test], what=what)
 
 
 def _inputs_shift(bench: Bench, view: Any, rows: np.ndarray, x: np.ndarray, extra: np.ndarray) -> Finding | None:

@@ -13,7 +13,7 @@ import numpy as np
 from gnomon.analyses.validate import _findings as said
 from gnomon.analyses.validate.calibration import calibration, calibration_finding
 from gnomon.analyses.validate.conformal import conformal, coverage, coverage_finding
-from gnomon.analyses.validate.ood import detection, ood
+from gnomon.analyses.validate.ood import detection, ood, too_few
 from gnomon.analyses.validate.optimism import optimism
 from gnomon.analyses.validate.shift import TOO_FEW, shift, shift_finding
 from gnomon.analyses.validate.subgroups import subgroup_findings, subgroups
@@ -27,7 +27,7 @@ from gnomon.workflow._clock import clock_for
 from gnomon.workflow._hidden import with_hidden
 from gnomon.workflow._matrix import AXES, MATRIX_ROWS, axes_pair, main_axes, matrices, matrix, weight_of
 from gnomon.workflow._members import Candidate, seed_scores
-from gnomon.workflow._sources import changed_test, other_sources, without_copies
+from gnomon.workflow._sources import changed_test, other_sources, unlike_rows, without_copies
 from gnomon.workflow._trials import trials
 from gnomon.workflow.options import Options
 from gnomon.workflow.run import Bench
@@ -251,9 +251,15 @@ def _distances(bench: Bench, notes: Notes, table: Any, verdict: Verdict) -> dict
         refit=lambda known, held: matrices(bench.data, rows[known], rows[held], bench.seed)))
     if rule is None:
         return None
-    caught = notes.run("VALID-OOD", "planted shifts, with their share found", lambda: detection(rule, x, seed=bench.seed))
-    return {"rule": plain(rule.state()), "view": plain(state), "arrays": {k: _packed(v) for k, v in arrays.items()},
-            "detection": plain(caught)}
+    few = too_few(rule)
+    caught = notes.run("VALID-OOD", None if few else "planted shifts, with their share found",
+                       lambda: detection(rule, x, seed=bench.seed))
+    if few:
+        notes.skip("VALID-OOD", few)
+    if bench.parts.test_hash:
+        notes.add(notes.run("VALID-OOD", None, lambda: unlike_rows(bench, view, rule)))
+    return {"rule": plain(rule.state()), "unit": bench.parts.unit, "view": plain(state),
+            "arrays": {k: _packed(v) for k, v in arrays.items()}, "detection": plain(caught)}
 
 
 def _shift(bench: Bench, notes: Notes, view: View, rows: np.ndarray, x: np.ndarray, verdict: Verdict) -> None:
