@@ -110,6 +110,19 @@ def test_clean_test_rows_draw_no_warning_and_shifted_ones_do(mixes, tmp_path):
     assert told["grade"] == "warn" and told["columns"][0] == column and "Covariate shift" in told["claim"]
 
 
+def test_a_column_that_the_test_set_lacks_is_named_and_is_no_shift(mixes, tmp_path):
+    shuffled = mixes.sample(frac=1, random_state=0)
+    column = mixes.columns[0]  # cement: without it the model errs more
+    report = gnomon.study(shuffled[:240], test=shuffled[240:].drop(columns=column), out=tmp_path / "l.study", **SMALL).report
+    told = codes(report)["VALID-SHIFT"]
+    assert told["grade"] in ("fine", "note") and told["values"]["auc"] < 0.7 and "Concept shift" not in told["claim"]
+    assert f"lack it: '{column}'" in told["claim"]
+    strange = codes(report).get("VALID-OOD")  # the parts of a mix add up: cement filled in, they no longer do
+    assert strange is None or f"They lack '{column}', filled in" in strange["claim"]
+    (check,) = (c for c in report["checks"] if c["code"] == "VALID-SHIFT")
+    assert check["ran"] and column in check["smallest_effect_it_would_find"]
+
+
 def test_rows_far_from_all_training_rows_are_said_to_be_at_the_test_and_at_prediction(mixes, tmp_path):
     far = mixes[200:280].copy()
     far[list(mixes.columns[:-1])] += 6 * mixes[mixes.columns[:-1]].std()

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
+from gnomon.analyses.explore._kit import join
 from gnomon.analyses.validate._ood_limits import FEWEST, beyond, limits
 from gnomon.analyses.validate._units import unit_codes
 from gnomon.card import Card
@@ -240,9 +241,9 @@ def odd_beyond_chance(flagged: np.ndarray, rule: Ood, units: np.ndarray | None =
 
 
 def ood_finding(flagged: np.ndarray, rule: Ood, units: np.ndarray | None = None, positions: np.ndarray | None = None,
-                *, what: str = "rows") -> Finding | None:
+                *, what: str = "rows", lacking: Sequence[str] = ()) -> Finding | None:
     """VALID-OOD: clearly more of the rows than usual are unlike anything trained on. units (n,): rows of one count together;
-    positions (n,): the rows' places as read."""
+    positions (n,): the rows' places as read; lacking: columns that none of them has."""
     from gnomon.analyses.validate.conformal import share_interval
 
     flagged = np.asarray(flagged, dtype=bool)
@@ -252,9 +253,10 @@ def ood_finding(flagged: np.ndarray, rule: Ood, units: np.ndarray | None = None,
     grade = "warn" if e["value"] > WARNED else "note"
     limits = f" [{e['low']:.0%}, {e['high']:.0%}]" if e["low"] is not None else ""
     of = f"; {e['n_units']:,} independent units" if e["n_units"] < len(flagged) else ""
+    filled = f" They lack {join(lacking)}, filled in by usual values: that alone may set them apart." if lacking else ""
     rows = np.flatnonzero(flagged)
     return finding("VALID-OOD", grade, f"{count:,} of {len(flagged):,} {what} are unlike anything trained on ({e['value']:.0%}"
                    f"{limits}{of}; about {rule.usual:.0%} would be usual): their predictions are guesses. A row that is not "
-                   "flagged is not thereby reliable.", rows=rows if positions is None else np.asarray(positions)[rows],
+                   f"flagged is not thereby reliable.{filled}", rows=rows if positions is None else np.asarray(positions)[rows],
                    values={"share": e["value"], "low": e["low"], "high": e["high"], "usual": rule.usual,
                            "rows": len(flagged), "units": e["n_units"], "limit_units": rule.n_judged})
