@@ -76,7 +76,7 @@ def other_sources(bench: Bench, notes: Any, view: Any, rows: np.ndarray, x: np.n
 def _told(bench: Bench, notes: Any, view: Any, others: np.ndarray, do: Callable[[], Finding | None]) -> Finding | None:
     """The finding of the check, which names the columns that it could not compare."""
     gone = _absent(bench, view, _sampled(others, bench.seed))
-    return notes.run("VALID-SHIFT", SMALLEST + (f"; not compared, for the other source lacks it: {join(gone)}" if gone else ""),
+    return notes.run("VALID-SHIFT", SMALLEST + (f"; not compared: {join(gone)}, which the other source lacks" if gone else ""),
                      do, TOO_FEW)
 
 
