@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
+from gnomon.analyses.explore._kit import join
 from gnomon.analyses.validate._shift_parts import moved_features, relation, target_moved
 from gnomon.analyses.validate.interval import interval
+from gnomon.analyses.validate.ood import Ood, ood_finding
 from gnomon.analyses.validate.shift import TOO_FEW, shift, sources_finding
 from gnomon.data.table import missing
 from gnomon.rng import stream
@@ -63,55 +67,81 @@ def changed_test(bench: Bench) -> Finding | None:
 def other_sources(bench: Bench, notes: Any, view: Any, rows: np.ndarray, x: np.ndarray, verdict: Verdict) -> None:
     """VALID-SHIFT for the external test set, with its targets, and for the rows without target, without."""
     if bench.parts.test_hash:
-        notes.add(notes.run("VALID-SHIFT", SMALLEST, lambda: _test_shift(bench, view, rows, x, verdict), TOO_FEW))
+        notes.add(_told(bench, notes, view, bench.parts.test, lambda: _test_shift(bench, view, rows, x, verdict)))
     extra = bench.parts.unlabelled
     if len(extra) >= 20:
-        notes.add(notes.run("VALID-SHIFT", SMALLEST, lambda: _inputs_shift(bench, view, rows, x, extra), TOO_FEW))
+        notes.add(_told(bench, notes, view, extra, lambda: _inputs_shift(bench, view, rows, x, extra)))
+
+
+def _told(bench: Bench, notes: Any, view: Any, others: np.ndarray, do: Callable[[], Finding | None]) -> Finding | None:
+    """The finding of the check, which names the columns that it could not compare."""
+    gone = _absent(bench, view, _sampled(others, bench.seed))
+    return notes.run("VALID-SHIFT", SMALLEST + (f"; not compared: {join(gone)}, which the other source lacks" if gone else ""),
+                     do, TOO_FEW)
 
 
 def _sampled(rows: np.ndarray, seed: int) -> np.ndarray:
     return np.sort(stream(seed, "other source").permutation(rows)[:MOST_ROWS])
 
 
-def _compared(bench: Bench, view: Any, rows: np.ndarray, x: np.ndarray, others: np.ndarray) -> tuple[Any, Any, Any, Any]:
-    """(shift, moved features, both sides on common axes, independent units a side)."""
-    z = np.asarray(view.transform(bench.data, others), dtype=np.float32)
+def _compared(bench: Bench, view: Any, rows: np.ndarray, x: np.ndarray, others: np.ndarray
+              ) -> tuple[Any, Any, Any, Any, tuple[str, ...]]:
+    """(shift, moved features, both sides on common axes, independent units a side, columns that the other source lacks):
+    what it lacks altogether is no shift, and is left out of all of them."""
+    gone = _absent(bench, view, others)
+    kept = [j for j, s in enumerate(view.source) if s not in gone]
+    x, z = x[:, kept], np.asarray(view.transform(bench.data, others), dtype=np.float32)[:, kept]
     units = bench.parts.units
+    counts = (len(np.unique(units[rows])), len(np.unique(units[others])))
+    if not kept:
+        return None, [], (x, z), counts, gone
     sides = axes_pair(x, z, bench.seed)
     found = shift(*sides, units[rows], units[others], shared=True, seed=bench.seed)
-    counts = (len(np.unique(units[rows])), len(np.unique(units[others])))
     names = [n if n == s else f"{s}: {n}" for n, s in zip(view.names, view.source, strict=True)]
-    there = [s for s in dict.fromkeys(view.source) if s in bench.data.columns and not _absent(bench, s, others)]
-    kept = [j for j, s in enumerate(view.source) if s in there or s not in bench.data.columns]
-    moved = moved_features(x[:, kept], z[:, kept], [names[j] for j in kept], counts)
-    return found, moved, sides, counts
+    return found, moved_features(x, z, [names[j] for j in kept], counts), sides, counts, gone
 
 
-def _absent(bench: Bench, name: str, rows: np.ndarray) -> bool:
-    """Whether the other source lacks the column altogether, which was said when it was read."""
-    column = bench.data.columns[name]
-    return column.spec.kind != "image" and bool(missing(column, rows).all())
+def _absent(bench: Bench, view: Any, rows: np.ndarray) -> tuple[str, ...]:
+    """Columns that the other source lacks altogether, which was said when it was read."""
+    there = [s for s in dict.fromkeys(view.source) if s in bench.data.columns]
+    columns = {s: bench.data.columns[s] for s in there}
+    return tuple(s for s, c in columns.items() if c.spec.kind != "image" and missing(c, rows).all())
+
+
+def unlike_rows(bench: Bench, view: Any, rule: Ood) -> Finding | None:
+    """VALID-OOD of the external test set: more of its rows than usual are unlike anything trained on."""
+    rows = bench.parts.test
+    test = _sampled(rows, bench.seed)
+    flagged = rule.flag(np.asarray(view.transform(bench.data, test), dtype=np.float32))
+    what = "test rows" if len(test) == len(rows) else f"test rows drawn from {len(rows):,}"
+    return ood_finding(flagged, rule, bench.parts.units[test], bench.data.position[test], what=what,
+                       lacking=_absent(bench, view, test))
 
 
 def _inputs_shift(bench: Bench, view: Any, rows: np.ndarray, x: np.ndarray, extra: np.ndarray) -> Finding | None:
-    found, moved, _, _ = _compared(bench, view, rows, x, _sampled(extra, bench.seed))
-    return sources_finding(found, moved, None, None, what="rows without target")
+    found, moved, _, _, gone = _compared(bench, view, rows, x, _sampled(extra, bench.seed))
+    return sources_finding(found, moved, None, None, what="rows without target", lacking=gone)
 
 
 def _test_shift(bench: Bench, view: Any, rows: np.ndarray, x: np.ndarray, verdict: Verdict) -> Finding | None:
     """Errors out of fold in training against errors on the test rows, by the model that is judged. The relation is tested
-    on test rows of new units only: those of units met in training are easier, whatever they mean."""
+    on test rows of new units only: those of units met in training are easier, whatever they mean; and not where inputs are
+    lacking, without which the model errs more, whatever the rest means."""
     judged = verdict.shown
     scored = judged.members[0][1].rows
     place = np.searchsorted(scored, rows)
     mine = np.flatnonzero((place < len(scored)) & (scored[np.minimum(place, len(scored) - 1)] == rows))
     test = _sampled(bench.parts.test, bench.seed)
-    found, moved, sides, counts = _compared(bench, view, rows, x, test)
+    found, moved, sides, counts, gone = _compared(bench, view, rows, x, test)
     truths = bench.task.truth(bench.data, rows[mine]), bench.task.truth(bench.data, test)
     predictions = judged.oof.take(place[mine]), predict_rows(bench, judged, test)
     target = target_moved(bench.task, *truths, predictions, counts)
+    several = bench.task.name == "several"
+    if gone:
+        return sources_finding(found, moved, replace(target, expected=None) if target else None, None, several=several,
+                               lacking=gone)
     units = bench.parts.units
     new = np.flatnonzero(~np.isin(units[test], units[bench.parts.develop]))
     same = relation(bench.task, (sides[0][mine], sides[1][new]), (truths[0], truths[1][new]),
                     (predictions[0], predictions[1].take(new)), units[test[new]], seed=bench.seed)
-    return sources_finding(found, moved, target, same, several=bench.task.name == "several")
+    return sources_finding(found, moved, target, same, several=several)

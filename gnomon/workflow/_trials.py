@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from gnomon.analyses.explore._names import BATCH, has
+from gnomon.analyses.explore._kit import join
 from gnomon.analyses.validate._attribute import attribute_finding, attribute_price
 from gnomon.analyses.validate._cues import shown_features
 from gnomon.analyses.validate._units import scorable
@@ -26,13 +26,13 @@ from gnomon.workflow._clock import NAMES, Clock, clock_for, merged, run_trial
 from gnomon.workflow._gains import seed_gain
 from gnomon.workflow._members import Candidate
 from gnomon.workflow._more_data import more_data
+from gnomon.workflow._named_groups import named_groups
 from gnomon.workflow.run import Bench
 from gnomon.workflow.verdict import Verdict, delivered, of_fold
 
 MOST_ROWS = 3000  # rows in which slices are searched, and confirmed
 CLUSTERS, NAMED = 8, 2
 RESERVED = 10.0  # seconds for the probes of the hidden layer, which come after
-SENSITIVE = ("sex", "gender", "race", "ethnicity", "ethnic", "religion", "nationality", "marital", "language", "insurance")
 ATTRIBUTES, ATTRIBUTE_ROWS = 2, 1500
 
 
@@ -182,17 +182,12 @@ def _corruptions(bench: Bench, notes: Any, clock: Clock, verdict: Verdict) -> An
 
 
 # ---- attributes ---------------------------------------------------------------------------------------------------
-def attribute_columns(data: Data) -> list[str]:
-    """Categories of few values that name a batch, a site or a sensitive attribute; not the target."""
-    return [n for n, c in data.columns.items() if c.spec.kind == "category" and 2 <= len(c.spec.categories) <= 20
-            and data.roles[n].role in ("input", "group", "ignore")
-            and (has(n, BATCH) or has(n, SENSITIVE) or data.roles[n].role == "group")][:ATTRIBUTES]
-
-
 def _attributes(bench: Bench, notes: Any, clock: Clock, table: Any) -> Any:
-    names = attribute_columns(bench.data)
+    groups = named_groups(bench.data)
+    names, rest = groups.known[:ATTRIBUTES], groups.known[ATTRIBUTES:]
     if not names or table is None:
-        notes.skip("VALID-ATTRIBUTE", "no column names a batch, a site or a sensitive attribute")
+        notes.skip("VALID-ATTRIBUTE", "no column names a batch, a site or a sensitive attribute" if not names else
+                   "the inputs could not be read as plain numbers")
         return None
     view, rows, x = table
 
@@ -212,7 +207,8 @@ def _attributes(bench: Bench, notes: Any, clock: Clock, table: Any) -> Any:
                 bench.data.columns[name], some), folds, units, seed=bench.seed) if own.any() else None)
         return [p for p in out if p is not None] or None
 
-    found = run_trial(notes, clock, "VALID-ATTRIBUTE", "a probe 0.1 above chance", 1.0, do,
+    found = run_trial(notes, clock, "VALID-ATTRIBUTE", "a probe 0.1 above chance" + (f"; not tried: {join(rest)}" if rest
+                      else ""), 1.0, do,
                       "fewer than two of its values have 20 rows, or the split holds out whole values of it")
     notes.add(*(attribute_finding(p) for p in found or ()))
     return [asdict(p) for p in found or ()]

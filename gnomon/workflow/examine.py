@@ -13,13 +13,13 @@ import numpy as np
 from gnomon.analyses.validate import _findings as said
 from gnomon.analyses.validate.calibration import calibration, calibration_finding
 from gnomon.analyses.validate.conformal import conformal, coverage, coverage_finding
-from gnomon.analyses.validate.ood import detection, ood
+from gnomon.analyses.validate.ood import detection, ood, too_few
 from gnomon.analyses.validate.optimism import optimism
 from gnomon.analyses.validate.shift import TOO_FEW, shift, shift_finding
 from gnomon.analyses.validate.subgroups import subgroup_findings, subgroups
 from gnomon.data._times import time_places
 from gnomon.data.features._view import View
-from gnomon.data.table import Data, strings
+from gnomon.data.table import strings
 from gnomon.rng import stream
 from gnomon.tasks._task import Stats
 from gnomon.values import Check, Finding, plain
@@ -27,8 +27,9 @@ from gnomon.workflow._clock import clock_for
 from gnomon.workflow._hidden import with_hidden
 from gnomon.workflow._matrix import AXES, MATRIX_ROWS, axes_pair, main_axes, matrices, matrix, weight_of
 from gnomon.workflow._members import Candidate, seed_scores
+from gnomon.workflow._named_groups import named_groups
 from gnomon.workflow._notes import Notes
-from gnomon.workflow._sources import changed_test, other_sources, without_copies
+from gnomon.workflow._sources import changed_test, other_sources, unlike_rows, without_copies
 from gnomon.workflow._trials import trials
 from gnomon.workflow.options import Options
 from gnomon.workflow.run import Bench
@@ -40,7 +41,6 @@ GUARANTEED = ("random", "stratified", "group", "cold")  # policies that leave un
 MEANT = {"group": "whole groups", "cluster": "whole clusters", "scaffold": "whole scaffolds", "cold": "whole entities",
          "time": "the later rows"}  # by policy: what is held out because it may differ
 NO_MATRIX = "the inputs could not be read as plain numbers"
-MOST_GROUPS = 20  # values of a column up to which it is a sub-group column
 
 
 @dataclass(frozen=True)
@@ -183,27 +183,17 @@ def _ranges(bench: Bench, notes: Notes, candidates: Sequence[Candidate], verdict
     return replace(rule, residuals=None, fold=None, weight=None).state(), measured
 
 
-def subgroup_columns(data: Data) -> dict[str, np.ndarray]:
-    """Columns that name sub-groups of people or specimens: categories of few values, inputs or not."""
-    out = {}
-    for name in data.columns:
-        spec = data.columns[name].spec
-        if spec.kind == "category" and 2 <= len(spec.categories) <= MOST_GROUPS and data.roles[name].role in (
-                "input", "group", "ignore"):
-            out[name] = strings(data.columns[name])
-    return out
-
-
 def _subgroups(bench: Bench, notes: Notes, verdict: Verdict, stats: Stats, units: np.ndarray) -> list[Any]:
-    columns = subgroup_columns(bench.data)
-    if not columns:
-        notes.skip("VALID-SUBGROUP", "no column names sub-groups")
+    groups = named_groups(bench.data)
+    left = f"not looked at: {groups.left_out}" if groups.left_out else ""
+    if not groups.columns:
+        notes.skip("VALID-SUBGROUP", "; ".join(filter(None, ["no column names sub-groups", left])))
         return []
-    labels = {name: words[verdict.rows] for name, words in columns.items()}
+    labels = {name: strings(bench.data.columns[name], verdict.rows) for name in groups.columns}
     table = notes.run("VALID-SUBGROUP", None, lambda: subgroups(bench.task, stats, units, labels, seed=bench.seed))
     if table is None:
         return []
-    notes.run("VALID-SUBGROUP", "", lambda: [g for g in table if g.p is not None] or None,
+    notes.run("VALID-SUBGROUP", left, lambda: [g for g in table if g.p is not None] or None,
               "no sub-group has 20 units (and 10 rows of the rarer of two classes) to be set against the other rows")
     notes.add(*subgroup_findings(bench.task, table, verdict.difference.margin))
     return table
@@ -226,9 +216,15 @@ def _distances(bench: Bench, notes: Notes, table: Any, verdict: Verdict) -> dict
         refit=lambda known, held: matrices(bench.data, rows[known], rows[held], bench.seed)))
     if rule is None:
         return None
-    caught = notes.run("VALID-OOD", "planted shifts, with their share found", lambda: detection(rule, x, seed=bench.seed))
-    return {"rule": plain(rule.state()), "view": plain(state), "arrays": {k: _packed(v) for k, v in arrays.items()},
-            "detection": plain(caught)}
+    few = too_few(rule)
+    caught = notes.run("VALID-OOD", None if few else "planted shifts, with their share found",
+                       lambda: detection(rule, x, seed=bench.seed))
+    if few:
+        notes.skip("VALID-OOD", few)
+    if bench.parts.test_hash:
+        notes.add(notes.run("VALID-OOD", None, lambda: unlike_rows(bench, view, rule)))
+    return {"rule": plain(rule.state()), "unit": bench.parts.unit, "view": plain(state),
+            "arrays": {k: _packed(v) for k, v in arrays.items()}, "detection": plain(caught)}
 
 
 def _shift(bench: Bench, notes: Notes, view: View, rows: np.ndarray, x: np.ndarray, verdict: Verdict) -> None:

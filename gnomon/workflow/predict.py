@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from gnomon.data.table import Data, member_names, missing
+from gnomon.data.table import Data, codes, member_names, missing
 from gnomon.errors import InputError
 from gnomon.tasks._task import Prediction
 from gnomon.workflow._folder import Folder, cannot_write, read_json
@@ -45,7 +45,10 @@ def predict_table(folder: Folder, source: Any, *, candidate: str | None = None,
     if data.items:
         columns["item"] = list(data.items)
     columns |= _columns(task, prediction, made.get("conformal") if candidate is None else None)
-    columns |= _likeness(made.get("ood"), data, rows, blank)
+    likeness, unlike = _likeness(made.get("ood"), data, rows, blank)
+    columns |= likeness
+    if unlike:
+        say("NOTE", unlike)
     if not made["recommended"] and candidate is None:
         say("NOTE", "the study found no signal: these predictions are no better than knowing nothing")
     return pd.DataFrame(columns)
@@ -118,12 +121,12 @@ def _columns(task: Any, prediction: Prediction, conformal: Any) -> dict[str, Any
     return out
 
 
-def _likeness(state: Any, data: Any, rows: np.ndarray, blank: np.ndarray) -> dict[str, Any]:
+def _likeness(state: Any, data: Data, rows: np.ndarray, blank: np.ndarray) -> tuple[dict[str, Any], str]:
     """How unlike the training rows each row is; `ood` beyond what 5 % of like rows reach, and where every input is missing
-    (imputed, such a row looks like the most common of all). Not flagged is not reliable."""
+    (imputed, such a row looks like the most common of all). And what is said of them. Not flagged is not reliable."""
     nothing = np.isin(rows, blank)
     if not state:
-        return {"ood_score": np.nan, "ood": np.where(nothing, True, None)}
+        return {"ood_score": np.nan, "ood": np.where(nothing, True, None)}, ""
     from gnomon.analyses.validate.ood import ood_from_state
     from gnomon.data.features._view import view_from_state
     from gnomon.workflow.examine import unpacked
@@ -132,7 +135,25 @@ def _likeness(state: Any, data: Any, rows: np.ndarray, blank: np.ndarray) -> dic
     x = np.asarray(view.transform(data, rows), dtype=np.float32)
     rule = ood_from_state(state["rule"])
     score = np.where(nothing, np.nan, rule.score(x))
-    return {"ood_score": score, "ood": nothing | (score > rule.threshold)}
+    odd = score > rule.threshold
+    told = _unlike(rule, odd[~nothing], data, rows[~nothing], state.get("unit", "row"))
+    return {"ood_score": score, "ood": nothing | odd}, told
+
+
+def _unlike(rule: Any, odd: np.ndarray, data: Data, rows: np.ndarray, unit: str) -> str:
+    """What is said where more of the rows are flagged than by chance; rows of one unit count together, if they name it."""
+    from gnomon.analyses.validate.ood import odd_beyond_chance
+
+    named = unit in data.columns and not missing(data.columns[unit], rows).all()
+    units = None
+    if named:
+        code = codes(data.columns[unit], rows)
+        units = np.where(code < 0, -1 - np.arange(len(rows)), code)
+    if not odd_beyond_chance(odd, rule, units):
+        return ""
+    apart = "" if named or unit == "row" else f"; whether they are of one '{unit}' or of many is not known"
+    return (f"{odd.sum():,} of {len(odd):,} rows are unlike the training rows (column 'ood'; about {rule.usual:.0%} would be "
+            f"usual): their predictions are guesses{apart}")
 
 
 def write_table(table: Any, path: Path) -> None:

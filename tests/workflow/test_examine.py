@@ -7,9 +7,13 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
+from gnomon.data.table import Data, Dense, Role, Spec
+from gnomon.tasks._task import Prediction
 from gnomon.tasks.classify import classify
+from gnomon.tasks.regress import regress
 from gnomon.workflow import examine
-from gnomon.workflow.examine import Notes, _optimism, _shift
+from gnomon.workflow._named_groups import named_groups
+from gnomon.workflow.examine import Notes, _optimism, _shift, _subgroups
 
 
 def bench(n: int = 120) -> tuple[SimpleNamespace, tuple]:
@@ -58,3 +62,32 @@ def test_sealed_rows_of_a_sorted_file_are_sampled_not_its_beginning(monkeypatch,
     _shift(SimpleNamespace(parts=parts, seed=0, data=None), notes, view, rows, value[rows].astype(np.float32), None)
     assert [f.grade for f in notes.findings] == ([] if grade is None else [grade])
     assert [(c.code, c.ran) for c in notes.checks] == [("VALID-SHIFT", True)]
+
+
+def numbered(**columns):
+    """A table whose columns are inputs, of numbers."""
+    roles = {name: Role("input", "") for name in columns}
+    return Data({n: Dense(np.asarray(v, dtype=float), Spec("number")) for n, v in columns.items()}, roles,
+                np.arange(len(next(iter(columns.values())))))
+
+
+def test_groups_coded_as_numbers_are_groups_and_what_is_left_out_is_named():
+    rng, n = np.random.default_rng(0), 400
+    told = named_groups(numbered(sex=rng.integers(0, 2, n), race=np.where(rng.random(n) < 0.1, np.nan, rng.integers(1, 6, n)),
+                                 smoker=rng.integers(0, 2, n), age=rng.integers(20, 30, n), dose=rng.normal(size=n),
+                                 site=rng.integers(0, 30, n)))
+    assert told.columns == ("sex", "race", "smoker") and told.known == ("sex", "race")
+    assert told.left_out == "'site' (more than 20 values)"
+    wide = named_groups(numbered(**{f"bit{i}": rng.integers(0, 2, n) for i in range(40)}, sex=rng.integers(0, 2, n)))
+    assert len(wide.columns) == 11 and "sex" in wide.columns and "'bit10', 'bit11', 'bit12' and 27 more" in wide.left_out
+
+
+def test_a_worse_score_of_one_sex_coded_0_and_1_is_found():
+    rng, n = np.random.default_rng(0), 600
+    sex, y = rng.integers(0, 2, n), rng.normal(size=n)
+    task = regress("y")
+    stats = task.measure(Prediction(value=y + rng.normal(size=n) * np.where(sex == 1, 3, 0.5)), y)
+    notes, verdict = Notes(), SimpleNamespace(rows=np.arange(n), difference=SimpleNamespace(margin=0.05))
+    _subgroups(SimpleNamespace(data=numbered(sex=sex, x=y), task=task, seed=0), notes, verdict, stats, np.arange(n))
+    assert [(f.code, f.columns) for f in notes.findings] == [("VALID-SUBGROUP", ("sex",))]
+    assert [(c.code, c.ran) for c in notes.checks] == [("VALID-SUBGROUP", True)]

@@ -103,11 +103,38 @@ def test_clean_test_rows_draw_no_warning_and_shifted_ones_do(mixes, tmp_path):
     shuffled = mixes.sample(frac=1, random_state=0)
     clean = gnomon.study(shuffled[:240], test=shuffled[240:], out=tmp_path / "a.study", **SMALL).report
     mine = [f for f in clean["findings"] if f["grade"] in ("warn", "block") and "test" in f["claim"].lower()]
-    assert not mine and codes(clean)["VALID-SHIFT"]["grade"] in ("fine", "note")
+    assert not mine and codes(clean)["VALID-SHIFT"]["grade"] in ("fine", "note") and "VALID-OOD" not in codes(clean)
     column = mixes.columns[0]
     far = shuffled[240:].assign(**{column: lambda t: t[column] + 3 * mixes[column].std()})
     told = codes(gnomon.study(shuffled[:240], test=far, out=tmp_path / "b.study", **SMALL).report)["VALID-SHIFT"]
     assert told["grade"] == "warn" and told["columns"][0] == column and "Covariate shift" in told["claim"]
+
+
+def test_a_column_that_the_test_set_lacks_is_named_and_is_no_shift(mixes, tmp_path):
+    shuffled = mixes.sample(frac=1, random_state=0)
+    column = mixes.columns[0]  # cement: without it the model errs more
+    report = gnomon.study(shuffled[:240], test=shuffled[240:].drop(columns=column), out=tmp_path / "l.study", **SMALL).report
+    told = codes(report)["VALID-SHIFT"]
+    assert told["grade"] in ("fine", "note") and told["values"]["auc"] < 0.7 and "Concept shift" not in told["claim"]
+    assert f"lack it: '{column}'" in told["claim"]
+    strange = codes(report).get("VALID-OOD")  # the parts of a mix add up: cement filled in, they no longer do
+    assert strange is None or f"They lack '{column}', filled in" in strange["claim"]
+    (check,) = (c for c in report["checks"] if c["code"] == "VALID-SHIFT")
+    assert check["ran"] and column in check["smallest_effect_it_would_find"]
+
+
+def test_rows_far_from_all_training_rows_are_said_to_be_at_the_test_and_at_prediction(mixes, tmp_path):
+    far = mixes[200:280].copy()
+    far[list(mixes.columns[:-1])] += 6 * mixes[mixes.columns[:-1]].std()
+    report = gnomon.study(mixes[:200], test=far, out=tmp_path / "far.study", **SMALL).report
+    strange = codes(report)["VALID-OOD"]
+    assert strange["grade"] == "warn" and "80 of 80 test rows" in strange["claim"]
+    said = []
+    for rows in (mixes[200:280], far):
+        said.append([])
+        gnomon.predict(tmp_path / "far.study", rows, voice=Voice(lambda stage, text: said[-1].append(text)))
+    assert not any("unlike" in t for t in said[0])
+    assert any(t.startswith("80 of 80 rows are unlike the training rows (column 'ood'; about 5%") for t in said[1])
 
 
 def test_rows_without_target_are_looked_at_listed_and_never_trained_on(mixes, tmp_path):

@@ -173,18 +173,18 @@ def coverage(rule: Conformal, prediction: Prediction, truth: np.ndarray,
     rows = np.flatnonzero(np.isfinite(hit))
     units = None if units is None else np.asarray(units)[rows]
     hit, kept = hit[rows], prediction.take(rows)
-    whole = _share(hit, units)
+    whole = share_interval(hit, units)
     by = np.asarray(kept.value if kept.proba is None else kept.proba.max(axis=1), dtype=float)
     thirds = []
     if len(rows) >= 30:
         place = np.searchsorted(np.quantile(by, [1 / 3, 2 / 3]), by, side="right")
-        thirds = [_share(hit[place == i], None if units is None else units[place == i]) for i in range(3)]
+        thirds = [share_interval(hit[place == i], None if units is None else units[place == i]) for i in range(3)]
     sizes = np.diff(np.stack(rule.interval(kept)), axis=0) if rule.kind == "regress" else rule.sets(kept).sum(1)
     return plain({**whole, "level": rule.level, "thirds": thirds, "size": float(sizes.mean()), "enough": rule.enough,
                   "calibration_units": rule.n_units})
 
 
-def _share(hit: np.ndarray, units: np.ndarray | None) -> dict[str, Any]:
+def share_interval(hit: np.ndarray, units: np.ndarray | None) -> dict[str, Any]:
     """A share with its interval, groups respected."""
     from gnomon.analyses.validate.interval import interval
     from gnomon.tasks._metrics import CLASSIFY

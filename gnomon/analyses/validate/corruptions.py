@@ -223,12 +223,15 @@ def misspelt(values: np.ndarray, share: float, rng: np.random.Generator, *, own:
 
 def jittered(values: np.ndarray, share: float, rng: np.random.Generator) -> np.ndarray:
     """Gaussian noise of this share of each column's sd; whole numbers of few values (codes, counts) stay."""
-    with np.errstate(invalid="ignore"):
-        spread = np.nanstd(values, axis=0)
     table = values if values.ndim == 2 else values[:, None]
-    coded = np.array([len(np.unique(c[np.isfinite(c)])) <= 10 and (np.mod(c[np.isfinite(c)], 1) == 0).all() for c in table.T])
-    scale = np.where(coded if values.ndim == 2 else coded[0], 0.0, np.nan_to_num(spread)) * share
-    return (values + rng.normal(size=values.shape) * scale).astype(values.dtype)
+    scale = np.array([_noisy(c[np.isfinite(c)]) for c in table.T]) * share
+    return (values + rng.normal(size=values.shape) * (scale if values.ndim == 2 else scale[0])).astype(values.dtype)
+
+
+def _noisy(values: np.ndarray) -> float:
+    """The sd of a column's known values; 0 of codes, counts and a column without any."""
+    coded = len(np.unique(values)) <= 10 and (np.mod(values, 1) == 0).all()
+    return 0.0 if coded else float(values.std())
 
 
 def corruption_findings(task: Any, found: list[Corrupted], margin: float | None) -> list[Finding]:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
+from gnomon.analyses.explore._kit import join
+from gnomon.analyses.validate._ood_limits import FEWEST, beyond, limits
 from gnomon.analyses.validate._units import unit_codes
 from gnomon.card import Card
 from gnomon.rng import stream
@@ -25,7 +27,8 @@ CARD = Card(
     tasks=("classify", "regress", "several"),
     cost="seconds",
 )
-COMPONENTS, REFERENCE, NEIGHBOURS, FOLDS, QUANTILE, RARE = 24, 2000, 5, 10, 0.95, 0.05
+COMPONENTS, REFERENCE, NEIGHBOURS, FOLDS, RARE = 24, 2000, 5, 10, 0.05
+CHANCE, WARNED = 0.01, 0.2  # of a finding among like rows; share of flagged rows from which on it is a warning
 ROUNDING = 1e-6  # of features kept in single precision
 ENOUGH = 500  # units held out, from which on no more folds are fitted: a vocabulary learnt ten times over is dear
 Refit = Callable[[np.ndarray, np.ndarray], tuple[np.ndarray, np.ndarray, np.ndarray]]
@@ -37,7 +40,8 @@ class Ood:
     which that from the plane of the axes is divided; points (r, c + 1): the reference rows. A row is flagged whose score is
     above threshold, or that lies nearer to the plane than off_least or further than off_limit (rows of many features lie in
     a shell around their mean, and one of hardly any content lies inside it), or further along one feature than along_limit:
-    among dozens of axes one odd feature drowns."""
+    among dozens of axes one odd feature drowns. n_judged: units that were held out to set the limits, 0 where there is but
+    one."""
 
     centre: np.ndarray
     scale: np.ndarray
@@ -50,6 +54,12 @@ class Ood:
     off_least: float = 0.0
     off_limit: float = float("inf")
     along_limit: float = float("inf")
+    n_judged: int = 0
+
+    @property
+    def usual(self) -> float:
+        """Share of the rows of new, like units that is flagged: 5 %, more where too few units set the limits."""
+        return beyond(self.n_judged) / (self.n_judged + 1)
 
     def standard(self, x: np.ndarray) -> np.ndarray:
         """(n, d): x centred, in spreads of its columns over their weights."""
@@ -110,12 +120,11 @@ def ood(x: np.ndarray, units: np.ndarray | None = None, *, weight: np.ndarray | 
         judged[held] = True
         if len(np.unique(codes[judged])) >= ENOUGH:
             break
-    weight_of_row = 1 / np.bincount(codes, minlength=g)[codes]
-    limits, final = _limits(*apart[:, judged], weight_of_row[judged]), _fit(x, weight, axes, rng)
-    within = x[judged][apart[2, judged] <= limits["along_limit"]]
-    limits["along_limit"] = max(limits["along_limit"], _outermost(final, within)) * (1 + ROUNDING)
-    limits["threshold"] = max(limits["threshold"], _half_step(final.points), ROUNDING)
-    return replace(final, **limits, n_units=g)
+    reach, final = limits(*apart[:, judged], codes[judged]), _fit(x, weight, axes, rng)
+    within = x[judged][apart[2, judged] <= reach["along_limit"]]
+    reach["along_limit"] = max(reach["along_limit"], _outermost(final, within)) * (1 + ROUNDING)
+    reach["threshold"] = max(reach["threshold"], _half_step(final.points), ROUNDING)
+    return replace(final, **reach, n_units=g, n_judged=len(np.unique(codes[judged])) if g > 1 else 0)
 
 
 def _outermost(final: Ood, within: np.ndarray) -> float:
@@ -135,33 +144,6 @@ def _half_step(points: np.ndarray) -> float:
     and their distance, zero but for rounding, is no measure of what is strange."""
     distinct = np.unique(np.round(points, 6), axis=0)
     return float(np.median(_nearest(distinct, distinct, 2)))  # the nearest of the two is the row itself
-
-
-def _limits(near: np.ndarray, off: np.ndarray, along: np.ndarray, weight: np.ndarray) -> dict[str, float]:
-    """The limits by name: the same share of the rows beyond each of them, a weighted share QUANTILE within all; none for a
-    plane that holds every row."""
-    flat = off.max() < 1e-6
-    outer = np.maximum(_reach(near, weight), _reach(along, weight))
-    level = _percentile(outer if flat else np.maximum(outer, np.abs(2 * _reach(off, weight) - 1)), weight, QUANTILE)
-    limits = {"threshold": _percentile(near, weight, level), "along_limit": max(_percentile(along, weight, level), 1e-6)}
-    if not flat:
-        limits |= {"off_least": _percentile(off, weight, (1 - level) / 2),
-                   "off_limit": max(_percentile(off, weight, (1 + level) / 2), 1e-6)}
-    return limits
-
-
-def _reach(values: np.ndarray, weight: np.ndarray) -> np.ndarray:
-    """(n,) weighted share of the rows that lie no further out than each."""
-    order = np.argsort(values, kind="stable")
-    out = np.empty(len(values))
-    out[order] = np.cumsum(weight[order]) / weight.sum()
-    return out
-
-
-def _percentile(values: np.ndarray, weight: np.ndarray, share: float) -> float:
-    order = np.argsort(values, kind="stable")
-    reach = np.cumsum(weight[order]) / weight.sum()
-    return float(values[order][min(np.searchsorted(reach, share), len(values) - 1)])
 
 
 def _fit(x: np.ndarray, weight: np.ndarray | None, count: int, rng: np.random.Generator) -> Ood:
@@ -213,8 +195,19 @@ def ood_from_state(state: Mapping[str, Any]) -> Ood:
     """What `Ood.state` gave, from arrays or from lists."""
     arrays = {k: np.asarray(state[k]) for k in ("centre", "scale", "axes", "spread", "points")}
     return Ood(**arrays, rest=float(state["rest"]), threshold=float(state["threshold"]), n_units=int(state["n_units"]),
+               n_judged=int(state.get("n_judged") or 0),
                off_least=float(state.get("off_least", 0.0)), off_limit=float(state.get("off_limit") or np.inf),
                along_limit=float(state.get("along_limit") or np.inf))
+
+
+def too_few(rule: Ood) -> str:
+    """Why no limit that 5 % of like rows pass could be set; "" where it could."""
+    if not rule.n_judged:
+        return "the training rows are one unit: how far from it others lie is not known"
+    if rule.n_judged >= FEWEST and len(rule.points) >= FEWEST:
+        return ""
+    return (f"{rule.n_judged} units are too few for a limit that 5 % of like rows pass (it takes {FEWEST}): about "
+            f"{rule.usual:.0%} of them will be flagged")
 
 
 def detection(rule: Ood, held_out: np.ndarray, *, seed: int = 0) -> dict[str, float]:
@@ -233,16 +226,37 @@ def detection(rule: Ood, held_out: np.ndarray, *, seed: int = 0) -> dict[str, fl
     return {name: float(rule.flag(rows).mean()) for name, rows in planted.items()}
 
 
-def ood_finding(flagged: np.ndarray, items: tuple[str, ...] = ()) -> Finding | None:
-    """VALID-OOD: clearly more than 5 % of the rows are unlike anything trained on."""
-    from scipy.stats import binom
+def odd_beyond_chance(flagged: np.ndarray, rule: Ood, units: np.ndarray | None = None) -> bool:
+    """Whether more of the rows are flagged than like rows would be, but in one case of a hundred. Units held out and new
+    ones are exchangeable: of g held out with k allowed beyond, the number of m new ones beyond is beta-binomial, the error
+    of the limits included. The share flagged of each unit counts, as if whole units were: theirs varies most."""
+    from scipy.stats import betabinom
+
+    codes, m = unit_codes(units, len(flagged))
+    g = rule.n_judged
+    if not m or not g or len(rule.points) < FEWEST:
+        return False
+    odd = float((np.bincount(codes, weights=flagged, minlength=m) / np.bincount(codes, minlength=m)).sum())
+    return bool(odd and betabinom.sf(np.ceil(odd - 1e-9) - 1, m, beyond(g), g + 1 - beyond(g)) <= CHANCE)
+
+
+def ood_finding(flagged: np.ndarray, rule: Ood, units: np.ndarray | None = None, positions: np.ndarray | None = None,
+                *, what: str = "rows", lacking: Sequence[str] = ()) -> Finding | None:
+    """VALID-OOD: clearly more of the rows than usual are unlike anything trained on. units (n,): rows of one count together;
+    positions (n,): the rows' places as read; lacking: columns that none of them has."""
+    from gnomon.analyses.validate.conformal import share_interval
 
     flagged = np.asarray(flagged, dtype=bool)
-    count, n = int(flagged.sum()), len(flagged)
-    if not count or binom.sf(count - 1, n, 1 - QUANTILE) > 0.01:
+    if not odd_beyond_chance(flagged, rule, units):
         return None
-    grade = "warn" if count / n > 0.2 else "note"
+    e, count = share_interval(flagged, units), int(flagged.sum())
+    grade = "warn" if e["value"] > WARNED else "note"
+    limits = f" [{e['low']:.0%}, {e['high']:.0%}]" if e["low"] is not None else ""
+    of = f"; {e['n_units']:,} independent units" if e["n_units"] < len(flagged) else ""
+    filled = f" They lack {join(lacking)}, filled in by usual values: that alone may set them apart." if lacking else ""
     rows = np.flatnonzero(flagged)
-    return finding("VALID-OOD", grade, f"{count} of {n} rows are unlike anything trained on (5 % would be usual): "
-                   "their predictions are guesses. A row that is not flagged is not thereby reliable.", rows=rows,
-                   items=tuple(items[i] for i in rows) if items else (), values={"share": count / n, "rows": n})
+    return finding("VALID-OOD", grade, f"{count:,} of {len(flagged):,} {what} are unlike anything trained on ({e['value']:.0%}"
+                   f"{limits}{of}; about {rule.usual:.0%} would be usual): their predictions are guesses. A row that is not "
+                   f"flagged is not thereby reliable.{filled}", rows=rows if positions is None else np.asarray(positions)[rows],
+                   values={"share": e["value"], "low": e["low"], "high": e["high"], "usual": rule.usual,
+                           "rows": len(flagged), "units": e["n_units"], "limit_units": rule.n_judged})

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from gnomon.analyses.explore._kit import join
 from gnomon.analyses.validate._shift_parts import Moved, Relation, TargetMoved
 from gnomon.analyses.validate._units import unit_codes
 from gnomon.analyses.validate.interval import interval
@@ -30,8 +31,8 @@ MOST_ROWS, FOLDS = 1500, 5
 LINE = 0.3  # the logistic model's inverse penalty over the number of columns, these of unit spread
 UNKNOWN = ("The targets of these rows are not known, so whether inputs and target are still related in the same way (concept "
            "shift) is not identifiable.")
-SEVERAL = ("Whether inputs and targets are still related in the same way (concept shift) was not checked: there are several "
-           "targets.")
+UNTRIED = "Whether inputs and targets are still related in the same way (concept shift) was not checked"
+SEVERAL = f"{UNTRIED}: there are several targets."
 TOO_FEW = "fewer than 20 rows or 3 units on one of the two sides"
 NOTED, WARNED = 0.60, 0.75  # lower limits of the AUC
 
@@ -121,20 +122,24 @@ def shift_finding(found: Shift | None, names: tuple[str, ...] = (), *, meant: st
 
 
 def sources_finding(found: Shift | None, moved: Sequence[Moved], target: TargetMoved | None, relation: Relation | None, *,
-                    what: str = "test rows", several: bool = False) -> Finding | None:
+                    what: str = "test rows", several: bool = False, lacking: Sequence[str] = ()) -> Finding | None:
     """VALID-SHIFT between the training rows and another source: inputs, target and their relation, each as far as it can
     be told. target and relation are None where the other source has no targets, or has several: their relation is not
-    tried."""
+    tried. lacking: columns that the other source lacks, by which it was not compared."""
     if found is None:
         return None
+    untried = SEVERAL if several else f"{UNTRIED}: the model lacks inputs there." if lacking and target else UNKNOWN
     known = target is not None or relation is not None
     apart = found.low is not None and found.low >= NOTED
     parts = [_inputs_words(found, moved, what, apart), _target_words(target, what) if target else "",
-             _relation_words(relation, bool(target and target.spread == 1)) if relation else SEVERAL if several else UNKNOWN]
+             _relation_words(relation, bool(target and target.spread == 1)) if relation else untried,
+             f"Not compared, for the {what} lack {'them' if len(lacking) > 1 else 'it'}: {join(lacking)}." if lacking else ""]
     worse = relation is not None and relation.changed
     grade = "warn" if worse or (found.low or 0) >= WARNED else "note" if apart or (target and target.beyond_chance) else "fine"
     values = {"auc": found.auc, "low": found.low, "high": found.high, "training_rows": found.n_train, "rows": found.n_test,
               "moved": [f"{m.name} ({m.difference:+.2f} sd)" for m in moved[:8]]}
+    if lacking:
+        values["lacking"] = list(lacking)
     if known and target:
         values |= {"target_difference": target.difference, "target_difference_expected": target.expected}
     if relation and relation.more and relation.lean:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import warnings
+
 import numpy as np
 import pytest
 
@@ -64,6 +66,15 @@ def test_noise_on_numbers_is_of_their_spread_and_spares_codes():
     x = np.stack([rng.normal(size=2000) * 5, rng.integers(0, 2, 2000)], axis=1)
     told = kit.jittered(x, 0.1, rng)
     assert (told - x)[:, 0].std() == pytest.approx(0.5, rel=0.08) and (told[:, 1] == x[:, 1]).all()
+
+
+def test_a_column_without_values_gets_no_noise_and_gives_no_warning():
+    x = np.column_stack([np.random.default_rng(0).normal(size=50), np.full(50, np.nan)])
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        told = kit.jittered(x, 0.1, np.random.default_rng(1))
+        assert np.isnan(kit.jittered(x[:, 1], 0.1, np.random.default_rng(1))).all()
+    assert np.isnan(told[:, 1]).all() and np.isfinite(told[:, 0]).all() and (told[:, 0] != x[:, 0]).all()
 
 
 def test_score_falls_with_severity_for_a_model_that_reads_the_number():

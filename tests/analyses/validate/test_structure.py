@@ -10,7 +10,7 @@ import pytest
 
 from gnomon.analyses.validate import _findings as findings
 from gnomon.analyses.validate.interval import interval
-from gnomon.analyses.validate.ood import detection, ood, ood_finding, ood_from_state
+from gnomon.analyses.validate.ood import detection, ood, ood_finding, ood_from_state, too_few
 from gnomon.analyses.validate.optimism import optimism
 from gnomon.analyses.validate.seeds import seeds
 from gnomon.analyses.validate.shift import shift, shift_finding
@@ -217,10 +217,36 @@ def test_ood_of_inputs_in_steps_flags_no_level_it_knows_and_nothing_just_beside_
 
 
 def test_ood_finding():
-    assert ood_finding(np.arange(200) < 9) is None
-    say = ood_finding(np.arange(200) < 60)
-    assert say.code == "VALID-OOD" and say.grade == "warn" and say.rows_total == 60
-    assert "not thereby reliable" in say.claim
+    rule = ood(stream(0, "ood finding").normal(size=(200, 2)))
+    assert ood_finding(np.arange(200) < 9, rule) is None
+    say = ood_finding(np.arange(200) < 60, rule, positions=np.arange(200) + 1000)
+    assert say.code == "VALID-OOD" and say.grade == "warn" and say.rows_total == 60 and min(say.rows) == 1000
+    assert "not thereby reliable" in say.claim and say.values["low"] < 0.3 < say.values["high"]
+    units = np.arange(200) // 60  # all flagged rows are of one unit of four
+    assert ood_finding(np.arange(200) < 60, rule, units) is None and ood_finding(np.ones(200), rule, units).grade == "warn"
+
+
+@pytest.mark.parametrize(("g", "m", "new", "icc"), [(20, 1, 50, 0.0), (12, 20, 10, 0.8), (30, 20, 10, 0.8)])
+def test_like_rows_of_few_units_are_rarely_said_to_be_strange_and_far_ones_are(g, m, new, icc):
+    """5 % flagged and 1 % found, where a limit at the 95th percentile of 20 rows is passed by 15 % of new ones."""
+    shares, found, far = [], 0, 0
+    for seed in range(60):
+        rng = np.random.default_rng(seed)
+        draw = lambda k: np.sqrt(icc) * np.repeat(rng.normal(size=(k, 4)), m, 0) + \
+            np.sqrt(1 - icc) * rng.normal(size=(k * m, 4))  # noqa: E731, B023
+        units = np.repeat(np.arange(new), m)
+        rule, like = ood(draw(g), np.repeat(np.arange(g), m), seed=seed), draw(new)
+        shares.append(rule.flag(like).mean())
+        found += ood_finding(rule.flag(like), rule, units) is not None
+        far += ood_finding(rule.flag(like + 6), rule, units) is not None
+    assert 0.01 < np.mean(shares) < 0.09 and found <= 3 and far >= 57
+
+
+def test_too_few_units_for_a_limit_of_5_percent_are_said_to_be():
+    x = stream(0, "ood few").normal(size=(60, 3))
+    assert too_few(ood(x)) == "" and too_few(ood(x, np.arange(60) // 3)) == ""
+    assert "12 units are too few" in too_few(ood(x, np.arange(60) // 5)) and "one unit" in too_few(ood(x, np.zeros(60)))
+    assert ood(x, np.arange(60) // 5).usual == pytest.approx(1 / 13) and ood_finding(np.ones(9), ood(x[:8])) is None
 
 
 def _labelled(n, worse, seed):
