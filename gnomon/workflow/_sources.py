@@ -73,8 +73,8 @@ def _sampled(rows: np.ndarray, seed: int) -> np.ndarray:
     return np.sort(stream(seed, "other source").permutation(rows)[:MOST_ROWS])
 
 
-def _compared(bench: Bench, view: Any, rows: np.ndarray, x: np.ndarray, others: np.ndarray) -> tuple[Any, Any, Any, Any]:
-    """(shift, moved features, both sides on common axes, independent units a side)."""
+def _compared(bench: Bench, view: Any, rows: np.ndarray, x: np.ndarray, others: np.ndarray) -> tuple[Any, Any, Any]:
+    """(shift, moved features, both sides on common axes)."""
     z = np.asarray(view.transform(bench.data, others), dtype=np.float32)
     units = bench.parts.units
     sides = axes_pair(x, z, bench.seed)
@@ -84,7 +84,7 @@ def _compared(bench: Bench, view: Any, rows: np.ndarray, x: np.ndarray, others: 
     there = [s for s in dict.fromkeys(view.source) if s in bench.data.columns and not _absent(bench, s, others)]
     kept = [j for j, s in enumerate(view.source) if s in there or s not in bench.data.columns]
     moved = moved_features(x[:, kept], z[:, kept], [names[j] for j in kept], counts)
-    return found, moved, sides, counts
+    return found, moved, sides
 
 
 def _absent(bench: Bench, name: str, rows: np.ndarray) -> bool:
@@ -94,7 +94,7 @@ def _absent(bench: Bench, name: str, rows: np.ndarray) -> bool:
 
 
 def _inputs_shift(bench: Bench, view: Any, rows: np.ndarray, x: np.ndarray, extra: np.ndarray) -> Finding | None:
-    found, moved, _, _ = _compared(bench, view, rows, x, _sampled(extra, bench.seed))
+    found, moved, _ = _compared(bench, view, rows, x, _sampled(extra, bench.seed))
     return sources_finding(found, moved, None, None, what="rows without target")
 
 
@@ -106,12 +106,12 @@ def _test_shift(bench: Bench, view: Any, rows: np.ndarray, x: np.ndarray, verdic
     place = np.searchsorted(scored, rows)
     mine = np.flatnonzero((place < len(scored)) & (scored[np.minimum(place, len(scored) - 1)] == rows))
     test = _sampled(bench.parts.test, bench.seed)
-    found, moved, sides, counts = _compared(bench, view, rows, x, test)
+    found, moved, sides = _compared(bench, view, rows, x, test)
     truths = bench.task.truth(bench.data, rows[mine]), bench.task.truth(bench.data, test)
     predictions = judged.oof.take(place[mine]), predict_rows(bench, judged, test)
-    target = target_moved(bench.task, *truths, predictions, counts)
     units = bench.parts.units
+    target = target_moved(bench.task, *truths, predictions, (units[rows[mine]], units[test]))
     new = np.flatnonzero(~np.isin(units[test], units[bench.parts.develop]))
     same = relation(bench.task, (sides[0][mine], sides[1][new]), (truths[0], truths[1][new]),
-                    (predictions[0], predictions[1].take(new)), units[test[new]], seed=bench.seed)
+                    (predictions[0], predictions[1].take(new)), (units[rows[mine]], units[test[new]]), seed=bench.seed)
     return sources_finding(found, moved, target, same, several=bench.task.name == "several")
