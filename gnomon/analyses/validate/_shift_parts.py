@@ -176,18 +176,19 @@ def _errors(task: Any, truth: np.ndarray, prediction: Any) -> tuple[np.ndarray, 
 def _limits(test: np.ndarray, train: np.ndarray, index: np.ndarray, codes: list[np.ndarray], seed: int, draws: int = 500
             ) -> tuple[float, float, float]:
     """Mean of `test` (c,) less the mean of its matches `train[index]` (c, k), and limits at LEVEL: units (codes) of the
-    training and of the test rows are both resampled, for several test rows share a match, and the draws spread out by
-    the t quantile of the side with fewer units (Hesterberg 2015)."""
+    training and of the test rows are both resampled, for several test rows share a match (whose errors count about their
+    common mean: about that of one row's few matches they vary too little), and the draws spread out by the t quantile of
+    the side with fewer units (Hesterberg 2015)."""
     from scipy.stats import norm, t
 
     mine, new = (int(c.max()) + 1 for c in codes)
     rng = stream(seed, "shift relation")
-    value = float((test - train[index].mean(axis=1)).mean())
+    usual = train[index].mean(axis=1)
+    value, away = float((test - usual).mean()), train[index] - usual.mean()
     means = np.empty(draws)
     for i in range(draws):
-        weight = rng.multinomial(mine, np.full(mine, 1 / mine))[codes[0]][index].astype(float)
-        weight[weight.sum(axis=1) == 0] = 1.0
-        base = (weight * train[index]).sum(axis=1) / weight.sum(axis=1)
+        weight = rng.multinomial(mine, np.full(mine, 1 / mine))[codes[0]][index]
+        base = usual + ((weight - 1) * away).mean(axis=1)
         times = np.bincount(rng.integers(0, new, new), minlength=new)[codes[1]]
         means[i] = ((test - base) * times).sum() / max(times.sum(), 1)
     tail, g = (1 - LEVEL) / 2, min(mine, new)
