@@ -137,7 +137,7 @@ def see_targets(data: Data, seed: int) -> tuple[Finding, ...]:
     task, truth, _ = task_of(data)
     folds = [Fold(old, np.concatenate([old, new]))]
     told = out_of_fold(task, view, truth, folds, np.arange(len(data)), make=lambda s: small_forest(task, s), seed=seed)
-    moved = target_moved(task, truth[old], truth[new], (told.take(old), told.take(new)), (len(old), len(new)))
+    moved = target_moved(task, truth[old], truth[new], (told.take(old), told.take(new)), (old, new))
     said = sources_finding(shift(view[old], view[new], seed=seed), (), moved, None) if moved and moved.beyond_chance else None
     return () if said is None else (Finding(**{**said.__dict__, "columns": ("target",)}),)
 

@@ -107,7 +107,7 @@ def corruption_rows(found: Sequence[Mapping[str, Any]], higher: bool = True) -> 
 
 
 def attribute_rows(found: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
-    """Attributes with how well they can be read, what is left after erasure, and the price."""
+    """Attributes with how well they can be read, what is left after erasure, and the price or why there is none."""
     out = []
     for p in found:
         read, limits = _text(p.get("readable"), p.get("readable_low"), p.get("readable_high"))
@@ -117,7 +117,8 @@ def attribute_rows(found: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
             "name": p.get("attribute"),
             "read": read, "limits": limits,
             "chance": words.number(p.get("chance")), "left": words.number(p.get("left"), 2),
-            "price": price, "price_limits": price_limits,
+            "price": price, "price_limits": price_limits, "unpriced": p.get("why") or "",
+            "removed": f"{p['removed']} of {p['directions']} directions" if price and p.get("directions") else "",
             "gap": words.number(p.get("gap"), 2), "gap_erased": words.number(p.get("gap_erased"), 2),
             "gap_reweighed": words.number(p.get("gap_reweighed"), 2), "reweighed": again, "reweighed_limits": again_limits,
         })

@@ -85,20 +85,20 @@ def _sampled(rows: np.ndarray, seed: int) -> np.ndarray:
 
 
 def _compared(bench: Bench, view: Any, rows: np.ndarray, x: np.ndarray, others: np.ndarray
-              ) -> tuple[Any, Any, Any, Any, tuple[str, ...]]:
-    """(shift, moved features, both sides on common axes, independent units a side, columns that the other source lacks):
-    what it lacks altogether is no shift, and is left out of all of them."""
+              ) -> tuple[Any, Any, Any, tuple[str, ...]]:
+    """(shift, moved features, both sides on common axes, columns that the other source lacks): what it lacks altogether is
+    no shift, and is left out of all of them."""
     gone = _absent(bench, view, others)
     kept = [j for j, s in enumerate(view.source) if s not in gone]
     x, z = x[:, kept], np.asarray(view.transform(bench.data, others), dtype=np.float32)[:, kept]
     units = bench.parts.units
     counts = (len(np.unique(units[rows])), len(np.unique(units[others])))
     if not kept:
-        return None, [], (x, z), counts, gone
+        return None, [], (x, z), gone
     sides = axes_pair(x, z, bench.seed)
     found = shift(*sides, units[rows], units[others], shared=True, seed=bench.seed)
     names = [n if n == s else f"{s}: {n}" for n, s in zip(view.names, view.source, strict=True)]
-    return found, moved_features(x, z, [names[j] for j in kept], counts), sides, counts, gone
+    return found, moved_features(x, z, [names[j] for j in kept], counts), sides, gone
 
 
 def _absent(bench: Bench, view: Any, rows: np.ndarray) -> tuple[str, ...]:
@@ -119,7 +119,7 @@ def unlike_rows(bench: Bench, view: Any, rule: Ood) -> Finding | None:
 
 
 def _inputs_shift(bench: Bench, view: Any, rows: np.ndarray, x: np.ndarray, extra: np.ndarray) -> Finding | None:
-    found, moved, _, _, gone = _compared(bench, view, rows, x, _sampled(extra, bench.seed))
+    found, moved, _, gone = _compared(bench, view, rows, x, _sampled(extra, bench.seed))
     return sources_finding(found, moved, None, None, what="rows without target", lacking=gone)
 
 
@@ -132,16 +132,15 @@ def _test_shift(bench: Bench, view: Any, rows: np.ndarray, x: np.ndarray, verdic
     place = np.searchsorted(scored, rows)
     mine = np.flatnonzero((place < len(scored)) & (scored[np.minimum(place, len(scored) - 1)] == rows))
     test = _sampled(bench.parts.test, bench.seed)
-    found, moved, sides, counts, gone = _compared(bench, view, rows, x, test)
+    found, moved, sides, gone = _compared(bench, view, rows, x, test)
     truths = bench.task.truth(bench.data, rows[mine]), bench.task.truth(bench.data, test)
     predictions = judged.oof.take(place[mine]), predict_rows(bench, judged, test)
-    target = target_moved(bench.task, *truths, predictions, counts)
-    several = bench.task.name == "several"
+    units, several = bench.parts.units, bench.task.name == "several"
+    target = target_moved(bench.task, *truths, predictions, (units[rows[mine]], units[test]))
     if gone:
         return sources_finding(found, moved, replace(target, expected=None) if target else None, None, several=several,
                                lacking=gone)
-    units = bench.parts.units
     new = np.flatnonzero(~np.isin(units[test], units[bench.parts.develop]))
     same = relation(bench.task, (sides[0][mine], sides[1][new]), (truths[0], truths[1][new]),
-                    (predictions[0], predictions[1].take(new)), units[test[new]], seed=bench.seed)
+                    (predictions[0], predictions[1].take(new)), (units[rows[mine]], units[test[new]]), seed=bench.seed)
     return sources_finding(found, moved, target, same, several=several)

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from gnomon.analyses.validate import _findings as said
+from gnomon.analyses.validate._units import NO_P
 from gnomon.analyses.validate.calibration import calibration, calibration_finding
 from gnomon.analyses.validate.conformal import conformal, coverage, coverage_finding
 from gnomon.analyses.validate.ood import detection, ood, too_few
@@ -156,8 +157,12 @@ def _calibration(bench: Bench, notes: Notes, stats: Stats, units: np.ndarray) ->
     if bench.task.name != "classify":
         notes.skip("VALID-CALIBRATION", "the prediction is not a single class with a probability")
         return None
-    found = notes.run("VALID-CALIBRATION", "probabilities off by about 0.05", lambda: calibration(stats, units),
+    few = len(np.unique(units)) < NO_P
+    smallest = None if few else "probabilities off by about 0.05"
+    found = notes.run("VALID-CALIBRATION", smallest, lambda: calibration(stats, units),
                       "fewer than 50 rows judge it, or fewer than 10 in which what was foretold came or in which it did not")
+    if few:
+        notes.skip("VALID-CALIBRATION", f"fewer than {NO_P} units judge it, too few for a test")
     notes.add(calibration_finding(found))
     return found
 

@@ -32,7 +32,10 @@ TRIALS = {
          "high": 0.95 - s + 0.02, "moved": 0.1} for k, a, s in ((1, 0.04, 0.94), (2, 0.08, 0.9))],
     "attributes": [
         {"attribute": "site", "readable": 0.8, "readable_low": 0.7, "readable_high": 0.9, "chance": 0.5, "left": 0.49,
-         "price": 0.02, "price_low": -0.01, "price_high": 0.05, "gap": 0.3, "gap_erased": 0.05}],
+         "price": 0.02, "price_low": -0.01, "price_high": 0.05, "gap": 0.3, "gap_erased": 0.05, "removed": 1, "directions": 4},
+        {"attribute": "sex", "readable": 0.6, "readable_low": 0.55, "readable_high": 0.65, "chance": 0.5, "left": None,
+         "price": None, "price_low": None, "price_high": None, "gap": 0.1, "gap_erased": None, "removed": 2, "directions": 2,
+         "why": "taking it out would leave no direction"}],
 }
 
 
@@ -41,6 +44,7 @@ def test_section_says_what_was_measured():
     section = page[page.index('<section id="trials">'):]
     section = section[:section.index("</section>")]
     for text in ("78%", "[60, 90]", "0.83", "320", "0.03", "1 confirmed of 3 found", "too few to say", "under 5",
+                 "1 of 4 directions", "taking it out would leave no direction",
                  "not beyond chance", "These trials took 3 s"):
         assert text in section, text
     assert "<b>x" not in section and "&lt;b&gt;x" in section  # a column's own words are text, never markup

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
 from gnomon.analyses.validate._cheap import labelled, out_of_fold
 from gnomon.analyses.validate.compare import compare
-from gnomon.analyses.validate.erasure import erasure
+from gnomon.analyses.validate.erasure import Erased, erasure
 from gnomon.analyses.validate.interval import interval
 from gnomon.analyses.validate.reweighing import reweighing
 from gnomon.data.parts import Fold
@@ -24,9 +24,11 @@ AXES = 40  # main axes of the features that the linear models read
 @dataclass(frozen=True)
 class Price:
     """readable: balanced accuracy of a linear probe for the attribute, with its limits, chance, and what is left of it
-    after erasure. price: how much worse a linear model of the target is without the attribute (positive: worse), with
-    limits. gap: how far mean predictions of the values lie apart, before, after erasure, and after reweighing (two
-    classes). reweighed: the price of that."""
+    after erasure. removed of directions: how many of the features' main axes the erasure took out (the most of the
+    folds). price: how much worse a linear model of the target is without the attribute (positive: worse), with limits;
+    None, and why, where nothing of it stands out of the noise or nothing else would be left. gap: how far mean
+    predictions of the values lie apart, before, after erasure, and after reweighing (two classes). reweighed: the price
+    of that."""
 
     attribute: str
     values: int
@@ -34,10 +36,10 @@ class Price:
     readable_low: float | None
     readable_high: float | None
     chance: float
-    left: float
+    left: float | None
     score: float
     metric: str
-    price: float
+    price: float | None
     price_low: float | None
     price_high: float | None
     gap: float | None
@@ -47,6 +49,9 @@ class Price:
     reweighed_low: float | None = None
     reweighed_high: float | None = None
     n_rows: int = 0
+    removed: int = 0
+    directions: int = 0
+    why: str = ""
 
     @property
     def is_readable(self) -> bool:
@@ -73,32 +78,44 @@ def attribute_price(task: Any, name: str, x: np.ndarray, truth: np.ndarray, word
         return None
     rows = np.unique(np.concatenate([f.valid for f in folds]))
     asks = classify(name, kept, metric="balanced_accuracy")
-    whole, bare = _told(task, asks, x, truth, codes, folds, rows, None, seed), None
-    bare = _told(task, asks, x, truth, codes, folds, rows, _without, seed)
-    read, still = (asks.measure(told[1], codes[rows]) for told in (whole, bare))
-    own, other = (task.measure(told[0], truth[rows]) for told in (whole, bare))
+    views = [_axes(x, f.train) for f in folds]
+    own = _replicates(codes, units, known)
+    erased = [erasure(v[f.train], codes[f.train], own[f.train], seed=seed) for v, f in zip(views, folds, strict=True)]
+    told, read_as = _told(task, asks, views, truth, codes, folds, rows, seed)
+    ours, read = task.measure(told, truth[rows]), asks.measure(read_as, codes[rows])
     seen = interval(asks, read, units[rows], seed=seed, repeats=500)
-    d = compare(task, own, other, units[rows], margin=None, seed=seed)
-    base = Price(name, len(kept), seen.value, seen.low, seen.high, 1 / len(kept), asks.score(still), task.score(own),
-                 task.metric.name, d.value, d.low, d.high, _gap(task, whole[0], codes[rows]), _gap(task, bare[0], codes[rows]),
-                 n_rows=len(rows))
-    return _reweighed(task, base, own, x, truth, codes, folds, rows, units, seed)
+    base = Price(name, len(kept), seen.value, seen.low, seen.high, 1 / len(kept), None, task.score(ours), task.metric.name,
+                 None, None, None, _gap(task, told, codes[rows]), None, n_rows=len(rows),
+                 removed=max(e.rank for e in erased), directions=max(e.directions for e in erased), why=_unpriced(erased))
+    if not base.why:
+        bare = [e(v) for e, v in zip(erased, views, strict=True)]
+        without, still = _told(task, asks, bare, truth, codes, folds, rows, seed)
+        d = compare(task, ours, task.measure(without, truth[rows]), units[rows], margin=None, seed=seed)
+        base = replace(base, left=asks.score(asks.measure(still, codes[rows])), price=d.value, price_low=d.low,
+                       price_high=d.high, gap_erased=_gap(task, without, codes[rows]))
+    return _reweighed(task, base, ours, views, truth, codes, folds, rows, units, seed)
 
 
-Changed = Callable[[np.ndarray, np.ndarray, np.ndarray], np.ndarray]
+def _replicates(codes: np.ndarray, units: np.ndarray, known: np.ndarray) -> np.ndarray:
+    """What repeats the values of an attribute: units; rows where each value is one unit, for only they repeat it."""
+    pairs = np.unique(np.stack([codes[known], units[known]]), axis=1)
+    return np.arange(len(codes)) if pairs.shape[1] == len(np.unique(codes[known])) else units
 
 
-def _without(x: np.ndarray, codes: np.ndarray, train: np.ndarray) -> np.ndarray:
-    return erasure(x[train], codes[train])(x)
+def _unpriced(erased: Sequence[Erased]) -> str:
+    """Why taking the attribute out has no price; "" where it has one."""
+    if not all(e.rank for e in erased):
+        return "nothing of it stands out of the noise, so nothing was taken out"
+    return "taking it out would leave no direction" if any(e.rank == e.directions for e in erased) else ""
 
 
-def _told(task: Any, asks: Any, x: np.ndarray, truth: np.ndarray, codes: np.ndarray, folds: Sequence[Fold],
-          rows: np.ndarray, change: Changed | None, seed: int) -> tuple[Any, Any]:
-    """Out-of-fold predictions of the target and of the attribute, from the features as they are or changed."""
+def _told(task: Any, asks: Any, views: Sequence[np.ndarray], truth: np.ndarray, codes: np.ndarray, folds: Sequence[Fold],
+          rows: np.ndarray, seed: int) -> tuple[Any, Any]:
+    """Out-of-fold predictions of the target and of the attribute, from a view of the features a fold."""
     both = []
     for one, aim in ((task, truth), (asks, codes)):
-        parts = [out_of_fold(one, _axes(x if change is None else change(x, codes, f.train), f.train), aim, [f], rows,
-                             make=lambda s, one=one: linear(one), seed=seed) for f in folds]
+        parts = [out_of_fold(one, v, aim, [f], rows, make=lambda s, one=one: linear(one), seed=seed)
+                 for v, f in zip(views, folds, strict=True)]
         both.append(_sum(one, parts, folds, rows))
     return both[0], both[1]
 
@@ -159,18 +176,16 @@ class _Weighed:
         return self.model.predict_proba(x[:, :-1])
 
 
-def _reweighed(task: Any, base: Price, own: Any, x: np.ndarray, truth: np.ndarray, codes: np.ndarray,
+def _reweighed(task: Any, base: Price, own: Any, views: Sequence[np.ndarray], truth: np.ndarray, codes: np.ndarray,
                folds: Sequence[Fold], rows: np.ndarray, units: np.ndarray, seed: int) -> Price:
     """The same with rows weighed so that attribute and class are independent in training (two classes)."""
-    from dataclasses import replace
-
     if task.name != "classify" or len(task.out.categories) != 2:
         return base
     parts = []
-    for f in folds:
-        weight = np.ones((len(x), 1))
+    for view, f in zip(views, folds, strict=True):
+        weight = np.ones((len(view), 1))
         weight[f.train, 0] = reweighing(codes[f.train], truth[f.train])
-        parts.append(out_of_fold(task, np.concatenate([_axes(x, f.train), weight], axis=1), truth, [f], rows,
+        parts.append(out_of_fold(task, np.concatenate([view, weight], axis=1), truth, [f], rows,
                                  make=lambda s: _Weighed(linear(task)), seed=seed))
     told = _sum(task, parts, folds, rows)
     d = compare(task, own, task.measure(told, truth[rows]), units[rows], margin=None, seed=seed)
@@ -182,11 +197,14 @@ def attribute_finding(p: Price) -> Finding | None:
     """VALID-ATTRIBUTE: a linear probe reads the attribute beyond chance."""
     if not p.is_readable:
         return None
-    cost = f"{p.price:.2g}" + (f" [{p.price_low:.2g}, {p.price_high:.2g}]" if p.price_low is not None else "")
+    limits = f" [{p.price_low:.2g}, {p.price_high:.2g}]" if p.price_low is not None else ""
+    cost = p.why if p.price is None else (
+        f"a linear model without it ({p.removed} of {p.directions} directions taken out) is {p.price:.2g}{limits} "
+        f"{p.metric.replace('_', ' ')} worse")
     return finding("VALID-ATTRIBUTE", "note",
                    f"'{p.attribute}' can be read from the other features (balanced accuracy {p.readable:.2f} "
-                   f"[{p.readable_low:.2f}, {p.readable_high:.2f}], chance {p.chance:.2f}); a linear model without it is "
-                   f"{cost} {p.metric.replace('_', ' ')} worse.", columns=(p.attribute,),
+                   f"[{p.readable_low:.2f}, {p.readable_high:.2f}], chance {p.chance:.2f}); {cost}.", columns=(p.attribute,),
                    values={"readable": p.readable, "low": p.readable_low, "high": p.readable_high, "chance": p.chance,
-                           "left": p.left, "price": p.price, "price_low": p.price_low, "price_high": p.price_high},
+                           "left": p.left, "price": p.price, "price_low": p.price_low, "price_high": p.price_high,
+                           "removed": p.removed, "directions": p.directions},
                    source="Belrose et al. 2023; Kamiran & Calders 2012")

@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from gnomon.analyses.explore._kit import discoveries
+from gnomon.analyses.validate._units import NO_P, unit_codes
 from gnomon.rng import stream
 
 LEAST_DISTANCE = 0.1  # Kolmogorov-Smirnov distance below which a moved column is not worth a word
@@ -48,12 +49,14 @@ class TargetMoved:
 class Relation:
     """Errors at matched inputs. n of of: test rows with training rows as near as those are to each other. more: how much
     larger the test rows' error is, as a share of the training rows', with 95 % limits; lean: their mean residual
-    less the training rows', in the target's unit (regression) or as a share (first class)."""
+    less the training rows', in the target's unit (regression) or as a share (first class). units: independent units on
+    the side that has fewer; under 6 nothing is said."""
 
     n: int
     of: int
     more: tuple[float, float, float] | None
     lean: tuple[float, float, float] | None
+    units: int = NO_P
 
     @property
     def changed(self) -> bool:
@@ -85,38 +88,52 @@ def _distance(a: np.ndarray, b: np.ndarray) -> float:
                         - np.searchsorted(np.sort(b), values, "right") / len(b)).max())
 
 
-def target_moved(task: Any, train: np.ndarray, test: np.ndarray, expected: tuple[Any, Any], units: tuple[int, int]
-                 ) -> TargetMoved | None:
+def target_moved(task: Any, train: np.ndarray, test: np.ndarray, expected: tuple[Any, Any],
+                 units: tuple[np.ndarray, np.ndarray]) -> TargetMoved | None:
     """The target of training against test rows; for classes the one whose share moved most.
 
-    expected: the model's predictions of both (out of fold; of the delivered model). None for several targets.
+    expected: the model's predictions of both (out of fold; of the delivered model). units: of the rows of both; under 6
+    on a side nothing is beyond chance. None for several targets.
     """
-    from scipy.stats import kstwobign, norm
+    from scipy.stats import kstwobign
 
     if task.name == "classify":
-        a, b = train[train >= 0], test[test >= 0]
-        shares = [np.bincount(v.astype(int), minlength=len(task.classes)) / max(len(v), 1) for v in (a, b)]
-        k = int(np.abs(shares[1] - shares[0]).argmax())
-        pooled = (shares[0][k] * units[0] + shares[1][k] * units[1]) / sum(units)
-        error = np.sqrt(max(pooled * (1 - pooled), 1e-12) * (1 / units[0] + 1 / units[1]))
-        difference = float(shares[1][k] - shares[0][k])
-        p = 2 * norm.sf(abs(difference) / error) * len(task.classes) / (2 if len(task.classes) == 2 else 1)
-        told = float(expected[1].proba[:, k].mean() - expected[0].proba[:, k].mean())
-        return TargetMoved(f"{task.target} = {task.classes[k]}", difference, told, 1.0, bool(p < 0.01))
+        return _share_moved(task, (train, test), expected, units)
     if task.name != "regress":
         return None
-    a, b = train[np.isfinite(train)], test[np.isfinite(test)]
-    p = kstwobign.sf(_distance(a, b) * np.sqrt(units[0] * units[1] / sum(units)))
+    known = np.isfinite(train), np.isfinite(test)
+    a, b = train[known[0]], test[known[1]]
+    counts = [len(np.unique(u[k])) for u, k in zip(units, known, strict=True)]
+    p = kstwobign.sf(_distance(a, b) * np.sqrt(counts[0] * counts[1] / sum(counts)))
     told = float(expected[1].value.mean() - expected[0].value.mean())
-    return TargetMoved(task.target, float(b.mean() - a.mean()), told, float(a.std()), bool(p < 0.01))
+    return TargetMoved(task.target, float(b.mean() - a.mean()), told, float(a.std()), bool(min(counts) >= NO_P and p < 0.01))
+
+
+def _share_moved(task: Any, truths: tuple[np.ndarray, np.ndarray], expected: tuple[Any, Any],
+                 units: tuple[np.ndarray, np.ndarray]) -> TargetMoved:
+    """The class whose share moved most, by a score test: errors over units about the share that both have together."""
+    from scipy.stats import t
+
+    sides = [(v[v >= 0].astype(int), *unit_codes(u[v >= 0], int((v >= 0).sum()))) for v, u in zip(truths, units, strict=True)]
+    shares = [np.bincount(v, minlength=len(task.classes)) / max(len(v), 1) for v, _, _ in sides]
+    k, total = int(np.abs(shares[1] - shares[0]).argmax()), sum(g for _, _, g in sides)
+    pooled = sum(s[k] * g for s, (_, _, g) in zip(shares, sides, strict=True)) / max(total, 1)
+    error = np.sqrt(sum((np.bincount(codes, weights=(v == k) - pooled) ** 2).sum() / max(len(v), 1) ** 2
+                        for v, codes, _ in sides))
+    difference = float(shares[1][k] - shares[0][k])
+    p = 2 * t.sf(abs(difference) / max(error, 1e-12), max(total - 2, 1))
+    p *= len(task.classes) / (2 if len(task.classes) == 2 else 1)
+    told = float(expected[1].proba[:, k].mean() - expected[0].proba[:, k].mean())
+    return TargetMoved(f"{task.target} = {task.classes[k]}", difference, told, 1.0,
+                       bool(min(g for _, _, g in sides) >= NO_P and p < 0.01))
 
 
 def relation(task: Any, inputs: tuple[np.ndarray, np.ndarray], truths: tuple[np.ndarray, np.ndarray],
-             predictions: tuple[Any, Any], units: np.ndarray, *, seed: int = 0) -> Relation | None:
+             predictions: tuple[Any, Any], units: tuple[np.ndarray, np.ndarray], *, seed: int = 0) -> Relation | None:
     """Errors of the same model at matched inputs: test rows against their nearest training rows.
 
     inputs: (training (n, d), test (m, d)) in one scaling. predictions: out of fold for training rows, of the delivered
-    model for test rows. units: (m,) of the test rows; limits come from resampling them. None for several targets.
+    model for test rows. units: of both; limits come from resampling them. None for several targets.
     """
     from sklearn.neighbors import NearestNeighbors
 
@@ -133,11 +150,14 @@ def relation(task: Any, inputs: tuple[np.ndarray, np.ndarray], truths: tuple[np.
     close = np.flatnonzero(distance[:, -1] <= usual)
     if len(close) < MATCHED_ROWS:
         return Relation(len(close), len(b), None, None)
-    codes = np.unique(units[known[1]][close], return_inverse=True)[1]
+    codes = [unit_codes(u, len(u))[0] for u in (units[0][known[0]], units[1][known[1]][close])]
+    fewest = min(int(c.max()) + 1 for c in codes)
+    if fewest < NO_P:
+        return Relation(len(close), len(b), None, None, fewest)
     scale = max(float(errors[0][known[0]].mean()), 1e-12)
     more = _limits(errors[1][known[1]][close] / scale, errors[0][known[0]] / scale, index[close], codes, seed)
     lean = _limits(leans[1][known[1]][close], leans[0][known[0]], index[close], codes, seed)
-    return Relation(len(close), len(b), more, lean)
+    return Relation(len(close), len(b), more, lean, fewest)
 
 
 def _errors(task: Any, truth: np.ndarray, prediction: Any) -> tuple[np.ndarray, np.ndarray]:
@@ -153,19 +173,25 @@ def _errors(task: Any, truth: np.ndarray, prediction: Any) -> tuple[np.ndarray, 
     return np.where(gone, np.nan, loss), np.where(gone, np.nan, lean)
 
 
-def _limits(test: np.ndarray, train: np.ndarray, index: np.ndarray, codes: np.ndarray, seed: int, draws: int = 500
+def _limits(test: np.ndarray, train: np.ndarray, index: np.ndarray, codes: list[np.ndarray], seed: int, draws: int = 500
             ) -> tuple[float, float, float]:
-    """Mean of `test` (c,) less the mean of its matches `train[index]` (c, k), and limits at LEVEL: units of the test rows
-    and the training rows are both resampled, for several test rows share a match."""
-    count = int(codes.max()) + 1
+    """Mean of `test` (c,) less the mean of its matches `train[index]` (c, k), and limits at LEVEL: units (codes) of the
+    training and of the test rows are both resampled, for several test rows share a match (whose errors count about their
+    common mean: about that of one row's few matches they vary too little), and the draws spread out by the t quantile of
+    the side with fewer units (Hesterberg 2015)."""
+    from scipy.stats import norm, t
+
+    mine, new = (int(c.max()) + 1 for c in codes)
     rng = stream(seed, "shift relation")
-    value = float((test - train[index].mean(axis=1)).mean())
+    usual = train[index].mean(axis=1)
+    value, away = float((test - usual).mean()), train[index] - usual.mean()
     means = np.empty(draws)
     for i in range(draws):
-        weight = rng.multinomial(len(train), np.full(len(train), 1 / len(train)))[index].astype(float)
-        weight[weight.sum(axis=1) == 0] = 1.0
-        base = (weight * train[index]).sum(axis=1) / weight.sum(axis=1)
-        times = np.bincount(rng.integers(0, count, count), minlength=count)[codes]
+        weight = rng.multinomial(mine, np.full(mine, 1 / mine))[codes[0]][index]
+        base = usual + ((weight - 1) * away).mean(axis=1)
+        times = np.bincount(rng.integers(0, new, new), minlength=new)[codes[1]]
         means[i] = ((test - base) * times).sum() / max(times.sum(), 1)
-    tail = (1 - LEVEL) / 2
-    return value, float(np.quantile(means, tail)), float(np.quantile(means, 1 - tail))
+    tail, g = (1 - LEVEL) / 2, min(mine, new)
+    wide = np.sqrt(g / (g - 1)) * float(t.ppf(tail, g - 1) / norm.ppf(tail))
+    low, high = value + wide * (np.quantile(means, [tail, 1 - tail]) - value)
+    return value, float(low), float(high)

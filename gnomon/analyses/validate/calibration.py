@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from gnomon.analyses.validate._bootstrap import draws, in_blocks
-from gnomon.analyses.validate._units import scorable, unit_sums
+from gnomon.analyses.validate._units import NO_INTERVAL, NO_P, scorable, unit_sums
 from gnomon.card import Card
 from gnomon.rng import stream
 from gnomon.tasks._task import Prediction, Stats
@@ -34,19 +34,20 @@ LEAST = 1e-6  # probabilities are kept this far from 0 and 1
 class Calibrated:
     """bins: (predicted, observed, low, high, rows) each. ece: expected calibration error, its bias from small bins
     taken out, with its interval. slope 1 and intercept 0 (calibration in the large) are perfect; a slope under 1 means
-    too extreme. of: whose probability (the positive class of two, else the class predicted). p: of both perfect."""
+    too extreme. of: whose probability (the positive class of two, else the class predicted). p: of both perfect, None
+    under 6 units; under 3 no limits are given."""
 
-    bins: tuple[tuple[float, float, float, float, int], ...]
+    bins: tuple[tuple[float, float, float | None, float | None, int], ...]
     ece: float
-    ece_low: float
-    ece_high: float
+    ece_low: float | None
+    ece_high: float | None
     slope: float
-    slope_low: float
-    slope_high: float
+    slope_low: float | None
+    slope_high: float | None
     intercept: float
-    intercept_low: float
-    intercept_high: float
-    p: float
+    intercept_low: float | None
+    intercept_high: float | None
+    p: float | None
     of: str
     n_rows: int
     n_units: int
@@ -72,12 +73,13 @@ def calibration(stats: Stats, units: np.ndarray | None = None, *, bins: int = 10
     cells[np.arange(len(said)), place] = sums
     per_unit = unit_sums(cells.reshape(len(said), -1), codes, g)
     total = per_unit.sum(0).reshape(-1, 3)
-    shown = tuple((s / n, c / n, *wilson(c / n, n, 1.96), int(n)) for n, s, c in total if n)
+    some = g >= NO_INTERVAL
+    shown = tuple((s / n, c / n, *(wilson(c / n, n, 1.96) if some else (None, None)), int(n)) for n, s, c in total if n)
     boot = np.concatenate([_ece((w @ per_unit).reshape(len(w), -1, 3)) for w in draws(rng, g, repeats)])
     ece = float(_ece(total[None])[0])
     low, high = np.quantile(boot, [(1 - level) / 2, (1 + level) / 2]) - (boot.mean() - ece)
-    slope = _slope(said, came, codes, g, level)
-    return Calibrated(shown, max(0.0, ece), max(0.0, float(low)), max(0.0, float(high)), *slope, of, len(said), n_units)
+    limits = (max(0.0, float(low)), max(0.0, float(high))) if some else (None, None)
+    return Calibrated(shown, max(0.0, ece), *limits, *_slope(said, came, codes, g, level), of, len(said), n_units)
 
 
 def _events(stats: Stats) -> tuple[np.ndarray, np.ndarray, str]:
@@ -101,42 +103,58 @@ def _ece(cells: np.ndarray) -> np.ndarray:
     return np.sign(mean) * np.sqrt(np.abs(mean))
 
 
-def _slope(said: np.ndarray, came: np.ndarray, codes: np.ndarray, g: int,
-           level: float) -> tuple[float, float, float, float, float, float, float]:
-    """Logistic regression of what came on the logit of what was said: slope; and the intercept with slope 1; each with
-    its limits (errors robust to groups), and the p of both being right."""
-    from scipy.stats import chi2, norm
+Limits = tuple[float, float | None, float | None]
 
-    z = float(norm.ppf((1 + level) / 2))
+
+def _slope(said: np.ndarray, came: np.ndarray, codes: np.ndarray, g: int, level: float
+           ) -> tuple[float, float | None, float | None, float, float | None, float | None, float | None]:
+    """Logistic regression of what came on the logit of what was said: slope; and the intercept with slope 1; each with
+    its limits (t with g-1 degrees of freedom, errors over units), and the p of both being right (Hotelling's T)."""
+    from scipy.stats import f
+
     logit = np.log(np.clip(said, LEAST, 1 - LEAST) / np.clip(1 - said, LEAST, 1))
     design = np.stack([np.ones(len(said)), logit], axis=1)
     both, cov = _logistic(design, came, np.zeros(len(said)), codes, g)
     large, cov_large = _logistic(design[:, :1], came, logit, codes, g)
-    off = both - np.array([0.0, 1.0])
-    p = float(chi2.sf(off @ np.linalg.pinv(cov) @ off, 2))
-    s, a = float(np.sqrt(cov[1, 1])), float(np.sqrt(cov_large[0, 0]))
-    return (float(both[1]), float(both[1] - z * s), float(both[1] + z * s), float(large[0]), float(large[0] - z * a),
-            float(large[0] + z * a), p)
+    off, p = both - np.array([0.0, 1.0]), None
+    if g >= NO_P:
+        p = float(f.sf(off @ np.linalg.pinv(cov) @ off * (g - 2) / (2 * (g - 1)), 2, g - 2))
+    return *_by_t(both[1], cov[1, 1], g, level), *_by_t(large[0], cov_large[0, 0], g, level), p
+
+
+def _by_t(value: float, variance: float, g: int, level: float) -> Limits:
+    from scipy.stats import t
+
+    if g < NO_INTERVAL:
+        return float(value), None, None
+    reach = float(t.ppf((1 + level) / 2, g - 1) * np.sqrt(variance))
+    return float(value), float(value - reach), float(value + reach)
 
 
 def _logistic(design: np.ndarray, came: np.ndarray, offset: np.ndarray, codes: np.ndarray,
               g: int) -> tuple[np.ndarray, np.ndarray]:
-    """Newton steps (a ridge of 1e-6 keeps separable data finite) and the cluster-robust covariance."""
+    """Newton steps (a ridge of 1e-6 keeps separable data finite) and the jackknife over units, one step each: what the
+    coefficients' covariance is, not too small with few units (CR3; Bell & McCaffrey 2002, Survey Methodology 28)."""
     beta, ridge = np.zeros(design.shape[1]), 1e-6 * np.eye(design.shape[1])
     for _ in range(50):
         p = 1 / (1 + np.exp(-np.clip(design @ beta + offset, -30, 30)))
-        bread = np.linalg.inv((design * (p * (1 - p))[:, None]).T @ design + ridge)
-        step = bread @ (design.T @ (came - p) - ridge @ beta)
+        curve = (design * (p * (1 - p))[:, None]).T @ design + ridge
+        step = np.linalg.solve(curve, design.T @ (came - p) - ridge @ beta)
         beta = beta + np.clip(step, -2, 2)
         if np.abs(step).max() < 1e-10:
             break
     scores = unit_sums(design * (came - p)[:, None], codes, g)
-    return beta, bread @ (scores.T @ scores) @ bread * (g / max(1, g - 1))
+    outer = (design[:, :, None] * design[:, None, :]).reshape(len(design), -1) * (p * (1 - p))[:, None]
+    without = curve - unit_sums(outer, codes, g).reshape(g, *curve.shape)
+    moved = (np.linalg.pinv(without, hermitian=True) @ scores[:, :, None])[:, :, 0]
+    return beta, moved.T @ moved * ((g - 1) / g)
 
 
 def calibration_finding(found: Calibrated | None) -> Finding | None:
-    """VALID-CALIBRATION: both beyond chance (p < 0.01) and large enough to matter."""
-    if found is None or found.p >= 0.01 or found.ece < OFF or found.ece_low <= 0:
+    """VALID-CALIBRATION: both beyond chance (p < 0.01, so 6 units or more) and large enough to matter."""
+    if found is None or found.p is None or found.slope_low is None or found.slope_high is None:
+        return None
+    if found.p >= 0.01 or found.ece < OFF or not found.ece_low:
         return None
     way = "too extreme" if found.slope < 1 else "too timid"
     if found.slope_low <= 1 <= found.slope_high:

@@ -9,7 +9,7 @@ import numpy as np
 
 from gnomon.analyses.explore._kit import join
 from gnomon.analyses.validate._shift_parts import Moved, Relation, TargetMoved
-from gnomon.analyses.validate._units import unit_codes
+from gnomon.analyses.validate._units import NO_P, unit_codes
 from gnomon.analyses.validate.interval import interval
 from gnomon.card import Card
 from gnomon.rng import stream
@@ -182,6 +182,9 @@ def _target_words(target: TargetMoved, what: str) -> str:
 
 
 def _relation_words(relation: Relation, classes: bool) -> str:
+    if relation.units < NO_P:
+        return (f"Whether inputs and target are related as in training (concept shift) was not tested: there are only "
+                f"{relation.units} independent units on one side.")
     if relation.more is None or relation.lean is None:
         return (f"Whether inputs and target are related as in training (concept shift) is not identifiable: only {relation.n} "
                 f"of {relation.of} new test rows lie as near to training rows as those do to each other.")

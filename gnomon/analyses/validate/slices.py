@@ -40,9 +40,9 @@ WORSE = 1.25  # least ratio of mean losses inside and outside that is worth sayi
 @dataclass(frozen=True)
 class Slice:
     """inside, outside: mean loss (regression: absolute error in the target's unit; classes: Brier score) on the rows
-    that confirm. gap and its one-sided p, corrected over the slices carried. floor: loss of knowing nothing inside.
-    sure_low: lower limit of how much worse it does inside than its own probabilities say (classes). few: too few units
-    or events to say."""
+    that confirm. p: one-sided, of the gap and of what it adds to the slices before it, corrected over the slices
+    carried. floor: loss of knowing nothing inside; worse_low: lower limit of how much worse the model does there than
+    that. sure_low: the same, than its own probabilities say (classes). few: too few units or events to say."""
 
     where: tuple[Condition, ...]
     n_units: int
@@ -54,6 +54,7 @@ class Slice:
     floor: float = float("nan")
     p: float = 1.0
     sure_low: float | None = None
+    worse_low: float | None = None
 
     @property
     def said(self) -> str:
@@ -65,8 +66,9 @@ class Slice:
 
     @property
     def fails(self) -> bool:
-        """The model is of no use there: no better than knowing nothing, and (classes) without knowing it."""
-        return self.confirmed and self.inside >= self.floor and (self.sure_low is None or self.sure_low > 0)
+        """The model is of no use there: worse than knowing nothing beyond chance, and (classes) without knowing it. As good
+        is no failure: where the main input is near its mean, the floor is right."""
+        return self.confirmed and (self.worse_low or 0.0) > 0 and (self.sure_low is None or self.sure_low > 0)
 
 
 @dataclass(frozen=True)
@@ -88,10 +90,11 @@ def slices(task: Any, search: Judged, confirm: Judged | None = None, *, seed: in
 
     Without `confirm` the units of `search` are halved five times, and each half confirms what the other found
     (cross-screening). Conditions: each value of a column of words, each quarter of a column of numbers, and pairs of the
-    worst 24. Searching carries the worst five, unlike each other, with p under 5 % each; confirming tests these by a t over
-    units, at 5 % in all by the fallback procedure: half of the level for the worst, half of the rest for the next, each
-    handing its part on when it stands. Under 20 units or 10 rows of the rarer of two classes:
-    `few`, and no loss is given.
+    worst 24. Searching carries the worst five, unlike each other, with p under 5 % each, a part of a worse slice (or what
+    holds it) only if it is worse than that one's other rows (than the others); confirming tests these, and that again, by a
+    t over units, at 5 % in all by the fallback procedure: half of the level for the worst, half of the rest for the next,
+    each handing its part on when it stands. Under 20 units or 10 rows of the rarer of two classes: `few`, and no loss
+    is given.
     """
     search = search.take(np.flatnonzero(known(search.stats)))
     if confirm is None:
@@ -117,15 +120,20 @@ def _crossed(task: Any, at: Judged, seed: int) -> list[Slice]:
             for one in _confirmed(task, _searched(task, parts[k], tried), parts[1 - k]):
                 said.setdefault(one.where, []).append(one)
     kept: list[Slice] = []
+    losses, masks = row_losses(task, at.stats), []
     for one in sorted((_over_halves(task, each, at, 2 * times) for each in said.values()), key=lambda s: (s.few, s.p)):
-        if all(_overlap(one, other, at) < ALIKE for other in kept):
+        mask = _holds(one.where, at)
+        if all(_overlap(mask, other) < ALIKE for other in masks) and (
+                one.few or added_p(losses, mask, masks, codes, g) < LEVEL):
             kept.append(one)
+            masks.append(mask)
     return kept
 
 
 def _over_halves(task: Any, each: Sequence[Slice], at: Judged, halves: int) -> Slice:
     """One slice, as the halves that confirm it say on average, with the harmonic mean of their p (1 where the other half did
-    not find it; Wilson 2019, PNAS 116:1195): one halving may by bad luck leave a weak part to one side."""
+    not find it; Wilson 2019, PNAS 116:1195): one halving may by bad luck leave a weak part to one side. The floor is
+    compared on all its rows."""
     sure, whole = [s for s in each if not s.few], _judged(task, each[0].where, at)
     if not sure:
         return replace(each[0], n_units=whole.n_units, n_rows=whole.n_rows, n_events=whole.n_events)
@@ -135,9 +143,13 @@ def _over_halves(task: Any, each: Sequence[Slice], at: Judged, halves: int) -> S
     return replace(whole, p=float(p), sure_low=low, **mean)
 
 
-def _overlap(a: Slice, b: Slice, at: Judged) -> float:
-    """Jaccard index of the rows of two slices."""
-    mine, other = (np.logical_and.reduce([c.holds(at.columns[c.column]) for c in s.where]) for s in (a, b))
+def _holds(where: tuple[Condition, ...], at: Judged) -> np.ndarray:
+    """Which rows are in the slice: bool (n,)."""
+    return np.logical_and.reduce([c.holds(at.columns[c.column]) for c in where])
+
+
+def _overlap(mine: np.ndarray, other: np.ndarray) -> float:
+    """Jaccard index of two slices."""
     return float((mine & other).sum() / max(1, (mine | other).sum()))
 
 
@@ -172,7 +184,7 @@ def _searched(task: Any, at: Judged, single: Sequence[Condition]) -> list[tuple[
     every = np.concatenate([masks, both])
     names = [(c,) for c in single] + [(single[i], single[j]) for i, j in pairs]
     z = np.concatenate([z, gap_t(losses, both, codes, g)])
-    return _unlike(every, z, names)
+    return [names[i] for i in _unlike(losses, every, z, codes, g)]
 
 
 def gap_t(losses: np.ndarray, masks: np.ndarray, codes: np.ndarray, g: int) -> np.ndarray:
@@ -192,28 +204,59 @@ def _t(losses: np.ndarray, mask: np.ndarray, codes: np.ndarray, g: int) -> tuple
     """(t, error, units inside) of mean(losses inside) - mean(losses outside)."""
     a, b = losses[mask], losses[~mask]
     share = np.where(mask, (losses - a.mean()) / len(a), -(losses - b.mean()) / len(b))
-    each = np.bincount(codes, weights=share, minlength=g)
     inside = int((np.bincount(codes[mask], minlength=g) > 0).sum())
-    error = float(np.sqrt((each**2).sum() * inside / max(1, inside - 1)))
+    error = _error(share, codes, g, inside)
     return (float((a.mean() - b.mean()) / error) if error > 0 else 0.0), error, inside
 
 
-def _unlike(masks: np.ndarray, z: np.ndarray, names: Sequence[tuple[Condition, ...]]) -> list[tuple[Condition, ...]]:
+def _error(share: np.ndarray, codes: np.ndarray, g: int, units: int) -> float:
+    """Standard error of a sum whose rows contribute `share`, over the `units` that carry it."""
+    each = np.bincount(codes, weights=share, minlength=g)
+    return float(np.sqrt((each**2).sum() * units / max(1, units - 1)))
+
+
+def added_p(losses: np.ndarray, mask: np.ndarray, before: Sequence[np.ndarray], codes: np.ndarray, g: int) -> float:
+    """One-sided p of what a slice adds to slices found before it: its coefficient beside theirs in a linear model of the
+    losses, errors over units. A part of one of them is so set against that one's other rows, what holds one against the
+    rows of neither. 0 where none was before; 1 where under 20 units are left on a side."""
+    from scipy.stats import t as student
+
+    if not len(before):
+        return 0.0
+    basis, _ = np.linalg.qr(np.stack([np.ones(len(losses)), *before], axis=1).astype(float))
+    own = mask - basis @ (basis.T @ mask)
+    sides = [len(np.unique(codes[own > 1e-6])), len(np.unique(codes[own < -1e-6]))]
+    if min(sides) < FEWEST_UNITS:
+        return 1.0
+    size = own @ own
+    more = own @ losses / size
+    left = losses - basis @ (basis.T @ losses) - more * own
+    error = _error(own * left / size, codes, g, sides[0])
+    return float(student.sf(more / error, sides[0] - 1)) if error > 0 else 1.0
+
+
+def _unlike(losses: np.ndarray, masks: np.ndarray, z: np.ndarray, codes: np.ndarray, g: int) -> list[int]:
+    """The worst of masks (S, n), at most TAKEN, each unlike those before it and adding to them."""
     from scipy.stats import norm
 
     kept: list[int] = []
     for i in np.argsort(-z, kind="stable"):
         if norm.sf(z[i]) > SEARCHED or len(kept) == TAKEN:
             break
-        if all((masks[i] & masks[j]).sum() < ALIKE * (masks[i] | masks[j]).sum() for j in kept):
+        if all(_overlap(masks[i], masks[j]) < ALIKE for j in kept) and \
+                added_p(losses, masks[i], masks[kept], codes, g) < SEARCHED:
             kept.append(int(i))
-    return [names[i] for i in kept]
+    return kept
 
 
 # ---- confirming ----------------------------------------------------------------------------------------------------
 def _confirmed(task: Any, found: Sequence[tuple[Condition, ...]], at: Judged) -> list[Slice]:
-    out = [_judged(task, where, at) for where in found]
-    tested = [s for s in out if not s.few]
+    out, tested = [_judged(task, where, at) for where in found], []
+    losses, (codes, g), before = row_losses(task, at.stats), unit_codes(at.units, len(at.units)), []
+    for one in (s for s in out if not s.few):
+        mask = _holds(one.where, at)
+        tested.append(replace(one, p=max(one.p, added_p(losses, mask, before, codes, g))))
+        before.append(mask)
     corrected = [replace(s, p=p) for s, p in zip(tested, fallback([s.p for s in tested]), strict=True)]
     return sorted(corrected, key=lambda s: s.p) + [s for s in out if s.few]
 
@@ -231,7 +274,7 @@ def fallback(p: Sequence[float]) -> list[float]:
 def _judged(task: Any, where: tuple[Condition, ...], at: Judged) -> Slice:
     from scipy.stats import t as student
 
-    mask = np.logical_and.reduce([c.holds(at.columns[c.column]) for c in where])
+    mask = _holds(where, at)
     codes, g = unit_codes(at.units, len(at.units))
     units = len(np.unique(codes[mask]))
     rarest = None
@@ -242,22 +285,26 @@ def _judged(task: Any, where: tuple[Condition, ...], at: Judged) -> Slice:
         return Slice(where, units, int(mask.sum()), rarest, True)
     losses = row_losses(task, at.stats)
     value, _, inside = _t(losses, mask, codes, g)
-    extra = _beyond_said(task, at.stats)
-    low = None
-    if extra is not None:
-        each = np.bincount(codes[mask], weights=extra[mask] - extra[mask].mean(), minlength=g) / mask.sum()
-        error = np.sqrt((each**2).sum() * inside / max(1, inside - 1))
-        low = float(extra[mask].mean() - student.ppf(0.975, inside - 1) * error)
+    floor, extra = row_losses(task, at.floor), _beyond_said(task, at.stats)
+    lows = [None if v is None else _lower(v[mask], codes[mask], g, inside) for v in (extra, losses - floor)]
     return Slice(where, units, int(mask.sum()), rarest, False, float(losses[mask].mean()), float(losses[~mask].mean()),
-                 float(row_losses(task, at.floor)[mask].mean()), float(student.sf(value, inside - 1)), low)
+                 float(floor[mask].mean()), float(student.sf(value, inside - 1)), *lows)
+
+
+def _lower(values: np.ndarray, codes: np.ndarray, g: int, units: int) -> float:
+    """Lower limit of a mean at 97.5 %, errors over units."""
+    from scipy.stats import t as student
+
+    error = _error((values - values.mean()) / len(values), codes, g, units)
+    return float(values.mean() - student.ppf(0.975, units - 1) * error)
 
 
 def slice_findings(task: Any, found: Sequence[Slice], on: str) -> list[Finding]:
-    """VALID-STRATUM for each confirmed slice: a warning where the model is no better there than knowing nothing."""
+    """VALID-STRATUM for each confirmed slice: a warning where the model is worse there than knowing nothing."""
     what = "mean absolute error" if task.name != "classify" else "Brier score"
     out = []
     for s in (s for s in found if s.confirmed):
-        more = "; that is no better than knowing nothing" if s.fails else ""
+        more = "; that is worse than knowing nothing" if s.fails else ""
         out.append(finding("VALID-STRATUM", "warn" if s.fails else "note",
                            f"Errors are larger where {s.said}: {what} {s.inside:.3g} against {s.outside:.3g} elsewhere "
                            f"({s.n_units} units, confirmed on {on}){more}.",

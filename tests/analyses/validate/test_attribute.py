@@ -40,6 +40,33 @@ def test_price_is_what_the_cause_was_worth():
     assert p.score + p.price == pytest.approx(left, rel=0.15)
 
 
+def many_sites(rng, n=400, levels=6):
+    """Sites read from the last of four inputs, a target of the first."""
+    site = rng.integers(0, levels, n)
+    x = rng.normal(size=(n, 4))
+    x[:, 3] += site
+    place = rng.permutation(n) % 5
+    folds = [Fold(np.flatnonzero(place != k), np.flatnonzero(place == k)) for k in range(5)]
+    return x, (x[:, 0] + 0.5 * rng.normal(size=n) > 0).astype(np.int64), site.astype(str).astype(object), folds
+
+
+def test_many_values_in_one_direction_cost_no_more_than_that_direction():
+    x, y, words, folds = many_sites(np.random.default_rng(0))
+    p = attribute_price(classify("y", ("no", "yes"), metric="roc_auc"), "site", x, y, words, folds, np.arange(len(y)))
+    assert (p.removed, p.directions) == (1, 4) and abs(p.price) < 0.01
+    assert p.readable > 0.4 and abs(p.left - p.chance) < 0.05  # what stood out is gone wholly
+    assert "1 of 4 directions" in attribute_finding(p).claim
+
+
+def test_an_attribute_that_is_nowhere_has_no_price_and_one_that_is_everywhere_neither():
+    x, y, words, folds = many_sites(np.random.default_rng(1))
+    task, noise = classify("y", ("no", "yes"), metric="roc_auc"), np.random.default_rng(2).integers(0, 2, len(x))
+    p = attribute_price(task, "sex", x, y, noise.astype(str), folds, np.arange(len(y)))
+    assert p.price is None and p.left is None and "nothing was taken out" in p.why
+    p = attribute_price(task, "site", x[:, 3:], y, words, folds, np.arange(len(y)))
+    assert p.price is None and "no direction" in p.why and p.why in attribute_finding(p).claim
+
+
 def test_nothing_is_read_where_nothing_is_and_no_answer_where_values_are_held_out():
     x, y, words, folds, _ = world(2)
     x[:, 3] = 0

@@ -73,6 +73,30 @@ def test_errors_respect_groups():
     assert many.slope_high - many.slope_low == pytest.approx(once.slope_high - once.slope_low, rel=0.02)
 
 
+def _grouped(g, m, seed):
+    """True probabilities of rows in units that share their luck (correlation 0.1), and the units."""
+    from scipy.stats import norm
+
+    rng = np.random.default_rng(seed)
+    p = rng.uniform(0.2, 0.8, g * m)
+    luck = np.repeat(rng.normal(size=g), m) * np.sqrt(0.1) + rng.normal(size=g * m) * np.sqrt(0.9)
+    task = classify("y", ("a", "b"))
+    return task.measure(Prediction((p > 0.5).astype(int), np.stack([1 - p, p], 1)), (norm.cdf(luck) < p).astype(int)), \
+        np.repeat(np.arange(g), m)
+
+
+def test_few_units_give_no_p_and_fewer_no_limits():
+    five, two = (calibration(*_grouped(g, 40, g), repeats=20) for g in (5, 2))
+    assert five.p is None and five.slope_low < five.slope < five.slope_high and calibration_finding(five) is None
+    assert two.p is None and two.slope_low is two.intercept_high is two.ece_low is two.bins[0][2] is None
+
+
+def test_right_probabilities_of_few_units_are_seldom_called_off():
+    found = [calibration(*_grouped(8, 25, s), repeats=20) for s in range(120)]
+    assert sum(c.p < 0.01 for c in found) <= 4  # 1 %; more than four of 120 once in 130
+    assert sum(not c.slope_low <= 1 <= c.slope_high for c in found) <= 12  # 5 %; more than 12 once in 100
+
+
 def test_too_few_rows_say_nothing():
     task, stats = _stats(30)
     assert calibration(stats) is None and calibration_finding(None) is None and each_target(task, stats, None) == {}

@@ -96,3 +96,19 @@ def test_the_unit_of_a_numeric_attribute_does_not_matter():
         other = erasure(x, unit * (z + 3))
         assert other.rank == 1
         np.testing.assert_allclose(other(x), once(x), atol=1e-8)
+
+
+def test_only_directions_beyond_chance_are_taken_out_and_units_count_once():
+    """Six values in one direction of four; an attribute of units, which share their place, is chance over units."""
+    taken = []
+    for seed in range(20):
+        rng = np.random.default_rng(seed)
+        z, unit = rng.integers(0, 6, 400), np.repeat(np.arange(20), 20)
+        x = rng.normal(size=(400, 4))
+        place = x + 2 * rng.normal(size=(20, 4))[unit]
+        x[:, 3] += z
+        taken.append((erasure(x, z).rank, erasure(x, z, level=1).rank, erasure(place, unit % 2, unit).rank,
+                      erasure(place, unit % 2).rank))
+    one, every, none, wrong = np.array(taken).T
+    assert np.median(one) == 1 and one.min() == 1 and (every == 4).all()
+    assert (none > 0).sum() <= 4 and (wrong > 0).mean() > 0.8  # 5 %: more than four of 20 once in 400

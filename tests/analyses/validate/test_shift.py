@@ -9,9 +9,11 @@ from sklearn.linear_model import LinearRegression
 from gnomon.analyses.validate._shift_parts import moved_features, relation, target_moved
 from gnomon.analyses.validate.shift import shift, sources_finding
 from gnomon.tasks._task import Prediction
+from gnomon.tasks.classify import classify
 from gnomon.tasks.regress import regress
 
 TASK = regress("y")
+OWN = np.arange(300), np.arange(150)  # every row its own unit
 
 
 def sources(seed, *, inputs=0.0, meaning=0.0, n=300, m=150):
@@ -31,7 +33,7 @@ def sources(seed, *, inputs=0.0, meaning=0.0, n=300, m=150):
 
 def related(seed, **how):
     x, y, told = sources(seed, **how)
-    return relation(TASK, x, y, told, np.arange(len(y[1])), seed=seed)
+    return relation(TASK, x, y, told, OWN, seed=seed)
 
 
 def test_concept_shift_is_seen_at_matched_inputs_and_not_taken_for_covariate_shift():
@@ -46,9 +48,45 @@ def test_where_no_training_row_is_near_the_relation_is_not_identifiable():
     found = related(0, inputs=9.0)
     assert found.more is None and not found.changed
     x, y, told = sources(0, inputs=9.0)
-    claim = sources_finding(shift(*x), moved_features(*x, "abc", (300, 150)), target_moved(TASK, *y, told, (300, 150)), found)
+    claim = sources_finding(shift(*x), moved_features(*x, "abc", (300, 150)), target_moved(TASK, *y, told, OWN), found)
     assert "not identifiable" in claim.claim and claim.grade == "warn" and claim.columns[0] == "a"
     assert "covariate shift explains it" in claim.claim, "the target moved as the model expects from the inputs"
+
+
+def in_units(seed, g, m=25, alike=0.2):
+    """Two sides of g units of m rows, their errors correlated in a unit, the true function as prediction; and the units."""
+    rng = np.random.default_rng(seed)
+    unit = np.repeat(np.arange(g), m)
+    x = [rng.normal(size=(g * m, 3)) for _ in (0, 1)]
+    y = [v[:, 0] + np.sqrt(alike) * rng.normal(size=g)[unit] + np.sqrt(1 - alike) * rng.normal(size=g * m) for v in x]
+    return x, y, [Prediction(v[:, 0]) for v in x], (unit, unit)
+
+
+def test_luck_of_units_is_no_concept_shift():
+    """Training rows drawn one by one, as if independent, claim it three times as often as stated."""
+    changed = [relation(TASK, *in_units(seed, 8), seed=seed).changed for seed in range(40)]
+    assert np.mean(changed) <= 0.125
+    five = relation(TASK, *in_units(0, 5))
+    x, *_ = in_units(0, 5)
+    assert five.more is None and five.units == 5 and not five.changed
+    assert "not tested: there are only 5 independent units" in sources_finding(shift(*x), (), None, five).claim
+
+
+def test_a_share_is_as_sure_as_its_units():
+    """Units of 1 to 200 rows mostly of one class: their number alone says too much, that of their rows far more."""
+    task, moved = classify("y", ("a", "b")), []
+    for seed in range(200):
+        rng = np.random.default_rng(seed)
+        size = np.geomspace(1, 200, 30).astype(int)
+        units = [np.repeat(np.arange(30), rng.permutation(size)) for _ in (0, 1)]
+        y = [(np.sqrt(0.8) * rng.normal(size=30)[u] + np.sqrt(0.2) * rng.normal(size=len(u)) > 0).astype(int) for u in units]
+        told = [Prediction(v, np.full((len(v), 2), 0.5)) for v in y]
+        moved.append(target_moved(task, *y, told, units).beyond_chance)
+    assert sum(moved) <= 5  # 1 %; more than five of 200 once in 60
+    ones = [Prediction(np.zeros(300), np.full((300, 2), 0.5))] * 2
+    y = np.arange(300) % 2
+    assert target_moved(task, y, np.maximum(y, np.arange(300) % 4 == 0), ones, (np.arange(300),) * 2).beyond_chance
+    assert not target_moved(task, y, np.ones(300, dtype=int), ones, (np.arange(300) % 5,) * 2).beyond_chance
 
 
 def test_the_same_source_draws_no_warning():
@@ -56,7 +94,7 @@ def test_the_same_source_draws_no_warning():
     for seed in range(12):
         x, y, told = sources(seed)
         grades.append(sources_finding(shift(*x, seed=seed), moved_features(*x, "abc", (300, 150)),
-                                      target_moved(TASK, *y, told, (300, 150)), related(seed)).grade)
+                                      target_moved(TASK, *y, told, OWN), related(seed)).grade)
     assert grades.count("warn") <= 2
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from gnomon.analyses.validate.slices import Condition, Judged, conditions, fallback, gap_t, slice_findings, slices
+from gnomon.analyses.validate.slices import Condition, Judged, added_p, conditions, fallback, gap_t, slice_findings, slices
 from gnomon.tasks._task import Prediction
 from gnomon.tasks.classify import classify
 from gnomon.tasks.regress import regress
@@ -53,6 +53,40 @@ def test_random_labels_in_one_class_slice_are_a_warning():
     floor = task.measure(task.naive(y).predict(n), y)
     found = slice_findings(task, slices(task, Judged(stats, floor, np.arange(n), {"site": site})), "test")
     assert found[0].grade == "warn" and found[0].columns == ("site",) and "'d'" in found[0].claim
+
+
+def noisier(seed, n=500):
+    """The true model of a target that one input and noise make; the noise of one word is larger."""
+    rng = np.random.default_rng(seed)
+    a, f = rng.normal(size=n), rng.integers(0, 2, n) == 1
+    y, task = a + np.where(f, 1.0, 0.3) * rng.normal(size=n), regress("y")
+    table = {"a": a, "b": rng.normal(size=n), "c": rng.normal(size=n), "s": np.where(f, "f", "m").astype(object)}
+    return task, Judged(task.measure(Prediction(a), y), task.measure(Prediction(np.zeros(n)), y), np.arange(n), table)
+
+
+def test_parts_of_a_slice_are_not_said_beside_it_and_a_true_model_does_not_fail():
+    """Nothing but the word matters: not a band beside it, nor a band of the input in which the floor is right."""
+    for seed in range(4):
+        task, at = noisier(seed)
+        found = slice_findings(task, slices(task, at, seed=seed), "a held half")
+        assert [(f.columns, f.grade) for f in found] == [(("s",), "note")]
+
+
+def test_a_part_that_is_worse_than_the_rest_of_a_slice_adds_to_it():
+    rng = np.random.default_rng(8)
+    f, late = rng.integers(0, 2, (2, 600)) == 1
+    own, each = rng.normal(size=600), np.arange(600)
+    even, worse = own + 2 * f, own + 2 * f + 2 * (f & late)
+    assert added_p(even, f & late, [f], each, 600) > 0.05 > added_p(worse, f & late, [f], each, 600)
+    assert added_p(even, f, [f & late], each, 600) < 0.01  # the whole, found after its part, has other rows that are worse
+    assert np.isclose(added_p(worse, f & late, [f], each, 600), ttest(worse[f], late[f]), rtol=0.2)
+    assert added_p(even, f, [f | (each < 10)], each, 600) == 1.0  # too few rows tell the two apart
+
+
+def ttest(losses, mask):
+    from scipy.stats import ttest_ind
+
+    return ttest_ind(losses[mask], losses[~mask], equal_var=False, alternative="greater").pvalue
 
 
 def test_few_rows_of_a_slice_are_not_judged():
