@@ -128,6 +128,11 @@ def finding(code: str, grade: Grade, claim: str, *, rows: Any = (), items: Any =
                    values=plain(rest.pop("values", {})), **rest)
 
 
+def turned(value: float, low: float | None, high: float | None) -> tuple[float, float | None, float | None]:
+    """A difference seen from the other side: its sign turned, its limits turned and swapped."""
+    return -value, None if high is None else -high, None if low is None else -low
+
+
 def plain(value: Any) -> Any:
     """`value` with numpy scalars, arrays and tuples as plain Python, and NaN or infinity as None: fit for JSON."""
     if isinstance(value, Mapping):

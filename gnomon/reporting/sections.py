@@ -13,6 +13,7 @@ from typing import Any
 from gnomon.reporting import figures, words
 from gnomon.reporting._report import by_hash, estimate, label_of, spoken, targets
 from gnomon.reporting.ladder import small_ladder
+from gnomon.values import turned
 
 ROLE_ORDER = ("target", "input", "group", "time", "weight", "split", "identifier", "ignore")
 COLUMNS_SHOWN, ROWS_NAMED = 200, 20
@@ -213,13 +214,15 @@ def optimism(report: Mapping[str, Any]) -> dict[str, Any] | None:
     name = words.metric_name(targets(report)[0]["metric"]) if targets(report) else "score"
     scale = figures.Scale(*figures.padded([o.get("random"), o.get("honest")], 0.35))
     grid = figures.ticks(scale.low, scale.high, 4)
+    found = o["gap"], o.get("low"), o.get("high")
+    worse = (o.get("high") or 0) < 0
     plots = {}
     for key, kind in (("random", "valid"), ("honest", "test")):
         mark = {"kind": kind, "value": o.get(key), "title": f"{key}: {words.number(o.get(key))}"}
         plots[f"{key}_plot"] = figures.interval_row([mark], scale, grid, 24)
     return {
         **o,
-        **{f"{k}_text": t for k, t in words.interval(o["gap"], o.get("low"), o.get("high")).items()},
+        **{f"{k}_text": t for k, t in words.interval(*(turned(*found) if worse else found)).items()},
         **plots,
         "axis": figures.axis_row(scale, grid, name),
         **{
@@ -229,6 +232,7 @@ def optimism(report: Mapping[str, Any]) -> dict[str, Any] | None:
         "metric": name,
         "level_means": words.INTERVAL.format(level=o.get("level") or 0.95),
         "flatters": (o.get("low") or 0) > 0,
+        "worse": worse,
     }
 
 

@@ -8,6 +8,8 @@ from typing import Any
 
 import numpy as np
 
+from gnomon.values import turned
+
 ENOUGH = 5  # resplits below which nothing is said of methods (Bouthillier et al. 2021)
 NO_FOLDS = "none: cross-validated, and the scores of each fold are not on record"
 
@@ -87,8 +89,7 @@ def _turned(pair: Mapping[str, Any]) -> tuple[str, str, float, Any, Any]:
     """(better, worse, how much better, its limits): the pair with the better of its means first."""
     if pair["value"] >= 0:
         return pair["a"], pair["b"], pair["value"], pair["low"], pair["high"]
-    low, high = (None if limit is None else -limit for limit in (pair["high"], pair["low"]))
-    return pair["b"], pair["a"], -pair["value"], low, high
+    return pair["b"], pair["a"], *turned(pair["value"], pair["low"], pair["high"])
 
 
 def _name(candidate: Mapping[str, Any]) -> str:

@@ -15,7 +15,7 @@ from gnomon.analyses.validate._findings import SMALL_CELL
 from gnomon.analyses.validate.seeds import seeds as seed_spread
 from gnomon.methods._network import task_state
 from gnomon.rng import stream
-from gnomon.values import Advice, Check, Finding, plain
+from gnomon.values import Advice, Check, Finding, plain, turned
 from gnomon.workflow._clock import clock_for
 from gnomon.workflow._effects import action_lines, blocking, with_effects
 from gnomon.workflow._folder import FORMAT, write_json, write_text
@@ -217,9 +217,7 @@ def seen_from_recommended(v: Verdict) -> tuple[Candidate, dict[str, Any]]:
     d = asdict(v.difference)
     if v.recommended is None or v.recommended is v.chosen:
         return v.against, d
-    turned = {"value": -v.difference.value, "low": None if d["high"] is None else -d["high"],
-              "high": None if d["low"] is None else -d["low"]}
-    return v.chosen, {**d, **turned}
+    return v.chosen, {**d, **dict(zip(("value", "low", "high"), turned(d["value"], d["low"], d["high"]), strict=True))}
 
 
 def _candidate(bench: Bench, c: Candidate, v: Verdict, cuts: Mapping[str, str], cross: bool) -> dict[str, Any]:
@@ -234,7 +232,8 @@ def _candidate(bench: Bench, c: Candidate, v: Verdict, cuts: Mapping[str, str], 
     recipe = {k: getattr(c.recipe, k) for k in ("hash", "task", "model", "method", "options", "steps", "because")}
     test = v.tests.get(c.recipe.hash) if not cross else None
     return {"recipe": recipe, "label": c.recipe.label, "family": c.family, "valid": asdict(valid),
-            "fold_scores": fold_scores(bench, c), "test": asdict(test) if test else None, "seeds": len(run.by_seed) if c.family == "deep" else 1,
+            "fold_scores": fold_scores(bench, c), "test": asdict(test) if test else None,
+            "seeds": len(run.by_seed) if c.family == "deep" else 1,
             "class_weights": list(c.tilt), "seed_scores": scores, "seed_sd": seed_spread(scores), "cut": run.cut or None,
             "seconds": round(sum(r.seconds for _, r in c.members), 2), "peak_mb": max(r.peak_mb for _, r in c.members)}
 

@@ -320,6 +320,21 @@ def test_our_keys_are_spoken_and_columns_are_not():
     assert spoken("gaussian_process and my_column", report) == "gaussian_process and my_column"
 
 
+def test_a_value_and_its_limits_have_one_sign(studies):
+    from gnomon.reporting.fit import bias_text
+    from gnomon.reporting.sections import split
+
+    assert bias_text({"bias": -0.758, "bias_low": -0.845, "bias_high": -0.672}) == "predictions too low by 0.758 [0.672, 0.845]"
+    assert bias_text({"bias": 0.5, "bias_low": 0.25, "bias_high": 0.75}) == "predictions too high by 0.50 [0.25, 0.75]"
+    report, exhibits = read(studies["concrete"])[:2]
+    gap = {"model": "a small forest", "random": 0.9, "honest": 0.8, "gap": -0.075, "low": -0.14, "high": -0.011, "level": 0.95}
+    report["split"]["optimism"] = gap
+    assert split(report)["optimism"]["worse"]
+    html = render(report, exhibits)
+    shown = html[html.index('class="optimism"'):][:600]
+    assert "scores better on this split, by <b>0.075</b>" in shown and "[0.011, 0.140]" in shown and "flattered</b> a" not in shown
+
+
 def test_papers_become_bibtex(studies):
     from gnomon.card import catalogue
 

@@ -15,7 +15,7 @@ from gnomon.errors import InputError
 from gnomon.workflow._folder import Folder
 from gnomon.workflow._relabel_files import form_of, read_rows, write_rows
 from gnomon.workflow._resplits import compare_methods, corrected_t, method_words
-from gnomon.workflow.ablate import Part, named
+from gnomon.workflow.ablate import Part, named, words_of
 from gnomon.workflow.compared import _said, holm
 from gnomon.workflow.origin import again
 from gnomon.workflow.relabel import corrections
@@ -140,6 +140,13 @@ def test_without_nothing_the_same_predictions_come_out(own):
     recipe = made.recipe(next(c["recipe"]["hash"] for c in made.report["candidates"] if c["label"] == "logistic"))
     same = step._again_without(made, recipe, step.Changed(made.bench.data, recipe, made.bench.task), Voice())
     assert np.allclose(same.proba, made.run(recipe).oof.proba)
+
+
+def test_a_part_that_harms_does_so_within_limits_of_the_same_sign():
+    told = {"part": "column:notes", "candidate": "logistic", "metric": "roc_auc", "with": 0.76, "without": 0.81, "units": 60,
+            "value": -0.0527, "low": -0.0851, "high": -0.0245}
+    assert words_of(told, "row").endswith("the part harms by 0.0527 [0.0245, 0.0851]")
+    assert "[-0.0851, 0.01], which 60 rows" in words_of({**told, "high": 0.01}, "row")
 
 
 def test_compare_speaks_of_predictors_only(finished, own):
