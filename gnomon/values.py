@@ -120,6 +120,13 @@ class Advice:
     cost: str = ""
 
 
+def floor_label(options: Mapping[str, Any]) -> str:
+    """What the floor knows, in words."""
+    if "latest" in options:
+        return f"the latest known value of each '{options['by']}'" if "by" in options else "the latest known value"
+    return f"knowing only '{options['by']}'" if "by" in options else "knowing nothing"
+
+
 def finding(code: str, grade: Grade, claim: str, *, rows: Any = (), items: Any = (), **rest: Any) -> Finding:
     """A Finding whose `rows` (any integer sequence) are counted and capped, and whose numbers are plain Python."""
     rows = [int(r) for r in rows]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from gnomon.reporting import words
 from gnomon.reporting._checklist_facts import Facts, Reply
-from gnomon.reporting._report import label_of, targets
+from gnomon.reporting._report import label_of, split_words, targets
 
 
 class Told(Facts):
@@ -20,8 +20,7 @@ class Told(Facts):
         if not sizes:
             return self.yours("how many rows each part has, and how they are spread")
         told = ", ".join(f"{k} {words.number(v)}" for k, v in sizes.items() if v)
-        folds = self.split().get("folds") or 1
-        more = f", the first of {folds} folds" if folds > 1 else ""
+        more = f" in the first fold of {split_words(self.report)}" if (self.split().get("folds") or 1) > 1 else ""
         return f"{told} rows{more}.", f"report.json split.sizes: {dict(sizes)}", "the spread of the outcome in each part"
 
     def algorithm(self) -> Reply:

@@ -7,7 +7,16 @@ from dataclasses import dataclass
 from typing import Any
 
 from gnomon.reporting import words
-from gnomon.reporting._report import by_hash, estimate, label_of, targets
+from gnomon.reporting._report import (
+    difference_words,
+    estimate,
+    floor_words,
+    judged_pair,
+    label_of,
+    no_signal_words,
+    split_words,
+    targets,
+)
 
 Report = Mapping[str, Any]
 Reply = tuple[str, str, str]  # answer, evidence (file: line), what is left to the person
@@ -29,8 +38,7 @@ class Facts:
 
     def judged(self) -> Mapping[str, Any] | None:
         """The candidate the claim is about."""
-        v = self.report.get("verdict") or {}
-        return by_hash(self.report, v.get("recommended")) or by_hash(self.report, v.get("chosen_on_validation"))
+        return judged_pair(self.report)[0]
 
     def scored(self) -> list[Mapping[str, Any]]:
         """The candidates whose validation score is defined."""
@@ -171,9 +179,10 @@ class Facts:
         if not s.get("policy"):
             return self.yours("how the model was evaluated")
         sizes = s.get("sizes") or {}
-        part = f"{s.get('folds') or 1} fold{'s' * ((s.get('folds') or 1) != 1)}"
-        each = f", the first of {words.number(sizes['train'])} training and {words.number(sizes['valid'])} validation rows" \
+        part = split_words(self.report)
+        each = f" of {words.number(sizes['train'])} training and {words.number(sizes['valid'])} validation rows" \
             if sizes.get("train") else ""
+        each = f" (the first fold{each})" if (s.get("folds") or 1) > 1 and each else each
         return (f"Split by {s['policy']} ({s.get('because', '')}); {words.number(sizes.get('test') or 0)} sealed rows, "
                 f"{part}{each}.", f"report.json split.policy: {s['policy']}, split.sizes: {dict(sizes)}", "")
 
@@ -196,10 +205,12 @@ class Facts:
     def baselines(self) -> Reply:
         kept = self.scored()
         simple = [label_of(c) for c in kept if c.get("family") == "simple"]
-        if not any(c.get("family") == "floor" for c in kept):
+        floors = [c for c in kept if c.get("family") == "floor"]
+        if not floors:
             return self.yours("the baselines")
-        return (f"The floor (knowing nothing) and {', '.join(simple) or 'no simple model'}, on the same folds.",
-                f"report.json candidates: floor {kept[0]['valid']['value']:.4g}",
+        least = _upper(", ".join(map(floor_words, floors)))
+        return (f"{least} and {', '.join(simple) or 'no simple model'}, on the same folds.",
+                "report.json candidates: " + ", ".join(f"{label_of(c)} {c['valid']['value']:.4g}" for c in floors),
                 "the field's own best published method, and that it was tuned as well")
 
     # -- leakage, uncertainty, limits -------------------------------------------------------------------------------
@@ -251,7 +262,7 @@ class Facts:
         if d.get("p") is None:
             return self.yours("the test, and why it fits")
         assumes = f" It assumes: {self.split()['assumes']}." if self.split().get("assumes") else ""
-        return (f"Paired on the judged units by {d['test']}: difference {d['value']:.4g}, p = {d['p']:.3g}.{assumes}",
+        return (f"{no_signal_words(self.report)} {difference_words(self.report)}{assumes}".strip(),
                 f"report.json verdict.difference.test: {d['test']}", "whether what it assumes holds")
 
     def external(self) -> Reply:
@@ -267,3 +278,7 @@ class Facts:
         evidence = f"findings.jsonl {grave[0]['code']}: {grave[0]['claim']}" if grave else f"report.json split.for: {s['for']}"
         said = "; ".join(f["claim"] for f in grave[:3]) or f"Tested only for: {s['for']}"
         return said, evidence, "where you do not expect it to hold"
+
+
+def _upper(text: str) -> str:
+    return text[:1].upper() + text[1:]

@@ -11,7 +11,7 @@ from pathlib import PurePosixPath
 from typing import Any
 
 from gnomon.reporting import figures, words
-from gnomon.reporting._report import by_hash, estimate, label_of, spoken, targets
+from gnomon.reporting._report import by_hash, estimate, label_of, split_words, spoken, targets
 from gnomon.reporting.ladder import small_ladder
 from gnomon.values import turned
 
@@ -200,6 +200,7 @@ def split(report: Mapping[str, Any]) -> dict[str, Any]:
         "sizes": sizes,
         "assumes": s.get("assumes") or "",
         "folds": folds,
+        "crossed": split_words(report),
         "unit": s.get("unit") or "row",
         "bar": figures.sizes_bar(sizes) if sizes and sizes.get("test") else "",
         "optimism": optimism(report),
