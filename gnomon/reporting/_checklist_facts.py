@@ -20,6 +20,7 @@ from gnomon.reporting._report import (
 
 Report = Mapping[str, Any]
 Reply = tuple[str, str, str]  # answer, evidence (file: line), what is left to the person
+COPIES = ("LOOK-DUPLICATE", "LOOK-NEAR-DUPLICATE")
 CLASSES = 20  # classes whose rows are counted in an answer
 
 
@@ -216,22 +217,31 @@ class Facts:
     # -- leakage, uncertainty, limits -------------------------------------------------------------------------------
 
     def separation(self) -> Reply:
-        best = self.judged()
-        openings = (self.report.get("ledger") or {}).get("test_openings")
-        if openings is None or not best:
+        sizes, openings = self.split().get("sizes") or {}, (self.report.get("ledger") or {}).get("test_openings")
+        yours = "steps done over all rows before the file was made"
+        if not self.judged() or not sizes or openings is None:
             return self.yours("how training and test rows were kept apart")
-        return (f"Everything fitted was fitted inside training rows; the sealed part was opened {openings} times.",
-                f"report.json ledger.test_openings: {openings}", "steps done over all rows before the file was made")
+        if sizes.get("test"):
+            return (f"{words.number(sizes['test'])} rows were sealed and opened {openings} time{'s' * (openings != 1)}, each "
+                    "after the choice; split.parquet names the rows that trained.",
+                    f"report.json ledger.test_openings: {openings}", yours)
+        return (f"No part was sealed: each row was scored by models that were fitted without it ({split_words(self.report)}); "
+                "split.parquet names the rows that trained in each fold.",
+                f"report.json split.sizes: {dict(sizes)}, folds: {self.split().get('folds')}", yours)
 
     def duplicates(self) -> Reply:
-        found = self.findings("LOOK-DUPLICATE", "LOOK-NEAR-DUPLICATE", "LOOK-GROUP")
-        ran = [c["code"] for c in self.checks("LOOK-DUPLICATE", "LOOK-NEAR-DUPLICATE", "LOOK-GROUP") if c.get("ran")]
+        copies = self.findings(*COPIES)
+        found = [*copies, *self.findings("LOOK-GROUP")]
+        ran = [c["code"] for c in self.checks(*COPIES, "LOOK-GROUP") if c.get("ran")]
         if not (found or ran):
             return self.yours("how dependencies and duplicates were handled")
         evidence = f"findings.jsonl {found[0]['code']}: {found[0]['claim']}" if found else f"report.json checks {ran[0]}: ran"
-        said = "; ".join(f["claim"] for f in found[:2]) or "No duplicate or group was found"
-        return (f"{said}. Rows of one {self.split().get('unit', 'unit')} are never on both sides.", evidence,
-                "dependencies that no column shows")
+        said = "; ".join(f["claim"] + (f" ({_done(f)})" if _done(f) else "") for f in found[:3]) or \
+            "No duplicate or group was found"
+        unit = self.split().get("unit") or "row"
+        across = any(_done(f) and not _done(f).startswith("kept together") for f in copies)
+        kept = f" Rows of one {unit} are never on both sides." if unit != "row" and not across else ""
+        return f"{said}.{kept}", evidence, "dependencies that no column shows"
 
     def legitimacy(self) -> Reply:
         found, ran = self.findings("LOOK-LEAK"), [c for c in self.checks("LOOK-LEAK") if c.get("ran")]
@@ -278,6 +288,11 @@ class Facts:
         evidence = f"findings.jsonl {grave[0]['code']}: {grave[0]['claim']}" if grave else f"report.json split.for: {s['for']}"
         said = "; ".join(f["claim"] for f in grave[:3]) or f"Tested only for: {s['for']}"
         return said, evidence, "where you do not expect it to hold"
+
+
+def _done(f: Mapping[str, Any]) -> str:
+    """What was done about a finding."""
+    return str((f.get("action") or {}).get("done") or "")
 
 
 def _upper(text: str) -> str:

@@ -107,8 +107,9 @@ def difference_words(report: Mapping[str, Any]) -> str:
     way, (value, low, high) = ("worse", turned(*found)) if found[0] < 0 else ("better", found)
     limits = "" if low is None else f" ({gap.get('level') or 0.95:.0%} interval {low:.3g} to {high:.3g})"
     aside = "; this comparison did not decide" if v.get("outcome") == "no-signal" else ""
-    pair = f"{label_of(ours) if ours else 'The model'} was compared with {floor_words(by_hash(report, v.get('against')))}, fixed beforehand,"
-    return (f"{pair} on the same units by {gap['test']}: {words.metric_name(targets(report)[0]['metric'])} {way} by "
+    other = floor_words(by_hash(report, v.get("against")))
+    return (f"{label_of(ours) if ours else 'The model'} was compared with {other}, fixed beforehand, on the same units by "
+            f"{gap['test']}: {words.metric_name(targets(report)[0]['metric'])} {way} by "
             f"{value:.3g}{limits}, p = {gap['p']:.2g}{aside}.")
 
 
