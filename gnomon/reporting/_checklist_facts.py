@@ -222,8 +222,8 @@ class Facts:
         if not self.judged() or not sizes or openings is None:
             return self.yours("how training and test rows were kept apart")
         if sizes.get("test"):
-            return (f"{words.number(sizes['test'])} rows were sealed and opened {openings} time{'s' * (openings != 1)}, each "
-                    "after the choice; split.parquet names the rows that trained.",
+            return (f"{words.number(sizes['test'])} rows were sealed and opened {openings} time{'s' * (openings != 1)}; "
+                    "split.parquet names the rows that trained.",
                     f"report.json ledger.test_openings: {openings}", yours)
         return (f"No part was sealed: each row was scored by models that were fitted without it ({split_words(self.report)}); "
                 "split.parquet names the rows that trained in each fold.",

@@ -209,7 +209,7 @@ def test_evidence_supports_the_answer_or_the_item_needs_you(report):
     best["recipe"] |= {"options": {"view": "standard"}, "steps": 0, "method": "own_fit"}
     items = {(i.list, i.number): i for i in checklist(study)}
     assert items["DOME", "2.7"].state == YOURS and "selected" not in items["DOME", "2.5"].answer
-    assert "opened 1 time," in items["REFORMS", "6a"].answer
+    assert "opened 1 time;" in items["REFORMS", "6a"].answer
     best["recipe"]["options"] = {"view": "standard", "leaf": 5}
     told = {(i.list, i.number): i for i in checklist(study)}["DOME", "2.7"]
     assert told.answer == "Leaf 5." and "'leaf': 5" in told.evidence and "view" not in told.evidence

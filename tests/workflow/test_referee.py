@@ -288,6 +288,31 @@ def test_a_replay_without_all_candidates_or_with_another_recommendation_is_diffe
     assert "gone" not in judged(whole, whole)["why"] and judged(whole, whole)["judged"] == "same"
 
 
+def test_a_replay_compares_test_scores_headline_findings_and_further_candidates():
+    def report(test=0.8, head=0.8, names="a", warned=(), noted="x"):
+        def e(v):
+            return {"value": v, "low": 0.7, "high": 0.9}
+        found = [{"code": c, "grade": "warn", "claim": c, "columns": [], "rows": []} for c in warned]
+        found.append({"code": "LOOK-SMALL", "grade": "note", "claim": noted, "columns": [], "rows": []})
+        verdict = {"outcome": "better", "recommended": "a", "headline": e(head)}
+        return {"data": {"hash": "h"}, "verdict": verdict, "findings": found,
+                "candidates": [{"recipe": {"hash": n}, "label": f"model {n}", "valid": e(0.8),
+                                "test": e(test) if n == "a" else None} for n in names]}
+    first = report()
+    assert judged(first, report())["judged"] == "same"
+    told = judged(first, report(test=0.95))
+    assert told["judged"] == "different" and "model a a (test)" in told["why"]
+    assert "headline" in judged(first, report(head=0.5))["why"]
+    assert judged(first, report(head=0.82))["judged"] == "same within noise"
+    more = judged(first, report(names="ab"))
+    assert more["judged"] == "different" and "1 came out that was not there: model b b" in more["why"]
+    warned = judged(first, report(warned=["VALID-SHIFT"]))
+    assert warned["judged"] == "different" and "findings are not the same: VALID-SHIFT" in warned["why"]
+    reworded = judged(first, report(noted="y"))
+    assert reworded["judged"] == "same within noise" and "LOOK-SMALL" in reworded["why"]
+    assert judged(first, report(warned=["VALID-TEST-REUSED"]))["judged"] == "same"
+
+
 def test_an_exploratory_replay_is_judged_by_its_findings():
     def report(*codes):
         return {"data": {"hash": "h"}, "verdict": None, "candidates": [],
