@@ -340,6 +340,26 @@ def test_a_value_and_its_limits_have_one_sign(studies):
     assert "scores better on this split, by <b>0.075</b>" in shown and "[0.011, 0.140]" in shown
 
 
+def test_parts_left_out_stand_among_the_candidates(studies, tmp_path):
+    from gnomon.reporting.ablated import ablated_section, ablations
+
+    report, exhibits = read(studies["concrete"])
+    best = next(c for c in report["candidates"] if c["recipe"]["hash"] == report["verdict"]["recommended"])
+    value = best["valid"]["value"]
+    harmful = {"part": "column:<water>", "candidate": best["label"], "recipe": best["recipe"]["hash"], "metric": "rmse",
+               "with": value, "without": value - 1, "value": -1.0, "low": -1.5, "high": -0.5, "level": 0.95}
+    stale = [{**harmful, "with": value + 1}, {**harmful, "recipe": "gone"}]
+    (tmp_path / "ablations.json").write_text(json.dumps([harmful, *stale]))
+    row, = ablated_section(report, ablations(tmp_path), "x.study")
+    assert (row["says"], row["worth"], row["limits"]) == ("harms by", "1.00", "[0.50, 1.50]")
+    assert row["command"] == "gnomon ablate x.study 'column:<water>'"
+    page = render(report, exhibits, ablated=ablations(tmp_path))
+    models = page[page.index('id="models"'):page.index('id="fit"')]
+    assert "column:&lt;water&gt;" in models and "harms by 1.00" in models and Tags(page).open == []
+    assert "Parts left out" not in render(report, exhibits)
+    assert ablations(tmp_path / "absent") == []
+
+
 def test_papers_become_bibtex(studies):
     from gnomon.card import catalogue
 
