@@ -232,10 +232,14 @@ def compare(*folders: str | Path) -> dict[str, Any]:
 
 def ablate(folder: str | Path, part: str | None = None, *, candidate: str | None = None, voice: Voice = QUIET
            ) -> dict[str, Any]:
-    """A candidate again without one part, same folds and seeds: the paired difference. Without `part`: the list of parts."""
+    """A candidate again without one part, same folds and seeds: the paired difference, kept in ablations.json and shown in
+    report.html. Without `part`: the list of parts."""
     from gnomon.workflow import ablate as step
 
-    return step.ablate(*again(folder), part, candidate=candidate, voice=voice)
+    told = step.ablate(*again(folder), part, candidate=candidate, voice=voice)
+    if part is not None:
+        report(folder)
+    return told
 
 
 def relabel(folder: str | Path, *, take: str | Path | None = None, out: str | Path | None = None, rows: int = 100,

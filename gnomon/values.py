@@ -120,12 +120,24 @@ class Advice:
     cost: str = ""
 
 
+def floor_label(options: Mapping[str, Any]) -> str:
+    """What the floor knows, in words."""
+    if "latest" in options:
+        return f"the latest known value of each '{options['by']}'" if "by" in options else "the latest known value"
+    return f"knowing only '{options['by']}'" if "by" in options else "knowing nothing"
+
+
 def finding(code: str, grade: Grade, claim: str, *, rows: Any = (), items: Any = (), **rest: Any) -> Finding:
     """A Finding whose `rows` (any integer sequence) are counted and capped, and whose numbers are plain Python."""
     rows = [int(r) for r in rows]
     return Finding(code, grade, claim, rows=tuple(rows[:ROWS_SHOWN]), rows_total=rest.pop("rows_total", len(rows)),
                    items=tuple(map(str, items))[:ROWS_SHOWN], columns=tuple(map(str, rest.pop("columns", ()))),
                    values=plain(rest.pop("values", {})), **rest)
+
+
+def turned(value: float, low: float | None, high: float | None) -> tuple[float, float | None, float | None]:
+    """A difference seen from the other side: its sign turned, its limits turned and swapped."""
+    return -value, None if high is None else -high, None if low is None else -low
 
 
 def plain(value: Any) -> Any:

@@ -52,6 +52,11 @@ class Parts:
         return self.folds_by or self.policy
 
     @property
+    def repeats(self) -> int:
+        """How often the rows were dealt into folds anew."""
+        return 1 + max(fold.repeat for fold in self.folds)
+
+    @property
     def develop(self) -> np.ndarray:
         """Every row that may be looked at with its target: all but the sealed ones."""
         rows = np.concatenate([np.concatenate([f.train, f.valid]) for f in self.folds])
@@ -68,3 +73,12 @@ class Rows:
     @property
     def all(self) -> np.ndarray:
         return np.concatenate([self.fit, self.stop])
+
+
+def folds_words(folds: int, repeats: int | None) -> str:
+    """"5-fold cross-validation, repeated 3 times"; where it is not on record how often rows were dealt, the count of folds."""
+    if folds <= 1:
+        return "one validation part"
+    if not repeats:
+        return f"cross-validation in {folds} folds"
+    return f"{folds // repeats}-fold cross-validation" + (f", repeated {repeats} times" if repeats > 1 else "")

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from gnomon.reporting import words
-from gnomon.reporting._checklist_facts import Facts, Reply
-from gnomon.reporting._report import label_of, targets
+from gnomon.reporting._checklist_facts import Facts, Reply, _upper
+from gnomon.reporting._report import label_of, split_words, targets
+
+HOLD_BACK = ("dropout", "weight_decay", "leaf", "augment", "smoothing")  # options that hold overfitting back
 
 
 class Told(Facts):
@@ -20,8 +22,7 @@ class Told(Facts):
         if not sizes:
             return self.yours("how many rows each part has, and how they are spread")
         told = ", ".join(f"{k} {words.number(v)}" for k, v in sizes.items() if v)
-        folds = self.split().get("folds") or 1
-        more = f", the first of {folds} folds" if folds > 1 else ""
+        more = f" in the first fold of {split_words(self.report)}" if (self.split().get("folds") or 1) > 1 else ""
         return f"{told} rows{more}.", f"report.json split.sizes: {dict(sizes)}", "the spread of the outcome in each part"
 
     def algorithm(self) -> Reply:
@@ -58,8 +59,8 @@ class Told(Facts):
         used = [c["name"] for c in self.data().get("columns") or () if c.get("role") == "input"]
         if not used:
             return self.yours("how many features, and whether they were selected")
-        return (f"{len(used)} input columns; none was selected by its relation to the target outside training rows.",
-                f"report.json data.columns: {len(used)} with role input", "selection done before the file was made")
+        return (f"{len(used)} input columns.", f"report.json data.columns: {len(used)} with role input",
+                "whether features were selected, on which rows, and before the file was made")
 
     def fitting(self) -> Reply:
         found = self.findings("DEBUG-OVERFIT", "DEBUG-UNDERFIT")
@@ -75,11 +76,15 @@ class Told(Facts):
         best = self.judged()
         if not best:
             return self.yours("how overfitting was held back")
-        options = best["recipe"].get("options") or {}
-        how = {k: v for k, v in options.items() if k in ("dropout", "weight_decay", "leaf", "augment")}
-        steps = "stops by rows held back" if best["recipe"].get("steps") else "settings chosen inside training rows"
-        return (f"{steps}{f'; {how}' if how else ''}.",
-                f"report.json candidates {best['recipe']['hash']}: options {options}", "")
+        recipe = best["recipe"]
+        how = {k: v for k, v in (recipe.get("options") or {}).items() if k in HOLD_BACK}
+        stops = recipe["method"] == "supervised" and recipe.get("steps")
+        if not (how or stops):
+            return self.yours("how overfitting was held back")
+        early = f"training stops early, by training rows held back for it (at most {recipe['steps']} steps)"
+        said = [*([early] if stops else []), *(f"{words.words(k)} {v}" for k, v in how.items())]
+        quoted = {"method": recipe["method"], "steps": recipe.get("steps"), "options": how}
+        return f"{_upper(', '.join(said))}.", f"report.json candidates {recipe['hash']}: {quoted}", ""
 
     def explained(self) -> Reply:
         shown = [e for e in self.report.get("explanations") or () if not e.get("withheld")]

@@ -7,10 +7,20 @@ from dataclasses import dataclass
 from typing import Any
 
 from gnomon.reporting import words
-from gnomon.reporting._report import by_hash, estimate, label_of, targets
+from gnomon.reporting._report import (
+    difference_words,
+    estimate,
+    floor_words,
+    judged_pair,
+    label_of,
+    no_signal_words,
+    split_words,
+    targets,
+)
 
 Report = Mapping[str, Any]
 Reply = tuple[str, str, str]  # answer, evidence (file: line), what is left to the person
+COPIES = ("LOOK-DUPLICATE", "LOOK-NEAR-DUPLICATE")
 CLASSES = 20  # classes whose rows are counted in an answer
 
 
@@ -29,8 +39,7 @@ class Facts:
 
     def judged(self) -> Mapping[str, Any] | None:
         """The candidate the claim is about."""
-        v = self.report.get("verdict") or {}
-        return by_hash(self.report, v.get("recommended")) or by_hash(self.report, v.get("chosen_on_validation"))
+        return judged_pair(self.report)[0]
 
     def scored(self) -> list[Mapping[str, Any]]:
         """The candidates whose validation score is defined."""
@@ -171,9 +180,10 @@ class Facts:
         if not s.get("policy"):
             return self.yours("how the model was evaluated")
         sizes = s.get("sizes") or {}
-        part = f"{s.get('folds') or 1} fold{'s' * ((s.get('folds') or 1) != 1)}"
-        each = f", the first of {words.number(sizes['train'])} training and {words.number(sizes['valid'])} validation rows" \
+        part = split_words(self.report)
+        each = f" of {words.number(sizes['train'])} training and {words.number(sizes['valid'])} validation rows" \
             if sizes.get("train") else ""
+        each = f" (the first fold{each})" if (s.get("folds") or 1) > 1 and each else each
         return (f"Split by {s['policy']} ({s.get('because', '')}); {words.number(sizes.get('test') or 0)} sealed rows, "
                 f"{part}{each}.", f"report.json split.policy: {s['policy']}, split.sizes: {dict(sizes)}", "")
 
@@ -196,31 +206,42 @@ class Facts:
     def baselines(self) -> Reply:
         kept = self.scored()
         simple = [label_of(c) for c in kept if c.get("family") == "simple"]
-        if not any(c.get("family") == "floor" for c in kept):
+        floors = [c for c in kept if c.get("family") == "floor"]
+        if not floors:
             return self.yours("the baselines")
-        return (f"The floor (knowing nothing) and {', '.join(simple) or 'no simple model'}, on the same folds.",
-                f"report.json candidates: floor {kept[0]['valid']['value']:.4g}",
+        least = _upper(", ".join(map(floor_words, floors)))
+        return (f"{least} and {', '.join(simple) or 'no simple model'}, on the same folds.",
+                "report.json candidates: " + ", ".join(f"{label_of(c)} {c['valid']['value']:.4g}" for c in floors),
                 "the field's own best published method, and that it was tuned as well")
 
     # -- leakage, uncertainty, limits -------------------------------------------------------------------------------
 
     def separation(self) -> Reply:
-        best = self.judged()
-        openings = (self.report.get("ledger") or {}).get("test_openings")
-        if openings is None or not best:
+        sizes, openings = self.split().get("sizes") or {}, (self.report.get("ledger") or {}).get("test_openings")
+        yours = "steps done over all rows before the file was made"
+        if not self.judged() or not sizes or openings is None:
             return self.yours("how training and test rows were kept apart")
-        return (f"Everything fitted was fitted inside training rows; the sealed part was opened {openings} times.",
-                f"report.json ledger.test_openings: {openings}", "steps done over all rows before the file was made")
+        if sizes.get("test"):
+            return (f"{words.number(sizes['test'])} rows were sealed and opened {openings} time{'s' * (openings != 1)}; "
+                    "split.parquet names the rows that trained.",
+                    f"report.json ledger.test_openings: {openings}", yours)
+        return (f"No part was sealed: each row was scored by models that were fitted without it ({split_words(self.report)}); "
+                "split.parquet names the rows that trained in each fold.",
+                f"report.json split.sizes: {dict(sizes)}, folds: {self.split().get('folds')}", yours)
 
     def duplicates(self) -> Reply:
-        found = self.findings("LOOK-DUPLICATE", "LOOK-NEAR-DUPLICATE", "LOOK-GROUP")
-        ran = [c["code"] for c in self.checks("LOOK-DUPLICATE", "LOOK-NEAR-DUPLICATE", "LOOK-GROUP") if c.get("ran")]
+        copies = self.findings(*COPIES)
+        found = [*copies, *self.findings("LOOK-GROUP")]
+        ran = [c["code"] for c in self.checks(*COPIES, "LOOK-GROUP") if c.get("ran")]
         if not (found or ran):
             return self.yours("how dependencies and duplicates were handled")
         evidence = f"findings.jsonl {found[0]['code']}: {found[0]['claim']}" if found else f"report.json checks {ran[0]}: ran"
-        said = "; ".join(f["claim"] for f in found[:2]) or "No duplicate or group was found"
-        return (f"{said}. Rows of one {self.split().get('unit', 'unit')} are never on both sides.", evidence,
-                "dependencies that no column shows")
+        said = "; ".join(f["claim"] + (f" ({_done(f)})" if _done(f) else "") for f in found[:3]) or \
+            "No duplicate or group was found"
+        unit = self.split().get("unit") or "row"
+        across = any(_done(f) and not _done(f).startswith("kept together") for f in copies)
+        kept = f" Rows of one {unit} are never on both sides." if unit != "row" and not across else ""
+        return f"{said}.{kept}", evidence, "dependencies that no column shows"
 
     def legitimacy(self) -> Reply:
         found, ran = self.findings("LOOK-LEAK"), [c for c in self.checks("LOOK-LEAK") if c.get("ran")]
@@ -251,7 +272,7 @@ class Facts:
         if d.get("p") is None:
             return self.yours("the test, and why it fits")
         assumes = f" It assumes: {self.split()['assumes']}." if self.split().get("assumes") else ""
-        return (f"Paired on the judged units by {d['test']}: difference {d['value']:.4g}, p = {d['p']:.3g}.{assumes}",
+        return (f"{no_signal_words(self.report)} {difference_words(self.report)}{assumes}".strip(),
                 f"report.json verdict.difference.test: {d['test']}", "whether what it assumes holds")
 
     def external(self) -> Reply:
@@ -267,3 +288,12 @@ class Facts:
         evidence = f"findings.jsonl {grave[0]['code']}: {grave[0]['claim']}" if grave else f"report.json split.for: {s['for']}"
         said = "; ".join(f["claim"] for f in grave[:3]) or f"Tested only for: {s['for']}"
         return said, evidence, "where you do not expect it to hold"
+
+
+def _done(f: Mapping[str, Any]) -> str:
+    """What was done about a finding."""
+    return str((f.get("action") or {}).get("done") or "")
+
+
+def _upper(text: str) -> str:
+    return text[:1].upper() + text[1:]

@@ -7,7 +7,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from gnomon.card import catalogue
+from gnomon.data.parts import folds_words
 from gnomon.reporting import words
+from gnomon.values import floor_label, turned
 
 
 def label_of(candidate: Mapping[str, Any]) -> str:
@@ -58,3 +60,59 @@ def spoken(text: str, report: Mapping[str, Any]) -> str:
     keys = {key: words.words(key) for key in catalogue() if "_" in key}
     keys |= {key: name for key, (name, _) in words.METRICS.items() if key != name}
     return re.sub(r"\w+", lambda m: m[0] if m[0] in columns else keys.get(m[0], m[0]), text)
+
+
+def split_words(report: Mapping[str, Any]) -> str:
+    """"5-fold cross-validation, repeated 3 times", or "one validation part"."""
+    s = report.get("split") or {}
+    return folds_words(s.get("folds") or 1, s.get("repeats"))
+
+
+def floor_words(candidate: Mapping[str, Any] | None) -> str:
+    """A candidate by name; a floor by what it knows."""
+    if candidate is None:
+        return "the floor"
+    options = (candidate.get("recipe") or {}).get("options") or {}
+    return f"the floor ({floor_label(options)})" if candidate.get("family") == "floor" else label_of(candidate)
+
+
+def judged_pair(report: Mapping[str, Any]) -> tuple[dict[str, Any] | None, dict[str, Any] | None]:
+    """(the model whose score is the headline, the one chosen on validation rows)."""
+    v = report.get("verdict") or {}
+    chosen = by_hash(report, v.get("chosen_on_validation"))
+    return by_hash(report, v.get("recommended")) or chosen, chosen
+
+
+def no_signal_words(report: Mapping[str, Any]) -> str:
+    """Where no model beat the floor: that it did not, and which test decided; else ""."""
+    if (report.get("verdict") or {}).get("outcome") != "no-signal":
+        return ""
+    found = next((f for f in report.get("findings") or () if f.get("code") == "VALID-NO-SIGNAL"), {})
+    values = found.get("values") or {}
+    if not values.get("test"):
+        return "No model beat the floor."
+    p = "" if values.get("p") is None else f", one-sided p = {values['p']:.3g}"
+    return f"No model beat the floor; this was decided by the test for any signal ({values['test']}{p})."
+
+
+def difference_words(report: Mapping[str, Any]) -> str:
+    """The paired comparison: who with whom, by which test, with its limits; "" where none was made. Where there is no signal it
+    is not what decided."""
+    v = report.get("verdict") or {}
+    gap = v.get("difference") or {}
+    if gap.get("p") is None:
+        return ""
+    ours, _ = judged_pair(report)
+    found = gap["value"], gap.get("low"), gap.get("high")
+    way, (value, low, high) = ("worse", turned(*found)) if found[0] < 0 else ("better", found)
+    limits = "" if low is None else f" ({gap.get('level') or 0.95:.0%} interval {low:.3g} to {high:.3g})"
+    aside = "; this comparison did not decide" if v.get("outcome") == "no-signal" else ""
+    other = floor_words(by_hash(report, v.get("against")))
+    return (f"{label_of(ours) if ours else 'The model'} was compared with {other}, fixed beforehand, on the same units by "
+            f"{gap['test']}: {words.metric_name(targets(report)[0]['metric'])} {way} by "
+            f"{value:.3g}{limits}, p = {gap['p']:.2g}{aside}.")
+
+
+def openings_of(report: Mapping[str, Any]) -> int:
+    """How often the sealed rows have been opened for different models."""
+    return int((report.get("ledger") or {}).get("test_openings") or 0)

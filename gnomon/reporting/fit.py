@@ -7,6 +7,7 @@ from typing import Any
 
 from gnomon.reporting import figures, words
 from gnomon.reporting._report import label_of
+from gnomon.values import turned
 
 
 def curve_groups(report: Mapping[str, Any], exhibits: Mapping[str, Any]) -> list[dict[str, Any]]:
@@ -119,9 +120,9 @@ def bias_text(s: Mapping[str, Any]) -> str:
     """How far predictions lie above (or below) the truth in a sub-group, where that is beyond chance."""
     if s.get("bias") is None or s.get("bias_low") is None or s["bias_low"] <= 0 <= s["bias_high"]:
         return ""
-    t = words.interval(s["bias"], s["bias_low"], s["bias_high"])
-    way = "too high" if s["bias"] > 0 else "too low"
-    return f"predictions {way} by {t['value'].lstrip(words.MINUS)} [{t['low']}, {t['high']}]"
+    found = s["bias"], s["bias_low"], s["bias_high"]
+    t = words.interval(*(found if s["bias"] > 0 else turned(*found)))
+    return f"predictions {'too high' if s['bias'] > 0 else 'too low'} by {t['value']} [{t['low']}, {t['high']}]"
 
 
 def subgroup_section(exhibits: Mapping[str, Any]) -> list[dict[str, Any]]:

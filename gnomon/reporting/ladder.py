@@ -6,7 +6,7 @@ from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from gnomon.reporting import figures, words
-from gnomon.reporting._report import estimate, higher_is_better, label_of, targets
+from gnomon.reporting._report import estimate, higher_is_better, label_of, openings_of, targets
 
 FAMILY_ORDER = ("floor", "simple", "deep", "ensemble")
 
@@ -42,6 +42,7 @@ def ladder(report: Mapping[str, Any], only: Collection[str] | None = None) -> di
         "has_test": any(c.get("test") for c in shown),
         "better": better,
         "corrected": corrected,
+        "openings": openings_of(report),
         "selected_of": chosen_from,
         "cut": [{"label": label_of(c), "why": c.get("cut")} for c in everything if c.get("cut")],
         "left_out": [

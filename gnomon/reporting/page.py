@@ -17,6 +17,7 @@ from markupsafe import Markup
 from gnomon.errors import InputError
 from gnomon.reporting import fit, sections, understand, words
 from gnomon.reporting._report import targets
+from gnomon.reporting.ablated import ablated_section, ablations
 from gnomon.reporting.asked import answers, asked_section
 from gnomon.reporting.atlas import map_section
 from gnomon.reporting.checklist import as_markdown as checklist_text
@@ -45,7 +46,7 @@ def write_page(folder: Path) -> Path:
     plan = folder / "plan.toml"
     text = plan.read_text(encoding="utf-8", errors="replace") if plan.is_file() else ""
     html = render(report, exhibits, text, _read(folder / "versions.json") or {}, name=folder.resolve().name,
-                  asked=answers(folder))
+                  asked=answers(folder), ablated=ablations(folder))
     _beside(folder, report, exhibits)
     return _write(folder / "report.html", html)
 
@@ -68,12 +69,13 @@ def render(
     *,
     name: str = "study",
     asked: Sequence[tuple[str, Mapping[str, Any]]] = (),
+    ablated: Sequence[Mapping[str, Any]] = (),
 ) -> str:
     """The page as text. Over the size limit, pictures on the map go first, then the galleries.
-    asked: explanations asked for by name (`asked.answers`)."""
+    asked: explanations asked for by name (`asked.answers`). ablated: parts left out (`ablated.ablations`)."""
     exhibits = dict(exhibits)
     for keep in (1.0, 0.5, 0.2, 0.0):
-        html = _render(report, exhibits, plan, versions or {}, name, keep, asked)
+        html = _render(report, exhibits, plan, versions or {}, name, keep, asked, ablated)
         if len(html.encode()) <= LARGEST:
             break
         if keep <= 0.2:
@@ -90,6 +92,7 @@ def _render(
     name: str,
     keep: float,
     asked: Sequence[tuple[str, Mapping[str, Any]]] = (),
+    ablated: Sequence[Mapping[str, Any]] = (),
 ) -> str:
     css, js = (HERE / "page.css").read_text(encoding="utf-8"), (HERE / "page.js").read_text(encoding="utf-8")
     the_map, payload = map_section(exhibits, keep)
@@ -101,7 +104,7 @@ def _render(
         "w": words,
     }
     parts = {**first(report, exhibits, name), **models(report, exhibits), **last(report, exhibits, plan, versions, name)}
-    parts["asked"] = asked_section(asked)
+    parts |= {"asked": asked_section(asked), "ablated": ablated_section(report, ablated, name)}
     return _environment().get_template("page.html").render(**head, map=the_map, report=report, study=name, **parts)
 
 

@@ -11,8 +11,9 @@ from pathlib import PurePosixPath
 from typing import Any
 
 from gnomon.reporting import figures, words
-from gnomon.reporting._report import by_hash, estimate, label_of, spoken, targets
+from gnomon.reporting._report import by_hash, estimate, label_of, split_words, spoken, targets
 from gnomon.reporting.ladder import small_ladder
+from gnomon.values import turned
 
 ROLE_ORDER = ("target", "input", "group", "time", "weight", "split", "identifier", "ignore")
 COLUMNS_SHOWN, ROWS_NAMED = 200, 20
@@ -199,6 +200,7 @@ def split(report: Mapping[str, Any]) -> dict[str, Any]:
         "sizes": sizes,
         "assumes": s.get("assumes") or "",
         "folds": folds,
+        "crossed": split_words(report),
         "unit": s.get("unit") or "row",
         "bar": figures.sizes_bar(sizes) if sizes and sizes.get("test") else "",
         "optimism": optimism(report),
@@ -213,13 +215,15 @@ def optimism(report: Mapping[str, Any]) -> dict[str, Any] | None:
     name = words.metric_name(targets(report)[0]["metric"]) if targets(report) else "score"
     scale = figures.Scale(*figures.padded([o.get("random"), o.get("honest")], 0.35))
     grid = figures.ticks(scale.low, scale.high, 4)
+    found = o["gap"], o.get("low"), o.get("high")
+    worse = (o.get("high") or 0) < 0
     plots = {}
     for key, kind in (("random", "valid"), ("honest", "test")):
         mark = {"kind": kind, "value": o.get(key), "title": f"{key}: {words.number(o.get(key))}"}
         plots[f"{key}_plot"] = figures.interval_row([mark], scale, grid, 24)
     return {
         **o,
-        **{f"{k}_text": t for k, t in words.interval(o["gap"], o.get("low"), o.get("high")).items()},
+        **{f"{k}_text": t for k, t in words.interval(*(turned(*found) if worse else found)).items()},
         **plots,
         "axis": figures.axis_row(scale, grid, name),
         **{
@@ -229,6 +233,7 @@ def optimism(report: Mapping[str, Any]) -> dict[str, Any] | None:
         "metric": name,
         "level_means": words.INTERVAL.format(level=o.get("level") or 0.95),
         "flatters": (o.get("low") or 0) > 0,
+        "worse": worse,
     }
 
 

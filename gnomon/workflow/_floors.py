@@ -136,10 +136,3 @@ def _times(data: Data, name: str, rows: np.ndarray) -> np.ndarray:
     column = data.columns[name]
     values = column.take(rows)
     return np.nan_to_num(values, nan=-np.inf) if column.spec.kind == "number" else values.astype("int64")
-
-
-def floor_label(options: Mapping[str, Any]) -> str:
-    """What the floor knows, in words."""
-    if "latest" in options:
-        return f"the latest known value of each '{options['by']}'" if "by" in options else "the latest known value"
-    return f"knowing only '{options['by']}'" if "by" in options else "knowing nothing"

@@ -100,6 +100,15 @@ def seed_scores(bench: Bench, c: Candidate) -> list[float]:
     return [bench.task.score(bench.task.measure(p, truth)) for p in by_seed(bench, c)]
 
 
+def fold_scores(bench: Bench, c: Candidate) -> list[float | None]:
+    """The out-of-fold score of each fold's rows, of the first dealing (over further ones predictions are averaged); None
+    where it is not defined, as with one class."""
+    rows = c.members[0][1].rows
+    at = [np.flatnonzero(np.isin(rows, fold.valid)) for fold in bench.parts.folds if fold.repeat == 0]
+    scores = [float(bench.task.score(c.stats.take(here))) for here in at]
+    return [score if np.isfinite(score) else None for score in scores]
+
+
 def _near_best(task: Any, able: Sequence[Candidate], most: int = 8) -> list[Candidate]:
     """The best few: the rest would only add noise to the choice of weights."""
     sign = 1 if task.metric.higher_is_better else -1

@@ -21,7 +21,7 @@ from gnomon.data.table import Data
 from gnomon.errors import InputError
 from gnomon.rng import key
 from gnomon.tasks._task import Prediction
-from gnomon.values import Recipe, plain
+from gnomon.values import Recipe, plain, turned
 from gnomon.workflow._again import Reopened, reopened
 from gnomon.workflow._folder import Folder, read_json, write_json
 from gnomon.workflow._predictions import average, scatter
@@ -96,15 +96,16 @@ def ablate(folder: Folder, source: Any, options: Options, part: str | None = Non
 
 def words_of(told: Mapping[str, Any], unit: str) -> str:
     """One sentence, no more than the interval allows, about this predictor on these rows."""
-    limits = f" [{told['low']:.3g}, {told['high']:.3g}]" if told["low"] is not None else " (too few units for an interval)"
+    found = told["value"], told["low"], told["high"]
+    harms = told["high"] is not None and told["high"] < 0
+    value, low, high = turned(*found) if harms else found
+    limits = f" [{low:.3g}, {high:.3g}]" if low is not None else " (too few units for an interval)"
     head = (f"(valid) without {told['part']} {told['candidate']} scores {told['metric']} {told['without']:.3g} instead of "
             f"{told['with']:.3g}: ")
-    if told["low"] is not None and told["low"] > 0:
-        return f"{head}the part helps by {told['value']:.3g}{limits}"
-    if told["high"] is not None and told["high"] < 0:
-        return f"{head}the part harms by {-told['value']:.3g}{limits}"
+    if low is not None and low > 0:
+        return f"{head}the part {'harms' if harms else 'helps'} by {value:.3g}{limits}"
     many = f"{told['units']} {'rows' if unit == 'row' else f'units ({unit})'}"
-    return f"{head}a difference of {told['value']:.3g}{limits}, which {many} cannot tell from none"
+    return f"{head}a difference of {value:.3g}{limits}, which {many} cannot tell from none"
 
 
 def parts_that(again: Reopened, recipe: Recipe) -> list[Part]:

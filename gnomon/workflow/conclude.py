@@ -15,11 +15,11 @@ from gnomon.analyses.validate._findings import SMALL_CELL
 from gnomon.analyses.validate.seeds import seeds as seed_spread
 from gnomon.methods._network import task_state
 from gnomon.rng import stream
-from gnomon.values import Advice, Check, Finding, plain
+from gnomon.values import Advice, Check, Finding, plain, turned
 from gnomon.workflow._clock import clock_for
 from gnomon.workflow._effects import action_lines, blocking, with_effects
 from gnomon.workflow._folder import FORMAT, write_json, write_text
-from gnomon.workflow._members import Candidate, judged, seed_scores
+from gnomon.workflow._members import Candidate, fold_scores, judged, seed_scores
 from gnomon.workflow._watch import ending
 from gnomon.workflow.advise import advise
 from gnomon.workflow.after import with_accepted
@@ -183,7 +183,8 @@ def report_of(bench: Bench, seen: Seen, plan: Plan, cuts: Mapping[str, str], don
             for t in tasks]},
         "split": {"policy": parts.policy, "because": parts.because, "for": parts.scope, "assumes": parts.assumes,
                   "sizes": {"train": len(parts.folds[0].train), "valid": len(parts.folds[0].valid),
-                            "test": len(parts.test)}, "folds": len(parts.folds), "unit": parts.unit,
+                            "test": len(parts.test)}, "folds": len(parts.folds), "repeats": parts.repeats,
+                  "valid_over_train": float(np.mean([len(f.valid) / len(f.train) for f in parts.folds])), "unit": parts.unit,
                   "folds_by": parts.fold_policy, "one_only": parts.one_only, "unlabelled": len(parts.unlabelled),
                   "optimism": done.examined.optimism},
         "checks": [asdict(c) for c in done.checks],
@@ -216,9 +217,7 @@ def seen_from_recommended(v: Verdict) -> tuple[Candidate, dict[str, Any]]:
     d = asdict(v.difference)
     if v.recommended is None or v.recommended is v.chosen:
         return v.against, d
-    turned = {"value": -v.difference.value, "low": None if d["high"] is None else -d["high"],
-              "high": None if d["low"] is None else -d["low"]}
-    return v.chosen, {**d, **turned}
+    return v.chosen, {**d, **dict(zip(("value", "low", "high"), turned(d["value"], d["low"], d["high"]), strict=True))}
 
 
 def _candidate(bench: Bench, c: Candidate, v: Verdict, cuts: Mapping[str, str], cross: bool) -> dict[str, Any]:
@@ -233,7 +232,8 @@ def _candidate(bench: Bench, c: Candidate, v: Verdict, cuts: Mapping[str, str], 
     recipe = {k: getattr(c.recipe, k) for k in ("hash", "task", "model", "method", "options", "steps", "because")}
     test = v.tests.get(c.recipe.hash) if not cross else None
     return {"recipe": recipe, "label": c.recipe.label, "family": c.family, "valid": asdict(valid),
-            "test": asdict(test) if test else None, "seeds": len(run.by_seed) if c.family == "deep" else 1,
+            "fold_scores": fold_scores(bench, c), "test": asdict(test) if test else None,
+            "seeds": len(run.by_seed) if c.family == "deep" else 1,
             "class_weights": list(c.tilt), "seed_scores": scores, "seed_sd": seed_spread(scores), "cut": run.cut or None,
             "seconds": round(sum(r.seconds for _, r in c.members), 2), "peak_mb": max(r.peak_mb for _, r in c.members)}
 

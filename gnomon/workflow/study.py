@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from gnomon.data.parts import folds_words
 from gnomon.methods._desk import Desk
 from gnomon.methods._network import precision_pays
 from gnomon.methods._trust import trust
@@ -109,12 +110,13 @@ def _say_seen(seen: Seen, before: Mapping[str, Any] | None, now: Mapping[str, An
     for f in [f for f in told if f not in hot[:1]][:3]:
         voice.line("NOTE", f.claim)
     p = seen.parts
+    crossed = folds_words(len(p.folds), p.repeats)
     if p.policy == "external":
         voice.line("SPLIT", f"test sealed: {len(p.test):,} rows of another source; "
-                            f"{'one validation part' if len(p.folds) == 1 else f'{len(p.folds)} folds'} by {p.fold_policy} "
+                            f"{crossed} by {p.fold_policy} "
                             f"within training: for {p.scope}")
         return
-    sealed = f"test sealed ({len(p.test):,} rows)" if len(p.test) else f"{len(p.folds)} folds, no sealed part at this size"
+    sealed = f"test sealed ({len(p.test):,} rows)" if len(p.test) else f"{crossed}, no sealed part at this size"
     voice.line("SPLIT", f"by {p.policy}, {sealed}: for {p.scope}. Because {p.because}")
 
 

@@ -19,8 +19,8 @@ from gnomon.analyses.validate.margin import margin
 from gnomon.analyses.validate.no_signal import NoSignal, no_signal
 from gnomon.data.split import PILOT_BELOW
 from gnomon.tasks._task import Prediction, Stats
-from gnomon.values import Difference, Estimate
-from gnomon.workflow._floors import floor_label, floor_prediction
+from gnomon.values import Difference, Estimate, floor_label
+from gnomon.workflow._floors import floor_prediction
 from gnomon.workflow._members import Candidate
 from gnomon.workflow.ledger import Ledger, record_opening
 from gnomon.workflow.run import Bench, Delivered, Run, weighed

@@ -149,8 +149,13 @@ def test_a_study_without_a_sealed_part_shows_its_cross_validated_scores(studies)
     report["verdict"]["headline"] = {**report["verdict"]["headline"], "estimator": "bbc_cv"}
     report["split"]["sizes"]["test"], report["split"]["folds"] = 0, 25
     text = " ".join(Tags(render(report, exhibits)).text)
-    assert "corrected cross-validation" in text and "25 folds of whole units" in text and "sealed until" not in text
+    assert "corrected cross-validation" in text and "sealed until" not in text
+    assert "cross-validation in 25 folds of whole units" in text
     assert "corrected for having chosen the best" in text
+    report, exhibits = read(studies["concrete"])
+    report["ledger"]["test_openings"] = 3
+    text = " ".join(Tags(render(report, exhibits)).text)
+    assert "test: reused, opened 3 times" in text and "sealed until" not in text.split("Methods paragraph")[0]
 
 
 def test_status_is_said_plainly(studies):
@@ -318,6 +323,41 @@ def test_our_keys_are_spoken_and_columns_are_not():
     report = {"data": {"columns": [{"name": "gaussian_process"}]}}
     assert spoken("explainable_boosting beats it: rmse 2", {}) == "explainable boosting beats it: RMSE 2"
     assert spoken("gaussian_process and my_column", report) == "gaussian_process and my_column"
+
+
+def test_a_value_and_its_limits_have_one_sign(studies):
+    from gnomon.reporting.fit import bias_text
+    from gnomon.reporting.sections import split
+
+    assert bias_text({"bias": -0.758, "bias_low": -0.845, "bias_high": -0.672}) == "predictions too low by 0.758 [0.672, 0.845]"
+    assert bias_text({"bias": 0.5, "bias_low": 0.25, "bias_high": 0.75}) == "predictions too high by 0.50 [0.25, 0.75]"
+    report, exhibits = read(studies["concrete"])[:2]
+    gap = {"model": "a small forest", "random": 0.9, "honest": 0.8, "gap": -0.075, "low": -0.14, "high": -0.011, "level": 0.95}
+    report["split"]["optimism"] = gap
+    assert split(report)["optimism"]["worse"]
+    html = render(report, exhibits)
+    shown = html[html.index('class="optimism"'):][:600]
+    assert "scores better on this split, by <b>0.075</b>" in shown and "[0.011, 0.140]" in shown
+
+
+def test_parts_left_out_stand_among_the_candidates(studies, tmp_path):
+    from gnomon.reporting.ablated import ablated_section, ablations
+
+    report, exhibits = read(studies["concrete"])
+    best = next(c for c in report["candidates"] if c["recipe"]["hash"] == report["verdict"]["recommended"])
+    value = best["valid"]["value"]
+    harmful = {"part": "column:<water>", "candidate": best["label"], "recipe": best["recipe"]["hash"], "metric": "rmse",
+               "with": value, "without": value - 1, "value": -1.0, "low": -1.5, "high": -0.5, "level": 0.95}
+    stale = [{**harmful, "with": value + 1}, {**harmful, "recipe": "gone"}]
+    (tmp_path / "ablations.json").write_text(json.dumps([harmful, *stale]))
+    row, = ablated_section(report, ablations(tmp_path), "x.study")
+    assert (row["says"], row["worth"], row["limits"]) == ("harms by", "1.00", "[0.50, 1.50]")
+    assert row["command"] == "gnomon ablate x.study 'column:<water>'"
+    page = render(report, exhibits, ablated=ablations(tmp_path))
+    models = page[page.index('id="models"'):page.index('id="fit"')]
+    assert "column:&lt;water&gt;" in models and "harms by 1.00" in models and Tags(page).open == []
+    assert "Parts left out" not in render(report, exhibits)
+    assert ablations(tmp_path / "absent") == []
 
 
 def test_papers_become_bibtex(studies):

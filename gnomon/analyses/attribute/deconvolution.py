@@ -15,7 +15,7 @@ CARD = Card(
     gist="Sends the output back through transposed layers; every ReLU keeps what is positive on the way down.",
     use_when="To see which pattern a convolutional unit or output responds to, as Zeiler & Fergus drew them.",
     avoid_when="To learn why a class was predicted: it acts as an edge detector and barely depends on the weights or class.",
-    paper="Zeiler & Fergus 2014, arXiv:1311.2901; against it: Adebayo et al. 2018, arXiv:1810.03292, Nie et al. 2018, "
+    paper="Zeiler & Fergus 2014, arXiv:1311.2901; against it: Adebayo et al. 2018, arXiv:1810.03292; Nie et al. 2018, "
           "arXiv:1805.07039",
     survey=("I3",),
     tasks=("classify", "regress", "several"),

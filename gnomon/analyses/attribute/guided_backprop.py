@@ -15,7 +15,7 @@ CARD = Card(
     gist="Backpropagates with negative gradients cut at every ReLU: sharp pictures of what excites the network.",
     use_when="To see, in fine detail, which structures of the image reach the units of a ReLU network at all.",
     avoid_when="To learn why a class was predicted: it acts as an edge detector and barely depends on the weights or class.",
-    paper="Springenberg et al. 2015, arXiv:1412.6806; against it: Adebayo et al. 2018, arXiv:1810.03292, Nie et al. 2018, "
+    paper="Springenberg et al. 2015, arXiv:1412.6806; against it: Adebayo et al. 2018, arXiv:1810.03292; Nie et al. 2018, "
           "arXiv:1805.07039",
     survey=("I3",),
     tasks=("classify", "regress", "several"),
