@@ -10,13 +10,14 @@ from typing import Any
 
 import numpy as np
 
+from gnomon.analyses.explore._names import names_one
 from gnomon.analyses.validate import _findings as said
 from gnomon.analyses.validate.calibration import calibration, calibration_finding
 from gnomon.analyses.validate.conformal import conformal, coverage, coverage_finding
 from gnomon.analyses.validate.ood import detection, ood
 from gnomon.analyses.validate.optimism import optimism
 from gnomon.analyses.validate.shift import TOO_FEW, shift, shift_finding
-from gnomon.analyses.validate.subgroups import subgroup_findings, subgroups
+from gnomon.analyses.validate.subgroups import cut_of_target, subgroup_findings, subgroups
 from gnomon.data._times import time_places
 from gnomon.data.features._view import View
 from gnomon.data.table import Data, strings
@@ -92,7 +93,7 @@ def examine(bench: Bench, seen: Any, candidates: Sequence[Candidate], verdict: V
     gap = _optimism(bench, notes, table, clock_for(bench, options.budget).limit)
     calibrated = _calibration(bench, notes, stats, units)
     rule, measured = _ranges(bench, notes, candidates, verdict)
-    groups = _subgroups(bench, notes, verdict, stats, units)
+    groups = _subgroups(bench, notes, verdict, stats, units, 0 if options.show_rows else said.SMALL_CELL)
     distance = _distances(bench, notes, table, verdict)
     tried = trials(bench, notes, candidates, verdict, table, options.budget)
     tried = with_hidden(tried, bench, notes, candidates, verdict.recommended, clock_for(bench, options.budget).limit)
@@ -208,30 +209,44 @@ def _ranges(bench: Bench, notes: Notes, candidates: Sequence[Candidate], verdict
     return replace(rule, residuals=None, fold=None, weight=None).state(), measured
 
 
-def subgroup_columns(data: Data) -> dict[str, np.ndarray]:
-    """Columns that name sub-groups of people or specimens: categories of few values, inputs or not."""
+def subgroup_columns(data: Data, unit: str = "") -> dict[str, np.ndarray]:
+    """Columns that name sub-groups of people or specimens: categories of few values, inputs or not; never the split's `unit`
+    nor what names single beings or rows (EVIDENCE 24)."""
     out = {}
     for name in data.columns:
         spec = data.columns[name].spec
+        if name == unit or names_one(name.removeprefix("file:")):
+            continue
         if spec.kind == "category" and 2 <= len(spec.categories) <= MOST_GROUPS and data.roles[name].role in (
                 "input", "group", "ignore"):
             out[name] = strings(data.columns[name])
     return out
 
 
-def _subgroups(bench: Bench, notes: Notes, verdict: Verdict, stats: Stats, units: np.ndarray) -> list[Any]:
-    columns = subgroup_columns(bench.data)
+def _subgroups(bench: Bench, notes: Notes, verdict: Verdict, stats: Stats, units: np.ndarray, fewest: int) -> list[Any]:
+    columns = {name: words for name, words in subgroup_columns(bench.data, bench.parts.unit).items()
+               if not _of_target(bench, name, words)}
     if not columns:
         notes.skip("VALID-SUBGROUP", "no column names sub-groups")
         return []
     labels = {name: words[verdict.rows] for name, words in columns.items()}
-    table = notes.run("VALID-SUBGROUP", None, lambda: subgroups(bench.task, stats, units, labels, seed=bench.seed))
+    table = notes.run("VALID-SUBGROUP", None, lambda: subgroups(bench.task, stats, units, labels, seed=bench.seed,
+                                                                fewest=fewest))
     if table is None:
         return []
     notes.run("VALID-SUBGROUP", "", lambda: [g for g in table if g.p is not None] or None,
               "no sub-group has 20 units (and 10 rows of the rarer of two classes) to be set against the other rows")
     notes.add(*subgroup_findings(bench.task, table, verdict.difference.margin))
     return table
+
+
+def _of_target(bench: Bench, name: str, words: np.ndarray) -> bool:
+    """Whether a column that is set aside is but a cut of the target: its groups would be judged by their own answer."""
+    if bench.data.roles[name].role != "ignore" or bench.task.name == "several":
+        return False
+    rows = bench.parts.develop
+    truth = np.asarray(bench.task.truth(bench.data, rows), dtype=float)
+    return cut_of_target(words[rows], truth, ordered=bench.task.name != "classify")
 
 
 def _distances(bench: Bench, notes: Notes, table: Any, verdict: Verdict) -> dict[str, Any] | None:

@@ -7,6 +7,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
+from gnomon.data.table import Data, Dense, Role, Spec
 from gnomon.tasks.classify import classify
 from gnomon.workflow import examine
 from gnomon.workflow.examine import Notes, _optimism, _shift
@@ -58,3 +59,23 @@ def test_sealed_rows_of_a_sorted_file_are_sampled_not_its_beginning(monkeypatch,
     _shift(SimpleNamespace(parts=parts, seed=0, data=None), notes, view, rows, value[rows].astype(np.float32), None)
     assert [f.grade for f in notes.findings] == ([] if grade is None else [grade])
     assert [(c.code, c.ran) for c in notes.checks] == [("VALID-SHIFT", True)]
+
+
+def test_sub_groups_name_neither_units_nor_persons():
+    words = {"patient": ["Anna Smithson", "Boris Kowalczyk"], "owner_name": ["Dora", "Emil"], "patient_sex": ["f", "m"],
+             "plate": ["p1", "p2"]}
+    columns = {name: Dense(np.arange(60) % 2, Spec("category", categories=tuple(two))) for name, two in words.items()}
+    roles = {name: Role("group" if name in ("patient", "plate") else "input", "") for name in words}
+    data = Data(columns, roles, np.arange(60))
+    assert list(examine.subgroup_columns(data, "row")) == ["patient_sex", "plate"]
+    assert list(examine.subgroup_columns(data, "plate")) == ["patient_sex"]
+
+
+def test_a_column_set_aside_that_cuts_the_target_is_not_judged():
+    y = np.random.default_rng(0).normal(size=80)
+    task = SimpleNamespace(name="regress", truth=lambda data, rows: y[rows])
+    roles = {name: Role(role, "") for name, role in (("Class", "ignore"), ("site", "ignore"), ("half", "input"))}
+    made = SimpleNamespace(data=SimpleNamespace(roles=roles), task=task, parts=SimpleNamespace(develop=np.arange(0, 80, 2)))
+    cut = np.where(y > 0, "1", "0")
+    assert examine._of_target(made, "Class", cut) and not examine._of_target(made, "half", cut)
+    assert not examine._of_target(made, "site", np.tile(["a", "b", "b", "a"], 20))

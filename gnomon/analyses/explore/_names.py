@@ -67,6 +67,12 @@ def identifies(name: str) -> str:
     return has(name, CERTAIN) or ("" if COUNTED & set(words(name)) else has(name, IDENTIFIER))
 
 
+def names_one(name: str) -> bool:
+    """Whether the column tells single beings or rows apart (patient, dog 2, sample id), by its name: patient_sex does not."""
+    named = [w for w in words(name) if not w.isdigit()]
+    return bool(named) and (named[-1] in BEING or bool(identifies(name)))
+
+
 def shared_words(one: str, other: str) -> tuple[str, ...]:
     """Telling words that two names share."""
     mine = set(words(one)) - set(EMPTY)

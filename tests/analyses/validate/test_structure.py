@@ -14,7 +14,7 @@ from gnomon.analyses.validate.ood import detection, ood, ood_finding, ood_from_s
 from gnomon.analyses.validate.optimism import optimism
 from gnomon.analyses.validate.seeds import seeds
 from gnomon.analyses.validate.shift import shift, shift_finding
-from gnomon.analyses.validate.subgroups import subgroup_findings, subgroups
+from gnomon.analyses.validate.subgroups import cut_of_target, subgroup_findings, subgroups
 from gnomon.rng import stream
 from gnomon.tasks._task import Prediction
 from gnomon.tasks.classify import classify
@@ -244,6 +244,25 @@ def test_subgroups():
     loud = [bool(subgroup_findings(t, subgroups(t, s, None, {"site": c})))
             for t, s, c in (_labelled(400, False, seed) for seed in range(40))]
     assert np.mean(loud) <= 0.05
+
+
+def test_rare_groups_stand_together_unnamed():
+    task, stats, site = _labelled(400, True, 0)
+    site = np.where(np.arange(400) < 2, "Timbuktu", site)
+    table = {s.group: s.n_rows for s in subgroups(task, stats, None, {"site": site}, fewest=5)}
+    assert "Timbuktu" not in table and min(table.values()) >= 5
+    assert sum(table.values()) == 400 and table["others"] > 7  # alone it would be told by the sum
+    assert "Timbuktu" in {s.group for s in subgroups(task, stats, None, {"site": site})}
+    assert subgroups(task, stats, None, {"one": np.repeat(["a", "b"], [398, 2])}, fewest=5) == []
+
+
+def test_a_cut_of_the_target_is_no_sub_group():
+    quality = stream(1, "cut").normal(size=200)
+    assert cut_of_target(np.where(quality > 0, "1", "0"), quality, ordered=True)
+    assert not cut_of_target(np.where(stream(2, "cut").random(200) > 0.5, "1", "0"), quality, ordered=True)
+    three = np.arange(200) % 3
+    assert cut_of_target(np.array(["x", "x", "y"])[three], three.astype(float), ordered=False)
+    assert not cut_of_target(np.array(["x", "y"] * 100), three.astype(float), ordered=False)
 
 
 def test_subgroups_of_many_rows_take_seconds():
