@@ -11,11 +11,11 @@ from typing import Any
 
 import numpy as np
 
-from gnomon.analyses.validate._findings import SMALL_CELL
 from gnomon.analyses.validate.seeds import seeds as seed_spread
 from gnomon.methods._network import task_state
 from gnomon.rng import stream
 from gnomon.values import Advice, Check, Finding, plain
+from gnomon.workflow._cells import shown_counts
 from gnomon.workflow._clock import clock_for
 from gnomon.workflow._effects import action_lines, blocking, with_effects
 from gnomon.workflow._folder import FORMAT, write_json, write_text
@@ -203,12 +203,12 @@ def report_of(bench: Bench, seen: Seen, plan: Plan, cuts: Mapping[str, str], don
 
 
 def _classes(bench: Bench, task: Any) -> dict[str, int]:
-    """Rows of each class of a classified target; classes of fewer than SMALL_CELL are not told (EVIDENCE 24)."""
+    """Rows of each class of a classified target; classes of few are not told (EVIDENCE 24)."""
     if task.name != "classify":
         return {}
     truth = task.truth(bench.data, np.arange(len(bench.data)))
     counts = np.bincount(truth[truth >= 0].astype(int), minlength=len(task.classes))
-    return {str(c): int(k) for c, k in zip(task.classes, counts, strict=True) if k >= SMALL_CELL}
+    return {str(c): k for c, k in zip(task.classes, shown_counts(counts), strict=True) if k}
 
 
 def seen_from_recommended(v: Verdict) -> tuple[Candidate, dict[str, Any]]:
