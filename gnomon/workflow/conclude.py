@@ -64,7 +64,7 @@ def conclude(bench: Bench, seen: Seen, plan: Plan, runs: Sequence[Run], cuts: Ma
     for number, line in enumerate(action_lines(acted)):
         voice.line("" if number else "DONE", line)
     voice.say("explaining")
-    explained = _explained(bench, seen, verdict, plan)
+    explained = _explained(bench, seen, verdict, plan, options.show_rows)
     findings = _ordered([*acted, *explained.findings])
     for text in [f.claim for f in explained.findings if f.code == "WHY-USES"][:1]:
         voice.line("USES", text)
@@ -108,7 +108,7 @@ class Nothing:
     checks: tuple[Check, ...] = ()
 
 
-def _explained(bench: Bench, seen: Seen, verdict: Verdict, plan: Plan) -> Any:
+def _explained(bench: Bench, seen: Seen, verdict: Verdict, plan: Plan, show_rows: bool) -> Any:
     """Explain what is recommended, on rows it was not trained on (test rows; else one fold's validation rows)."""
     from gnomon.analyses.attribute._explain import explain
 
@@ -124,7 +124,7 @@ def _explained(bench: Bench, seen: Seen, verdict: Verdict, plan: Plan) -> Any:
     seconds = max(4.0, EXPLAIN_SHARE * plan.budget)
     try:
         return explain(learned, bench.task, bench.data, rows, bench.parts.units, seconds=seconds, seed=bench.seed,
-                       fit_again=_refit(bench, strongest), recipe=best.recipe.hash)
+                       fit_again=_refit(bench, strongest), recipe=best.recipe.hash, show_rows=show_rows)
     except Exception as error:  # a model without its explanation is still a model; the report says what is missing
         if os.environ.get("GNOMON_DEBUG"):
             raise
