@@ -37,8 +37,9 @@ IDENTIFIER = ("id", "ids", "index", "idx", "uuid", "guid", "key", "no", "nr", "n
               "file", "name")
 CERTAIN = ("id", "ids", "uid", "uuid", "guid", "serial", "accession", "barcode", "cid", "md5", "hash", "url")
 TIME = ("date", "time", "timestamp", "year", "month", "day", "datetime", "when", "hour", "week")
-METADATA = ("ext", "extension", "format", "mode", "width", "height", "w", "h", "filetype", "filesize", "bytes", "dpi",
-            "resolution", "bits", "compression", "camera", "exif", "filename")
+METADATA = ("ext", "extension", "format", "filetype", "filesize", "bytes", "dpi", "resolution", "bits", "compression", "camera",
+            "exif", "filename")
+PICTURED = ("mode", "width", "height", "w", "h")  # of the files only beside images: other things have them too
 EVENT_TIME = ("survival", "followup", "tte", "os", "dfs", "pfs", "rfs", "lifetime", "duration")
 EVENT = ("event", "status", "censored", "censor", "cens", "fustat", "alive", "dead", "died", "death", "deceased",
          "relapse", "progression",
@@ -55,6 +56,11 @@ def unit_rank(name: str) -> int:
     """How surely a new value of this column is a new specimen: 0 a being or a family of them, 2 a circumstance such as a
     batch, a plate or a site, 1 anything else."""
     return 0 if has(name, BEING) else 2 if has(name, BATCH) else 1
+
+
+def of_a_file(name: str, *, images: bool) -> bool:
+    """Whether the column's name says that it describes the files of the rows."""
+    return bool(has(name, (*METADATA, *PICTURED) if images else METADATA))
 
 
 def says_after(name: str) -> set[str]:
