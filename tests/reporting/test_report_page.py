@@ -279,6 +279,21 @@ def test_the_ladder_survives_a_model_that_blew_up(studies):
     assert max(spots) - min(spots) > 30
 
 
+def test_the_ladder_holds_all_that_the_verdict_names():
+    from gnomon.reporting.ladder import reasonable
+
+    def shown(*values):
+        return [{"family": "simple" if k else "floor", "recipe": {"hash": str(k)}, "valid": {"value": value}}
+                for k, value in enumerate(values)]
+
+    two = shown(0.5, 0.515, 0.756)
+    two[1]["family"] = "floor"
+    assert max(reasonable(two, {"recommended": "2"}, True)) == 0.756
+    assert set(reasonable(shown(0.5, 0.55, 0.56, 0.57, 0.95), {}, True)) == {0.5, 0.55, 0.56, 0.57, 0.95}
+    blown = shown(2.0, 1.0, 0.9, 1.1, 900.0)
+    assert max(reasonable(blown, {}, False)) == 2.0 and max(reasonable(blown, {"against": "4"}, False)) == 900.0
+
+
 def test_the_floor_is_on_the_ladder_even_when_the_models_are_close(studies):
     from gnomon.reporting.ladder import ladder
 
