@@ -197,16 +197,18 @@ def _ranges(bench: Bench, notes: Notes, candidates: Sequence[Candidate], verdict
     if rule is None:
         return None, None
     measured, test = None, bench.parts.test
+    guaranteed = bench.parts.policy.split(":")[0] in GUARANTEED
     if len(test):
         measured = notes.run("VALID-COVERAGE", "coverage short by about 5 points", lambda: coverage(
             rule, predict_rows(bench, best, test), bench.task.truth(bench.data, test), bench.parts.units[test]))
         if measured:
-            notes.add(coverage_finding(measured, guaranteed=bench.parts.policy.split(":")[0] in GUARANTEED))
+            measured = {**measured, "guaranteed": guaranteed}
+            notes.add(coverage_finding(measured, guaranteed=guaranteed))
     else:
         notes.skip("VALID-COVERAGE", "no sealed rows to measure it on")
     from dataclasses import replace
 
-    return replace(rule, residuals=None, fold=None, weight=None).state(), measured
+    return {**replace(rule, residuals=None, fold=None, weight=None).state(), "guaranteed": guaranteed}, measured
 
 
 def subgroup_columns(data: Data, unit: str = "") -> dict[str, np.ndarray]:

@@ -294,6 +294,18 @@ def test_the_ladder_holds_all_that_the_verdict_names():
     assert max(reasonable(blown, {}, False)) == 2.0 and max(reasonable(blown, {"against": "4"}, False)) == 900.0
 
 
+def test_coverage_says_what_it_can_promise():
+    from gnomon.reporting.fit import coverage_section
+
+    share = {"value": 1.0, "low": 0.9886, "high": 1.0, "n_rows": 337, "n_units": 336}
+    found = coverage_section({"coverage": {**share, "level": 0.95, "thirds": [share] * 3, "size": 6.93, "kind": "regress",
+                                           "reached": 8 / 9, "calibration_units": 8, "guaranteed": False}})
+    assert "should hold the truth 95% of the time held it in 100.0 % [98.9, 100.0] of 337 rows" in found["said"]
+    assert "8 calibration units can promise 89% at most" in found["limits"] and "no guarantee" in found["limits"]
+    assert found["thirds"][0][0] == "lowest third of the predictions" and len(found["thirds"]) == 3
+    assert coverage_section({"coverage": None}) is None
+
+
 def test_the_floor_is_on_the_ladder_even_when_the_models_are_close(studies):
     from gnomon.reporting.ladder import ladder
 
