@@ -326,3 +326,15 @@ def test_ceiling_and_too_good():
     assert codes(0.6, replicate_sd=0.3, repeats=40) == ([], True)
     assert codes(0.3, replicate_sd=0.3, repeats=5) == codes(0.3, replicate_sd=0.0, repeats=40) == codes(0.3) == ([], False)
     assert findings.too_good(task, at(0.0001), 1.0).grade == "note" and findings.too_good(task, at(0.1), 1.0) is None
+
+
+def test_why_no_ceiling_was_looked_for():
+    task = regress("y")
+
+    def why(metric, **facts):
+        return findings.against_noise(task, Estimate(metric, 1.0, 0.9, 1.1, n_units=90), 2.0, facts)[1].why_not
+
+    assert "10 inputs measured more than once tell the noise, not 0" in why("rmse")
+    assert "not 3" in why("rmse", repeats=3, replicate_sd=0.4)
+    assert "no error in the target's unit" in why("r2", repeats=40, replicate_sd=0.4)
+    assert why("mae", repeats=40, replicate_sd=0.4) == ""
