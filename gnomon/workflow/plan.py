@@ -6,6 +6,7 @@ and measured speed turns the budget into steps. The clock is read here and never
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -225,6 +226,14 @@ def frozen_steps(recipes: Sequence[Recipe], facts: Facts, seconds: float, speed:
             rest, seeds[planned.hash] = rest - each, seeds[planned.hash] + 1
             cost[planned.hash] += each
     return kept, seeds, cost, left
+
+
+def seconds_short(why: str) -> float | None:
+    """How much more time a candidate that was left out for want of it needs, from the reason given; None = not known."""
+    if simple := re.match(r"about (\d+) s, more than the budget leaves", why):
+        return float(simple[1])
+    deep = re.match(r"(\d+) s left would buy (\d+) steps a fold, (\d+) are the least", why)
+    return float(deep[1]) * (float(deep[3]) / float(deep[2]) - 1) if deep and float(deep[2]) else None
 
 
 def _paces(deep: Sequence[Recipe], facts: Facts, speed: Callable[[Recipe], tuple[float, int]]

@@ -125,7 +125,7 @@ def _affordable(simple: Sequence[Recipe], seconds: Mapping[str, float], limit: f
             paid |= new
             total += cost
         else:
-            left.append((recipe.model, f"about {cost:.0f} s, more than the budget leaves: --budget"))
+            left.append((recipe.label, f"about {cost:.0f} s, more than the budget leaves: --budget"))
     return [r for r in simple if r in kept], left
 
 
