@@ -12,6 +12,7 @@ import pytest
 
 from gnomon.errors import InputError
 from gnomon.reporting import figures, words
+from gnomon.reporting._report import counted
 from gnomon.reporting.citations import bibtex, citations, papers
 from gnomon.reporting.page import HERE, plan_lines, render, write_page
 from gnomon.reporting.pictures import checked, drawn
@@ -228,7 +229,12 @@ def test_numbers_are_written_for_people(value, text):
 
 
 def test_a_score_has_the_decimals_its_interval_deserves():
-    assert words.interval(0.9412, 0.83, 1.06) == {"value": "0.94", "low": "0.83", "high": "1.06"}
+    assert words.interval(0.9412, 0.83, 1.06) == {"value": "0.941", "low": "0.83", "high": "1.06"}
+    wide = [words.interval(v, 0.8, 22.3) for v in (2.031, 1.799)]
+    assert [w["value"] for w in wide] == ["2.03", "1.80"] and wide[0]["high"] == "22"
+    assert counted({"unit": "row", "n_units": 336, "n_rows": 337}) == "distinct row"
+    assert counted({"unit": "row", "n_units": 337, "n_rows": 337}) == "row"
+    assert counted({"unit": "plate", "n_units": 3, "n_rows": 9}) == "plate"
     assert words.interval(103.52, 92.1, 116.8)["value"] == "104"
     assert words.interval(0.5, None, None)["low"] == ""
 
