@@ -12,6 +12,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from gnomon.card import Card, catalogue
+from gnomon.data.features._view import VIEWS
 from gnomon.data.parts import Parts
 from gnomon.data.table import Data
 from gnomon.errors import GnomonError
@@ -163,8 +164,18 @@ def draft(data: Data, parts: Parts, task: Any, *, only: Sequence[str] = (), skip
         if no:
             left.append((model, no))
             continue
-        recipes.append(Recipe(task.name, model, method_for(cards[model], methods), options, because=why, family=family))  # type: ignore[arg-type]
+        recipe = Recipe(task.name, model, method_for(cards[model], methods), options, because=why, family=family)  # type: ignore[arg-type]
+        recipes.append(named(recipe, data))
     return recipes, left
+
+
+def named(recipe: Recipe, data: Data) -> Recipe:
+    """The recipe, its name saying what it reads beside what its view names."""
+    view = set(str(recipe.options.get("view", "standard")).split("+"))
+    if view == {"standard"} or recipe.family != "simple":
+        return recipe
+    others = {data.kind(n) for n in data.inputs} - {kind for kind, keys in VIEWS.items() if view & {*keys}}
+    return replace(recipe, beside="numbers" if others == {"number"} else "other columns" if others else "")
 
 
 def _refusal(model: str, facts: Facts, cards: Mapping[str, Card], task: Any, only: Sequence[str], skip: Sequence[str],
