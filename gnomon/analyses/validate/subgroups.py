@@ -26,6 +26,7 @@ CARD = Card(
 )
 FEWEST_UNITS, FEWEST_EVENTS, MOST_GROUPS = 20, 10, 20
 MANY = 2000  # other rows from which on the jackknife serves for them: twenty groups are each set against nearly all rows
+OUT_OF_PLACE = 0.1  # of the rows out of place by chance that may be so where a column is a cut of the target
 FALSE_SHARE = 0.02  # expected share of false ones among the sub-groups named
 
 
@@ -87,18 +88,23 @@ def without_rare(words: np.ndarray, fewest: int) -> np.ndarray:
 
 
 def cut_of_target(values: np.ndarray, truth: np.ndarray, *, ordered: bool) -> bool:
-    """Whether the groups are but a cut of the target: of numbers (ordered) each group is one stretch, of classes each class
-    lies in one group. values: (n,) words, None or "" = unknown."""
+    """Whether the groups are but a cut of the target, up to a tenth of the rows that would be out of place by chance: of
+    numbers (ordered) each group is one stretch, of classes each class lies in one group. values: (n,) words, None or "" =
+    unknown."""
     words = np.array(["" if v is None else str(v) for v in values])
     known = (words != "") & np.isfinite(truth) & (ordered | (truth >= 0))
-    words, truth = words[known], truth[known]
-    groups = len(np.unique(words))
-    if groups < 2:
+    truth = truth[known]
+    codes, counts = np.unique(words[known], return_inverse=True, return_counts=True)[1:]
+    if len(counts) < 2:
         return False
-    if not ordered:
-        return len(np.unique(np.stack([words, truth.astype(str)]), axis=1).T) == len(np.unique(truth))
-    words = words[np.lexsort((words, truth))]
-    return 1 + int((words[1:] != words[:-1]).sum()) == groups
+    if ordered:
+        rank = np.argsort(np.argsort(np.bincount(codes, weights=truth) / counts, kind="stable"), kind="stable")[codes]
+        there = rank[np.lexsort((rank, truth))] == np.sort(rank)
+    else:
+        table = np.zeros((len(counts), int(truth.max()) + 1))
+        np.add.at(table, (codes, truth.astype(int)), 1)
+        there = table.argmax(axis=0)[truth.astype(int)] == codes
+    return bool(1 - there.mean() <= OUT_OF_PLACE * (1 - ((counts / counts.sum()) ** 2).sum()))
 
 
 def _one(task: Any, stats: Stats, codes: np.ndarray, words: np.ndarray, column: str, name: str, seed: int) -> Subgroup:
