@@ -59,6 +59,7 @@ class Recipe:
     steps: int = 0  # optimiser steps a fold; 0 for models that fit themselves
     because: str = ""
     family: Literal["floor", "simple", "deep", "ensemble"] = "simple"
+    beside: str = field(default="", compare=False)  # what a view that names some inputs reads too: "numbers"
 
     @property
     def hash(self) -> str:
@@ -72,7 +73,8 @@ class Recipe:
         if self.family == "floor" and self.options:
             return " ".join(["floor", *(("latest value",) if "latest" in self.options else ()),
                              *((f"by {self.options['by']}",) if "by" in self.options else ())])
-        name = f"{self.model} on {view}" if view and view != "standard" else self.model
+        read = f"{view} and {self.beside}" if self.beside else view
+        name = f"{self.model} on {read}" if view and view != "standard" else self.model
         return f"{name}, suspect labels left out" if self.method == "confident_learning" else name
 
 

@@ -31,12 +31,19 @@ def estimate(e: Mapping[str, Any] | None, level: float = 0.95) -> dict[str, Any]
     return {
         **e,
         **{f"{k}_text": v for k, v in words.interval(e["value"], e.get("low"), e.get("high")).items()},
+        "counted": counted(e),
         "metric_name": words.metric_name(e.get("metric", "")),
         "means": words.metric_means(e.get("metric", "")),
         "how": kind[0],
         "how_means": kind[1],
         "level_means": words.INTERVAL.format(level=level) + covers + method,
     }
+
+
+def counted(e: Mapping[str, Any]) -> str:
+    """What a score's units are: rows that are copies of others count once."""
+    unit = str(e.get("unit") or "row")
+    return "distinct row" if unit == "row" and (e.get("n_units") or 0) < (e.get("n_rows") or 0) else unit
 
 
 def by_hash(report: Mapping[str, Any], recipe: str | None) -> dict[str, Any] | None:

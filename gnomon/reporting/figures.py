@@ -13,6 +13,8 @@ from markupsafe import Markup, escape
 
 from gnomon.reporting.words import number
 
+HIDDEN = "few rows: not shown"
+
 
 def ticks(low: float, high: float, most: int = 5) -> list[float]:
     """At most about `most` round numbers from low to high."""
@@ -89,7 +91,7 @@ def axis_row(scale: Scale, grid: Sequence[float], label: str = "") -> Markup:
     return Markup(f'<svg class="row axis" height="{42 if label else 22}" aria-hidden="true">{"".join(out)}{name}</svg>')
 
 
-def bars(items: Sequence[tuple[str, float | None, str]], *, unknown: str = "under 5") -> Markup:
+def bars(items: Sequence[tuple[str, float | None, str]], *, unknown: str = HIDDEN) -> Markup:
     """Horizontal bars: (label, value, text). A value of None is shown as `unknown`."""
     most = max([v for _, v, _ in items if v is not None] or [1]) or 1
     rows = []
@@ -105,7 +107,7 @@ def bars(items: Sequence[tuple[str, float | None, str]], *, unknown: str = "unde
 
 
 def histogram(edges: Sequence[float], counts: Sequence[int | None], *, height: int = 130, label: str = "") -> Markup:
-    """Counts between edges; bins with 1 to 4 rows (None) are stubs."""
+    """Counts between edges; hidden bins (None) are stubs."""
     if len(edges) < 2:
         return Markup("")
     scale, most = Scale(edges[0], edges[-1]), max([c for c in counts if c] or [1])
@@ -113,7 +115,7 @@ def histogram(edges: Sequence[float], counts: Sequence[int | None], *, height: i
     for a, b, c in zip(edges[:-1], edges[1:], counts, strict=False):
         tall = 2.5 if c is None else height * c / most
         if c != 0:
-            said = f"{tick_text(a)} to {tick_text(b)}: {'under 5 rows' if c is None else number(c) + ' rows'}"
+            said = f"{tick_text(a)} to {tick_text(b)}: {HIDDEN if c is None else number(c) + ' rows'}"
             out.append(
                 f'<rect class="bar" x="{scale(a)}%" width="{max(0.3, scale(b) - scale(a) - 0.25):.2f}%" '
                 f'y="{height - tall:.1f}" height="{tall:.1f}" data-tip="{escape(said)}"/>'

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from gnomon.analyses.validate.conformal import promise
 from gnomon.reporting import figures, words
 from gnomon.reporting._report import label_of
 from gnomon.values import turned
@@ -106,14 +107,28 @@ def reliability_section(exhibits: Mapping[str, Any]) -> list[dict[str, Any]]:
     return out
 
 
-def coverage_section(exhibits: Mapping[str, Any]) -> list[tuple[str, str]]:
-    """Measured coverage of prediction ranges: the plain numbers of it."""
+def coverage_section(exhibits: Mapping[str, Any]) -> dict[str, Any] | None:
+    """Measured coverage of prediction ranges: a sentence, what stands against it, and the share by third."""
     c = exhibits.get("coverage") or {}
-    return [
-        (words.words(k), words.number(v))
-        for k, v in c.items()
-        if isinstance(v, (int, float)) and not isinstance(v, bool)
-    ]
+    if c.get("value") is None:
+        return None
+    classes = c.get("kind") == "classify"
+    said = (
+        f"Ranges that should hold the truth {c['level']:.0%} of the time held it in {_share(c)} of "
+        f"{words.number(c['n_rows'])} rows; "
+        + (f"{words.number(c['size'])} classes on average." if classes else f"mean width {words.number(c['size'])}.")
+    )
+    limits = promise(c["level"], c["calibration_units"], c.get("reached"), guaranteed=c.get("guaranteed", True))
+    names = ("least sure", "middle", "surest") if classes else ("lowest", "middle", "highest")
+    thirds = [(f"{name} third of the predictions", f"{_share(t)} of {words.number(t['n_rows'])} rows")
+              for name, t in zip(names, c.get("thirds") or (), strict=False)]
+    return {"said": said, "limits": f"{limits[:1].upper()}{limits[1:]}." if limits else "", "thirds": thirds}
+
+
+def _share(s: Mapping[str, Any]) -> str:
+    """A share in percent with its limits."""
+    limits = "" if s.get("low") is None else f" [{100 * s['low']:.1f}, {100 * s['high']:.1f}]"
+    return f"{100 * s['value']:.1f} %{limits}" if s.get("value") is not None else "none"
 
 
 def bias_text(s: Mapping[str, Any]) -> str:

@@ -22,8 +22,7 @@ def ladder(report: Mapping[str, Any], only: Collection[str] | None = None) -> di
         return None
     higher = higher_is_better(report)
     shown.sort(key=lambda c: _place(c, higher))
-    ends = [e.get(k) for c in shown for e in (c.get("valid"), c.get("test")) if e for k in ("value", "low", "high")]
-    scale = figures.Scale(*figures.padded(reasonable(ends, shown)))
+    scale = figures.Scale(*figures.padded(reasonable(shown, v, higher)))
     grid = figures.ticks(scale.low, scale.high, 6)
     rows = [rung(c, v, scale, grid) for c in shown]
     metric = words.metric_name((shown[0].get("valid") or shown[0].get("test") or {}).get("metric", ""))
@@ -73,14 +72,24 @@ def _place(c: Mapping[str, Any], higher: bool) -> tuple[int, float]:
     return family, value if higher else -value
 
 
-def reasonable(ends: Sequence[float | None], shown: Sequence[Mapping[str, Any]]) -> list[float]:
-    """The ends without the wild ones: a model that blew up must not flatten all the others. The floor always fits."""
-    values = [float((c.get("valid") or c["test"])["value"]) for c in shown]
+def reasonable(shown: Sequence[Mapping[str, Any]], v: Mapping[str, Any], higher: bool) -> list[float]:
+    """Scores and ends of intervals that the axis must hold: all but those of a model that blew up, far worse than the worst
+    floor, which must not flatten all the others. What the verdict names always fits."""
+    sign = 1.0 if higher else -1.0
+    values = [sign * float((c.get("valid") or c["test"])["value"]) for c in shown]
+    floors = [u for u, c in zip(values, shown, strict=True) if c.get("family") == "floor"]
     middle = sorted(values)[len(values) // 2]
-    far = sorted(abs(v - middle) for v in values)
-    floor = max([abs(v - middle) for v, c in zip(values, shown, strict=True) if c.get("family") == "floor"] or [0.0])
-    reach = max(1.5 * floor, 4 * far[len(far) // 2]) or max(far) or abs(middle) or 1.0
-    return [float(e) for e in ends if e is not None and abs(float(e) - middle) <= reach]
+    least = min(floors, default=middle)
+    far = sorted(abs(u - middle) for u in values)
+    reach = max((max(values) - least) / 2, 4 * far[len(far) // 2]) or max(far) or abs(middle) or 1.0
+    named = {v.get(k) for k in ("recommended", "chosen_on_validation", "against", "floor")}
+    out = []
+    for c in shown:
+        always = c.get("family") == "floor" or recipe_hash(c) in named
+        for e in (c.get("valid"), c.get("test")):
+            ends = {k: float(e[k]) for k in ("value", "low", "high") if e.get(k) is not None} if e else {}
+            out += [x for k, x in ends.items() if sign * x >= least - reach or (always and k == "value")]
+    return out
 
 
 def rung(c: Mapping[str, Any], v: Mapping[str, Any], scale: figures.Scale, grid: Sequence[float]) -> dict[str, Any]:

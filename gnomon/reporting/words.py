@@ -125,10 +125,12 @@ def places(*values: float | None) -> int:
 
 
 def interval(value: float | None, low: float | None, high: float | None) -> dict[str, str]:
-    """value, low and high written with the same decimals; low and high "" when there is no interval."""
+    """value, low and high with the decimals that the interval's width asks for; of the value three digits at least, by which
+    scores of wide intervals are told apart. low and high "" when there is no interval."""
     p = places(value, low, high)
-    write = lambda v: "" if v is None else number(float(v), decimals=p)  # noqa: E731
-    return {"value": write(value), "low": write(low), "high": write(high)}
+    own = p if not value or not math.isfinite(value) else max(p, min(6, 2 - math.floor(math.log10(abs(value)))))
+    write = lambda v, decimals: "" if v is None else number(float(v), decimals=decimals)  # noqa: E731
+    return {"value": write(value, own), "low": write(low, p), "high": write(high, p)}
 
 
 def duration(seconds: float | None) -> str:

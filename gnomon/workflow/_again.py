@@ -12,7 +12,7 @@ from gnomon.workflow._plan_file import plan_of, read_plan
 from gnomon.workflow._unfinished import unfinished
 from gnomon.workflow.look import Seen, read_stage, whole_look
 from gnomon.workflow.options import Options
-from gnomon.workflow.plan import Plan
+from gnomon.workflow.plan import Plan, named
 from gnomon.workflow.run import Bench, Run, execute
 
 
@@ -32,7 +32,7 @@ class Reopened:
         """
         found = self._chosen() if wanted is None else self._named(wanted)
         written = {k: v for k, v in found["recipe"].items() if k != "hash"}
-        return Recipe(**written, family=found["family"])
+        return named(Recipe(**written, family=found["family"]), self.bench.data)
 
     def _chosen(self) -> dict[str, Any]:
         verdict = self.report["verdict"]

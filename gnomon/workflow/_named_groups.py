@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from gnomon.analyses.explore._kit import join
-from gnomon.analyses.explore._names import BATCH, has
+from gnomon.analyses.explore._names import BATCH, has, names_one
 from gnomon.data.table import Data, missing
 
 SENSITIVE = ("sex", "gender", "race", "ethnicity", "ethnic", "religion", "nationality", "marital", "language", "insurance")
@@ -25,9 +25,11 @@ class NamedGroups:
     left_out: str
 
 
-def named_groups(data: Data) -> NamedGroups:
-    """Categories of few values; numbers of two whole values, or of few where the name or the role says what they are."""
+def named_groups(data: Data, unit: str = "") -> NamedGroups:
+    """Categories of few values; numbers of two whole values, or of few where the name or the role says what they are; never
+    the split's `unit` nor what names single beings or rows (EVIDENCE 24)."""
     able = [n for n in data.columns if data.roles[n].role in ("input", "group", "ignore")
+            and n != unit and not names_one(n.removeprefix("file:"))
             and data.columns[n].spec.kind in ("category", "number") and not data.columns[n].spec.shape]
     known = {n for n in able if has(n, BATCH) or has(n, SENSITIVE) or data.roles[n].role == "group"}
     counts = {n: _values(data, n) for n in able}

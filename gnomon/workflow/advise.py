@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import shlex
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
@@ -12,7 +13,8 @@ from gnomon.workflow._gains import measured_gains, more_of
 from gnomon.workflow._looked_at import answered, unanswered
 from gnomon.workflow._members import Candidate
 from gnomon.workflow.look import KEPT
-from gnomon.workflow.plan import Plan
+from gnomon.workflow.plan import Plan, seconds_short
+from gnomon.workflow.planning import SIMPLE_SHARE, kept_for_the_end
 from gnomon.workflow.run import Bench
 from gnomon.workflow.verdict import Verdict
 
@@ -147,8 +149,8 @@ def _measured(gains: Mapping[str, Any], tried: Mapping[str, Any], plan: Plan, co
                           "gain is told for data that hold as large a share of it as now", ("VALID-CURVE",),
                           gains[more_of(name)], "new measurements"))
     if gains.get("more seeds", {}).get("low", 0) > 0:
-        out.append(Advice("method", f"average twice as many seeds: --budget {_longer(plan.budget)}", (), gains["more seeds"],
-                          "twice the time"))
+        out.append(Advice("method", f"average twice as many seeds: --budget {_longer(2 * plan.budget)}", (),
+                          gains["more seeds"], "twice the time"))
     return out
 
 
@@ -163,10 +165,7 @@ def _always(bench: Bench, verdict: Verdict, candidates: Sequence[Candidate], pla
     """Steps that make sense after any study."""
     out = []
     name = shlex.quote(study)
-    short = list(dict.fromkeys(m for m, why in plan.left_out if "--budget" in why))  # a model with two views is named once
-    if short:
-        out.append(Advice("model", f"give it more time: --budget {_longer(plan.budget)} would also try {', '.join(short)}",
-                          (), None, _longer(plan.budget)))
+    out += _more_time(plan)
     if not len(bench.parts.test):
         out.append(Advice("collect", "judge it on rows nobody has seen, from another source: the same command with --test FILE",
                           (), None, "new measurements"))
@@ -175,5 +174,30 @@ def _always(bench: Bench, verdict: Verdict, candidates: Sequence[Candidate], pla
     return out
 
 
+def _more_time(plan: Plan) -> list[Advice]:
+    """Candidates left out for want of time, with the budget that would do: twice the present one where it buys any of them,
+    else what the cheapest needs."""
+    short = dict(pair for pair in plan.left_out if "--budget" in pair[1])
+    if not short:
+        return []
+    costs = {name: cost for name, why in short.items() if (cost := seconds_short(why)) is not None}
+    share = SIMPLE_SHARE if any(r.family == "deep" for r in plan.candidates) or len(costs) < len(short) else 1.0
+    room = lambda budget: share * (budget - kept_for_the_end(budget) - plan.budget + kept_for_the_end(plan.budget))  # noqa: E731
+    budget, bought, paid = 2 * plan.budget, [], 0.0
+    for name in sorted(costs, key=lambda n: costs[n]):
+        if paid + costs[name] <= room(budget):
+            bought, paid = [*bought, name], paid + costs[name]
+    if not costs:
+        return [Advice("model", f"give it more time: --budget {_longer(budget)} or more, there was none for {', '.join(short)}",
+                       (), None, _longer(budget))]
+    if not bought:
+        bought = [min(costs, key=lambda n: costs[n])]
+        while room(budget) < costs[bought[0]]:
+            budget *= 1.25
+    return [Advice("model", f"give it more time: --budget {_longer(budget)} would also try {', '.join(bought)}", (), None,
+                   _longer(budget))]
+
+
 def _longer(budget: float) -> str:
-    return f"{round(budget * 2 / 60)}m" if budget >= 60 else f"{round(budget * 2)}s"
+    """A budget as the command line takes it, never less than this."""
+    return f"{math.ceil(budget / 60)}m" if budget >= 120 else f"{math.ceil(budget)}s"

@@ -29,6 +29,7 @@ class Subject(NamedTuple):
     units: np.ndarray
     rows: np.ndarray
     members: Sequence[dict[str, Any]]
+    show_rows: bool = False
 
 
 def explain_again(
@@ -58,7 +59,7 @@ def explain_again(
 
     techniques = known(techniques, COMPARISONS) if techniques else ()
     measures, techniques = ([t for t in techniques if (t in COMPARISONS) == of] for of in (True, False))
-    subject = _subject(folder, source, options, rows_of, say)
+    subject = _subject(folder, source, options, rows_of, say)._replace(show_rows=options.show_rows or show_rows)
     learned = deliver(folder.path, subject.members)
     started = time.monotonic()  # the budget is for explaining: reading the data has no choice
     layers, unable = compare_layers(
@@ -78,7 +79,7 @@ def explain_again(
     write_json(folder / "explanations.json", {"format": 1, "of": of, **out})
     about = {"asked": asked, "estimate": "; ".join(first), "seconds": round(time.monotonic() - started, 1), "of": of}
     out["kept"] = keep_answers(folder, told, subject.data, about=about, named=named, examples=options.examples or show_rows,
-                               show_rows=options.show_rows or show_rows)
+                               show_rows=subject.show_rows)
     out["kept"] += keep_entries(folder, layers, about=about)
     return out
 
@@ -120,7 +121,8 @@ def _by_name(learned: Any, subject: Subject, techniques: Sequence[str], named: S
     """The techniques asked for; the estimate is said first, and the budget bounds what is begun."""
     from gnomon.analyses.attribute._asked import asked, explain_asked, priced
 
-    whole = asked(learned, subject.task, subject.data, subject.rows, subject.units, named=named, seed=seed, end=end)
+    whole = asked(learned, subject.task, subject.data, subject.rows, subject.units, named=named, seed=seed, end=end,
+                  show_rows=subject.show_rows)
     question, costs = priced(whole, techniques)
     each = ", ".join(f"{name} {cost:.0f} s" if cost >= 1 else f"{name} under 1 s" for name, cost in costs.items())
     left = end - time.monotonic()
@@ -135,7 +137,7 @@ def _by_what_suits(learned: Any, subject: Subject, seconds: float, seed: int, sa
 
     say(f"explaining by what suits the model: at most {seconds:.0f} s (--budget)")
     return explain(learned, subject.task, subject.data, subject.rows, subject.units, seconds=seconds, seed=seed,
-                   recipe=subject.members[0]["recipe"])
+                   recipe=subject.members[0]["recipe"], show_rows=subject.show_rows)
 
 
 def accept_finding(folder: Folder, code: str, because: str) -> None:

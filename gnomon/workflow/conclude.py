@@ -11,11 +11,11 @@ from typing import Any
 
 import numpy as np
 
-from gnomon.analyses.validate._findings import SMALL_CELL
 from gnomon.analyses.validate.seeds import seeds as seed_spread
 from gnomon.methods._network import task_state
 from gnomon.rng import stream
 from gnomon.values import Advice, Check, Finding, plain, turned
+from gnomon.workflow._cells import shown_counts
 from gnomon.workflow._clock import clock_for
 from gnomon.workflow._effects import action_lines, blocking, with_effects
 from gnomon.workflow._folder import FORMAT, write_json, write_text
@@ -64,7 +64,7 @@ def conclude(bench: Bench, seen: Seen, plan: Plan, runs: Sequence[Run], cuts: Ma
     for number, line in enumerate(action_lines(acted)):
         voice.line("" if number else "DONE", line)
     voice.say("explaining")
-    explained = _explained(bench, seen, verdict, plan)
+    explained = _explained(bench, seen, verdict, plan, options.show_rows)
     findings = _ordered([*acted, *explained.findings])
     for text in [f.claim for f in explained.findings if f.code == "WHY-USES"][:1]:
         voice.line("USES", text)
@@ -108,7 +108,7 @@ class Nothing:
     checks: tuple[Check, ...] = ()
 
 
-def _explained(bench: Bench, seen: Seen, verdict: Verdict, plan: Plan) -> Any:
+def _explained(bench: Bench, seen: Seen, verdict: Verdict, plan: Plan, show_rows: bool) -> Any:
     """Explain what is recommended, on rows it was not trained on (test rows; else one fold's validation rows)."""
     from gnomon.analyses.attribute._explain import explain
 
@@ -124,7 +124,7 @@ def _explained(bench: Bench, seen: Seen, verdict: Verdict, plan: Plan) -> Any:
     seconds = max(4.0, EXPLAIN_SHARE * plan.budget)
     try:
         return explain(learned, bench.task, bench.data, rows, bench.parts.units, seconds=seconds, seed=bench.seed,
-                       fit_again=_refit(bench, strongest), recipe=best.recipe.hash)
+                       fit_again=_refit(bench, strongest), recipe=best.recipe.hash, show_rows=show_rows)
     except Exception as error:  # a model without its explanation is still a model; the report says what is missing
         if os.environ.get("GNOMON_DEBUG"):
             raise
@@ -204,12 +204,12 @@ def report_of(bench: Bench, seen: Seen, plan: Plan, cuts: Mapping[str, str], don
 
 
 def _classes(bench: Bench, task: Any) -> dict[str, int]:
-    """Rows of each class of a classified target; classes of fewer than SMALL_CELL are not told (EVIDENCE 24)."""
+    """Rows of each class of a classified target; classes of few are not told (EVIDENCE 24)."""
     if task.name != "classify":
         return {}
     truth = task.truth(bench.data, np.arange(len(bench.data)))
     counts = np.bincount(truth[truth >= 0].astype(int), minlength=len(task.classes))
-    return {str(c): int(k) for c, k in zip(task.classes, counts, strict=True) if k >= SMALL_CELL}
+    return {str(c): k for c, k in zip(task.classes, shown_counts(counts), strict=True) if k}
 
 
 def seen_from_recommended(v: Verdict) -> tuple[Candidate, dict[str, Any]]:

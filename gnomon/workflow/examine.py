@@ -17,7 +17,7 @@ from gnomon.analyses.validate.conformal import conformal, coverage, coverage_fin
 from gnomon.analyses.validate.ood import detection, ood, too_few
 from gnomon.analyses.validate.optimism import optimism
 from gnomon.analyses.validate.shift import TOO_FEW, shift, shift_finding
-from gnomon.analyses.validate.subgroups import subgroup_findings, subgroups
+from gnomon.analyses.validate.subgroups import cut_of_target, subgroup_findings, subgroups
 from gnomon.data._times import time_places
 from gnomon.data.features._view import View
 from gnomon.data.table import strings
@@ -68,7 +68,7 @@ def examine(bench: Bench, seen: Any, candidates: Sequence[Candidate], verdict: V
     gap = _optimism(bench, notes, table, clock_for(bench, options.budget).limit)
     calibrated = _calibration(bench, notes, stats, units)
     rule, measured = _ranges(bench, notes, candidates, verdict)
-    groups = _subgroups(bench, notes, verdict, stats, units)
+    groups = _subgroups(bench, notes, verdict, stats, units, 0 if options.show_rows else said.SMALL_CELL)
     distance = _distances(bench, notes, table, verdict)
     tried = trials(bench, notes, candidates, verdict, table, options.budget)
     tried = with_hidden(tried, bench, notes, candidates, verdict.recommended, clock_for(bench, options.budget).limit)
@@ -176,32 +176,45 @@ def _ranges(bench: Bench, notes: Notes, candidates: Sequence[Candidate], verdict
     if rule is None:
         return None, None
     measured, test = None, bench.parts.test
+    guaranteed = bench.parts.policy.split(":")[0] in GUARANTEED
     if len(test):
         measured = notes.run("VALID-COVERAGE", "coverage short by about 5 points", lambda: coverage(
             rule, predict_rows(bench, best, test), bench.task.truth(bench.data, test), bench.parts.units[test]))
         if measured:
-            notes.add(coverage_finding(measured, guaranteed=bench.parts.policy.split(":")[0] in GUARANTEED))
+            measured = {**measured, "guaranteed": guaranteed}
+            notes.add(coverage_finding(measured, guaranteed=guaranteed))
     else:
         notes.skip("VALID-COVERAGE", "no sealed rows to measure it on")
     from dataclasses import replace
 
-    return replace(rule, residuals=None, fold=None, weight=None).state(), measured
+    return {**replace(rule, residuals=None, fold=None, weight=None).state(), "guaranteed": guaranteed}, measured
 
 
-def _subgroups(bench: Bench, notes: Notes, verdict: Verdict, stats: Stats, units: np.ndarray) -> list[Any]:
-    groups = named_groups(bench.data)
+def _subgroups(bench: Bench, notes: Notes, verdict: Verdict, stats: Stats, units: np.ndarray, fewest: int) -> list[Any]:
+    groups = named_groups(bench.data, bench.parts.unit)
     left = f"not looked at: {groups.left_out}" if groups.left_out else ""
-    if not groups.columns:
+    columns = {name: strings(bench.data.columns[name]) for name in groups.columns}
+    labels = {name: words[verdict.rows] for name, words in columns.items() if not _of_target(bench, name, words)}
+    if not labels:
         notes.skip("VALID-SUBGROUP", "; ".join(filter(None, ["no column names sub-groups", left])))
         return []
-    labels = {name: strings(bench.data.columns[name], verdict.rows) for name in groups.columns}
-    table = notes.run("VALID-SUBGROUP", None, lambda: subgroups(bench.task, stats, units, labels, seed=bench.seed))
+    table = notes.run("VALID-SUBGROUP", None, lambda: subgroups(bench.task, stats, units, labels, seed=bench.seed,
+                                                                fewest=fewest))
     if table is None:
         return []
     notes.run("VALID-SUBGROUP", left, lambda: [g for g in table if g.p is not None] or None,
               "no sub-group has 20 units (and 10 rows of the rarer of two classes) to be set against the other rows")
     notes.add(*subgroup_findings(bench.task, table, verdict.difference.margin))
     return table
+
+
+def _of_target(bench: Bench, name: str, words: np.ndarray) -> bool:
+    """Whether a column that is set aside is but a cut of the target: its groups would be judged by their own answer."""
+    if bench.data.roles[name].role != "ignore" or bench.task.name == "several":
+        return False
+    rows = bench.parts.develop
+    truth = np.asarray(bench.task.truth(bench.data, rows), dtype=float)
+    return cut_of_target(words[rows], truth, ordered=bench.task.name != "classify")
 
 
 def _distances(bench: Bench, notes: Notes, table: Any, verdict: Verdict) -> dict[str, Any] | None:

@@ -8,14 +8,14 @@
              "colours": [{"name", "kind": "number|category", "levels": [text], "codes": [int, -1: none], "rest": text}],
              "pictures": [index], "rows": [position in the input] or null, "labels": [text] or null},
      "targets": [{"column", "kind": "number|category", "unit", "edges": [float], "labels": [text],
-                  "counts": [int or null = under 5], "missing": n, "of": "rows not sealed"}],
+                  "counts": [int or null = hidden], "missing": n, "of": "rows not sealed"}],
      "curves": [{"recipe", "seed", "fold", "steps": [int], "train": [float], "valid": [float], "valid_is": text}],
      "reliability": [{"target", "of", "bins": [{"predicted", "observed", "low", "high", "n"}], "slope": [v, low, high],
                       "intercept": [v, low, high], "error": [v, low, high]}],
      "scatter": [{"target", "unit", "range": [low, high], "truth": [..], "predicted": [..], "pictures": [index],
                   "bins": [{"predicted", "truth", "low", "high", "n"}], "half_within", "nine_in_ten_within",
                   "n": points, "of": rows}],
-     "confusion": [{"target", "labels", "counts": [[int or null = under 5]], "n"}],
+     "confusion": [{"target", "labels", "counts": [[int or null = hidden]], "n"}],
      "coverage": as `conformal.coverage` measured it, or null,
      "subgroups": [{"column", "group", "n_units", "n_rows", "few", "value", "low", "high", "gap"}],
      "errors": [{"target", "row", "truth", "predicted", "size", "picture", "sure"}] or null (rows may not be shown),
@@ -24,8 +24,9 @@
      "judged": {"rows": n, "part": "the sealed test rows" or "rows predicted out of fold"}}
 
 Privacy: without `show_rows` there are no identifiers, dates, free text or row values of tables here, and counts of 1 to
-4 are null. Images, molecules and sequences are drawn, with their target, unless `examples` is False. Targets of sealed
-rows appear only where the verdict has judged them (scatter, confusion, errors), never on the map or in the histogram.
+4 are null, as is one more where a sum would tell a single one. Images, molecules and sequences are drawn, with their
+target, unless `examples` is False. Targets of sealed rows appear only where the verdict has judged them (scatter,
+confusion, errors), never on the map or in the histogram.
 """
 
 from __future__ import annotations
@@ -41,11 +42,11 @@ from gnomon.data.table import Data
 from gnomon.rng import stream
 from gnomon.tasks._task import Prediction
 from gnomon.values import plain
+from gnomon.workflow._cells import FEWEST, shown_counts
 from gnomon.workflow._exhibit_curves import read_curves
 from gnomon.workflow._exhibit_map import map_exhibit
 from gnomon.workflow._gallery import CLASSES, LARGE, Gallery, shown, tasks_of
 
-FEWEST = 5  # smaller counts are suppressed
 BUDGET = 2_400_000  # bytes of pictures
 SCATTER_POINTS, WORST = 800, 24
 
@@ -199,12 +200,7 @@ def _confusion(j: dict[str, Any], show_rows: bool) -> dict[str, Any] | None:
     counts = np.zeros((len(labels), len(labels)), dtype=int)
     np.add.at(counts, (j["truth"].astype(int), j["value"].astype(int)), 1)
     return {"target": j["target"], "labels": labels, "n": len(j["truth"]),
-            "counts": [_hidden(row, show_rows) for row in counts]}
-
-
-def _hidden(counts: np.ndarray, show_rows: bool) -> list[int | None]:
-    """Counts with 1 to 4 left out."""
-    return [int(c) if show_rows or c == 0 or c >= FEWEST else None for c in counts]
+            "counts": [shown_counts(row, show_rows) for row in counts]}
 
 
 def _target(data: Data, task: Any, parts: Parts, show_rows: bool) -> dict[str, Any]:
@@ -215,12 +211,12 @@ def _target(data: Data, task: Any, parts: Parts, show_rows: bool) -> dict[str, A
     if task.name == "classify":
         known = truth[np.isfinite(truth) & (truth >= 0)].astype(int)
         counts = np.bincount(known, minlength=len(task.out.categories))
-        return {**head, "kind": "category", "labels": list(task.out.categories), "counts": _hidden(counts, show_rows),
+        return {**head, "kind": "category", "labels": list(task.out.categories), "counts": shown_counts(counts, show_rows),
                 "missing": len(truth) - len(known)}
     known = truth[np.isfinite(truth)]
     edges = nice_edges(known)
     counts = np.histogram(known, edges)[0] if len(edges) > 1 else np.array([])
-    return {**head, "kind": "number", "edges": edges.tolist(), "counts": _hidden(counts, show_rows),
+    return {**head, "kind": "number", "edges": edges.tolist(), "counts": shown_counts(counts, show_rows),
             "missing": len(truth) - len(known)}
 
 

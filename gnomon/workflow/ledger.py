@@ -85,20 +85,26 @@ class Ledger:
         return [e for e in entries(self.path) if e.get("event") == "opened"]
 
 
-def record_opening(ledger: Ledger, data_hash: str, split_key: str, recipes: tuple[str, ...], trained_on: str = "") -> int:
+def record_opening(ledger: Ledger, data_hash: str, split_key: str, recipes: tuple[str, ...], trained_on: str = "",
+                   made: str = "") -> int:
     """Log that the sealed part is opened for these recipes; returns how many *different* openings this user has made
-    of this data's sealed rows. Opening again for the same recipes (a resumed run) is the same opening.
+    of this data's sealed rows. Opening again for the same predictors (a resumed run) is the same opening.
 
     trained_on: key of the training rows, where the sealed rows are another source and `data_hash` is theirs alone.
+    made: key of what else makes the predictors of these recipes: the seed, the folds and seeds that they average.
     """
     entry = {"data": data_hash, "split": split_key, "recipes": sorted(recipes)}
-    if trained_on:
-        entry["trained_on"] = trained_on
+    entry |= {k: v for k, v in (("trained_on", trained_on), ("made", made)) if v}
     user = state_folder() / "openings.jsonl"
-    past = [{k: e.get(k) for k in entry} for e in entries(user)]
-    if entry not in past:
+    past = entries(user)
+    if not any(_same(e, entry) for e in past):
         append(user, entry)
         past.append(entry)
-    if entry not in [{k: e.get(k) for k in entry} for e in ledger.openings()]:
+    if not any(_same(e, entry) for e in ledger.openings()):
         ledger.note("opened", **entry)
-    return sum(e["data"] == data_hash and e["split"] == split_key for e in past)
+    return sum(e.get("data") == data_hash and e.get("split") == split_key for e in past)
+
+
+def _same(past: Mapping[str, Any], entry: Mapping[str, Any]) -> bool:
+    """Whether an entry of the record is of this opening; one from before `made` was kept is taken for any of its recipes."""
+    return all(past.get(k) == v or (k == "made" and k not in past) for k, v in entry.items())

@@ -6,11 +6,13 @@ and measured speed turns the budget into steps. The clock is read here and never
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 from gnomon.card import Card, catalogue
+from gnomon.data.features._view import VIEWS
 from gnomon.data.parts import Parts
 from gnomon.data.table import Data
 from gnomon.errors import GnomonError
@@ -162,8 +164,18 @@ def draft(data: Data, parts: Parts, task: Any, *, only: Sequence[str] = (), skip
         if no:
             left.append((model, no))
             continue
-        recipes.append(Recipe(task.name, model, method_for(cards[model], methods), options, because=why, family=family))  # type: ignore[arg-type]
+        recipe = Recipe(task.name, model, method_for(cards[model], methods), options, because=why, family=family)  # type: ignore[arg-type]
+        recipes.append(named(recipe, data))
     return recipes, left
+
+
+def named(recipe: Recipe, data: Data) -> Recipe:
+    """The recipe, its name saying what it reads beside what its view names."""
+    view = set(str(recipe.options.get("view", "standard")).split("+"))
+    if view == {"standard"} or recipe.family != "simple":
+        return recipe
+    others = {data.kind(n) for n in data.inputs} - {kind for kind, keys in VIEWS.items() if view & {*keys}}
+    return replace(recipe, beside="numbers" if others == {"number"} else "other columns" if others else "")
 
 
 def _refusal(model: str, facts: Facts, cards: Mapping[str, Card], task: Any, only: Sequence[str], skip: Sequence[str],
@@ -225,6 +237,14 @@ def frozen_steps(recipes: Sequence[Recipe], facts: Facts, seconds: float, speed:
             rest, seeds[planned.hash] = rest - each, seeds[planned.hash] + 1
             cost[planned.hash] += each
     return kept, seeds, cost, left
+
+
+def seconds_short(why: str) -> float | None:
+    """How much more time a candidate that was left out for want of it needs, from the reason given; None = not known."""
+    if simple := re.match(r"about (\d+) s, more than the budget leaves", why):
+        return float(simple[1])
+    deep = re.match(r"(\d+) s left would buy (\d+) steps a fold, (\d+) are the least", why)
+    return float(deep[1]) * (float(deep[3]) / float(deep[2]) - 1) if deep and float(deep[2]) else None
 
 
 def _paces(deep: Sequence[Recipe], facts: Facts, speed: Callable[[Recipe], tuple[float, int]]

@@ -20,7 +20,7 @@ from gnomon.workflow._voice import Voice
 from gnomon.workflow.ledger import Ledger
 from gnomon.workflow.look import Seen
 from gnomon.workflow.options import Options
-from gnomon.workflow.plan import FIRST, Plan, draft, frozen_steps
+from gnomon.workflow.plan import FIRST, Plan, draft, frozen_steps, named
 from gnomon.workflow.run import Bench, parts_of, peak_mb
 
 END_SHARE, END_SECONDS = 0.18, 12.0  # of the budget, and at least: kept for verdict, explanation and report
@@ -39,6 +39,8 @@ def plan_stage(bench: Bench, seen: Seen, options: Options, written: Mapping[str,
     before = plan_of(written, path, bench.task.name) if written else None
     if before is not None and all(r.family == "floor" for r in before.candidates):
         before = None  # nothing to train stands in it, as after a misspelt --only
+    if before is not None:
+        before = replace(before, candidates=tuple(named(r, bench.data) for r in before.candidates))
     same = before is not None and before.made_for.get("key") == bench.key
     enough = before is not None and options.budget <= before.budget * 1.001
     if same and enough:
@@ -125,7 +127,7 @@ def _affordable(simple: Sequence[Recipe], seconds: Mapping[str, float], limit: f
             paid |= new
             total += cost
         else:
-            left.append((recipe.model, f"about {cost:.0f} s, more than the budget leaves: --budget"))
+            left.append((recipe.label, f"about {cost:.0f} s, more than the budget leaves: --budget"))
     return [r for r in simple if r in kept], left
 
 

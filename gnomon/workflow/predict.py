@@ -44,7 +44,10 @@ def predict_table(folder: Folder, source: Any, *, candidate: str | None = None,
         columns[name] = strings(data.columns[name])
     if data.items:
         columns["item"] = list(data.items)
-    columns |= _columns(task, prediction, made.get("conformal") if candidate is None else None)
+    ranges = made.get("conformal") if candidate is None else None
+    columns |= _columns(task, prediction, ranges)
+    if limits := _limits(ranges):
+        say("NOTE", f"low and high: {limits}")
     likeness, unlike = _likeness(made.get("ood"), data, rows, blank)
     columns |= likeness
     if unlike:
@@ -119,6 +122,15 @@ def _columns(task: Any, prediction: Prediction, conformal: Any) -> dict[str, Any
         if part.proba is not None:
             out |= {f"{start}p_{c}": part.proba[:, k] for k, c in enumerate(one.classes)}
     return out
+
+
+def _limits(ranges: Any) -> str:
+    """What stands against the ranges of numbers, or ""."""
+    from gnomon.analyses.validate.conformal import promise
+
+    if not ranges or "regress" not in [part["kind"] for part in ranges["parts"] or [ranges]]:
+        return ""
+    return promise(ranges["level"], ranges["n_units"], ranges["reached"], guaranteed=ranges.get("guaranteed", True))
 
 
 def _likeness(state: Any, data: Data, rows: np.ndarray, blank: np.ndarray) -> tuple[dict[str, Any], str]:

@@ -6,8 +6,11 @@ rows predicted, and only for these two and the floor.
 
 from __future__ import annotations
 
+import hashlib
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -87,7 +90,7 @@ def judge(bench: Bench, candidates: Sequence[Candidate], ledger: Ledger, blocked
     if sealed:
         rows = bench.parts.test
         openings = record_opening(ledger, *sealed_key(bench), (chosen.recipe.hash, against.recipe.hash),
-                                  bench.key if bench.parts.test_hash else "")
+                                  bench.key if bench.parts.test_hash else "", made_of(bench.seed, (chosen, against)))
         predictions = {h: predict_rows(bench, c, rows) for h, c in three.items()}
     else:
         rows = chosen.members[0][1].rows
@@ -101,6 +104,13 @@ def judge(bench: Bench, candidates: Sequence[Candidate], ledger: Ledger, blocked
 def sealed_key(bench: Bench) -> tuple[str, str]:
     """What openings of these sealed rows are counted by: the data and the split, or the external rows alone."""
     return bench.parts.test_hash or bench.data.read_hash, bench.parts.policy
+
+
+def made_of(seed: int, candidates: Sequence[Candidate]) -> str:
+    """Key of what makes these predictors beside their recipes: the seed, and the weights, folds and seeds averaged in each."""
+    body = sorted([[run.recipe.hash, round(weight, 3), sorted(Path(*f.parts[-2:]).as_posix() for f in run.folders)]
+                   for weight, run in c.members] for c in candidates)
+    return hashlib.sha256(json.dumps([seed, body], sort_keys=True).encode()).hexdigest()[:10]
 
 
 def _weighed(bench: Bench, candidates: Sequence[Candidate], three: tuple[Candidate, Candidate, Candidate],

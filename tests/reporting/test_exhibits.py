@@ -75,6 +75,15 @@ def test_counts_of_one_to_four_are_hidden():
     assert sum(map(sum, shown)) == 10
 
 
+def test_no_hidden_count_is_told_by_the_sum_of_the_others():
+    from gnomon.workflow._cells import shown_counts
+
+    assert shown_counts(np.array([47, 0, 1])) == [47, None, None]
+    assert shown_counts(np.array([40, 3, 20])) == [40, None, None]
+    assert shown_counts(np.array([40, 2, 2])) == [40, None, None] and shown_counts(np.array([40, 0, 20])) == [40, 0, 20]
+    assert shown_counts(np.array([47, 0, 1]), True) == [47, 0, 1]
+
+
 def test_show_rows_opens_rows_but_never_sealed_targets_on_the_map():
     out = small(show_rows=True)
     assert out["errors"] and out["map"]["rows"][0] == 1000

@@ -12,6 +12,7 @@ import pytest
 
 from gnomon.errors import InputError
 from gnomon.reporting import figures, words
+from gnomon.reporting._report import counted
 from gnomon.reporting.citations import bibtex, citations, papers
 from gnomon.reporting.page import HERE, plan_lines, render, write_page
 from gnomon.reporting.pictures import checked, drawn
@@ -233,7 +234,12 @@ def test_numbers_are_written_for_people(value, text):
 
 
 def test_a_score_has_the_decimals_its_interval_deserves():
-    assert words.interval(0.9412, 0.83, 1.06) == {"value": "0.94", "low": "0.83", "high": "1.06"}
+    assert words.interval(0.9412, 0.83, 1.06) == {"value": "0.941", "low": "0.83", "high": "1.06"}
+    wide = [words.interval(v, 0.8, 22.3) for v in (2.031, 1.799)]
+    assert [w["value"] for w in wide] == ["2.03", "1.80"] and wide[0]["high"] == "22"
+    assert counted({"unit": "row", "n_units": 336, "n_rows": 337}) == "distinct row"
+    assert counted({"unit": "row", "n_units": 337, "n_rows": 337}) == "row"
+    assert counted({"unit": "plate", "n_units": 3, "n_rows": 9}) == "plate"
     assert words.interval(103.52, 92.1, 116.8)["value"] == "104"
     assert words.interval(0.5, None, None)["low"] == ""
 
@@ -282,6 +288,33 @@ def test_the_ladder_survives_a_model_that_blew_up(studies):
         for x in re.findall(r'<circle cx="([\d.]+)%', r["plot"])
     ]
     assert max(spots) - min(spots) > 30
+
+
+def test_the_ladder_holds_all_that_the_verdict_names():
+    from gnomon.reporting.ladder import reasonable
+
+    def shown(*values):
+        return [{"family": "simple" if k else "floor", "recipe": {"hash": str(k)}, "valid": {"value": value}}
+                for k, value in enumerate(values)]
+
+    two = shown(0.5, 0.515, 0.756)
+    two[1]["family"] = "floor"
+    assert max(reasonable(two, {"recommended": "2"}, True)) == 0.756
+    assert set(reasonable(shown(0.5, 0.55, 0.56, 0.57, 0.95), {}, True)) == {0.5, 0.55, 0.56, 0.57, 0.95}
+    blown = shown(2.0, 1.0, 0.9, 1.1, 900.0)
+    assert max(reasonable(blown, {}, False)) == 2.0 and max(reasonable(blown, {"against": "4"}, False)) == 900.0
+
+
+def test_coverage_says_what_it_can_promise():
+    from gnomon.reporting.fit import coverage_section
+
+    share = {"value": 1.0, "low": 0.9886, "high": 1.0, "n_rows": 337, "n_units": 336}
+    found = coverage_section({"coverage": {**share, "level": 0.95, "thirds": [share] * 3, "size": 6.93, "kind": "regress",
+                                           "reached": 8 / 9, "calibration_units": 8, "guaranteed": False}})
+    assert "should hold the truth 95% of the time held it in 100.0 % [98.9, 100.0] of 337 rows" in found["said"]
+    assert "8 calibration units can promise 89% at most" in found["limits"] and "no guarantee" in found["limits"]
+    assert found["thirds"][0][0] == "lowest third of the predictions" and len(found["thirds"]) == 3
+    assert coverage_section({"coverage": None}) is None
 
 
 def test_the_floor_is_on_the_ladder_even_when_the_models_are_close(studies):

@@ -88,6 +88,27 @@ def test_a_worse_score_of_one_sex_coded_0_and_1_is_found():
     task = regress("y")
     stats = task.measure(Prediction(value=y + rng.normal(size=n) * np.where(sex == 1, 3, 0.5)), y)
     notes, verdict = Notes(), SimpleNamespace(rows=np.arange(n), difference=SimpleNamespace(margin=0.05))
-    _subgroups(SimpleNamespace(data=numbered(sex=sex, x=y), task=task, seed=0), notes, verdict, stats, np.arange(n))
+    made = SimpleNamespace(data=numbered(sex=sex, x=y), task=task, seed=0, parts=SimpleNamespace(unit="row"))
+    _subgroups(made, notes, verdict, stats, np.arange(n), 5)
     assert [(f.code, f.columns) for f in notes.findings] == [("VALID-SUBGROUP", ("sex",))]
     assert [(c.code, c.ran) for c in notes.checks] == [("VALID-SUBGROUP", True)]
+
+
+def test_sub_groups_name_neither_units_nor_persons():
+    words = {"patient": ["Anna Smithson", "Boris Kowalczyk"], "owner_name": ["Dora", "Emil"], "patient_sex": ["f", "m"],
+             "plate": ["p1", "p2"]}
+    columns = {name: Dense(np.arange(60) % 2, Spec("category", categories=tuple(two))) for name, two in words.items()}
+    roles = {name: Role("group" if name in ("patient", "plate") else "input", "") for name in words}
+    data = Data(columns, roles, np.arange(60))
+    assert list(named_groups(data, "row").columns) == ["patient_sex", "plate"]
+    assert list(named_groups(data, "plate").columns) == ["patient_sex"]
+
+
+def test_a_column_set_aside_that_cuts_the_target_is_not_judged():
+    y = np.random.default_rng(0).normal(size=80)
+    task = SimpleNamespace(name="regress", truth=lambda data, rows: y[rows])
+    roles = {name: Role(role, "") for name, role in (("Class", "ignore"), ("site", "ignore"), ("half", "input"))}
+    made = SimpleNamespace(data=SimpleNamespace(roles=roles), task=task, parts=SimpleNamespace(develop=np.arange(0, 80, 2)))
+    cut = np.where(y > 0, "1", "0")
+    assert examine._of_target(made, "Class", cut) and not examine._of_target(made, "half", cut)
+    assert not examine._of_target(made, "site", np.tile(["a", "b", "b", "a"], 20))

@@ -11,7 +11,7 @@ import pytest
 
 from gnomon.values import Recipe
 from gnomon.workflow._facts import Facts
-from gnomon.workflow.plan import FIRST, deep_ladder, first_simple, simple_ladder, too_much
+from gnomon.workflow.plan import FIRST, deep_ladder, first_simple, named, simple_ladder, too_much
 from gnomon.workflow.planning import _affordable, _with_features
 
 KINDS = ("number", "molecule", "sequence", "text", "image")
@@ -106,3 +106,15 @@ def test_the_draft_says_which_it_is():
                             fold_policy="random")
     recipes, _ = draft(data, parts, ask_task(data, rows))
     assert [r.model for r in recipes if r.because.startswith(FIRST)] == ["boosting", "tabm"]
+
+
+def test_a_name_says_what_is_read_beside_the_words():
+    def label(view, *kinds, family="simple"):
+        data = SimpleNamespace(inputs=kinds, kind=lambda name: name)
+        recipe = named(Recipe("classify", "logistic", "own_fit", {"view": view}, family=family), data)
+        assert recipe.hash == Recipe("classify", "logistic", "own_fit", {"view": view}).hash
+        return recipe.label
+
+    assert label("words", "text") == "logistic on words" and label("words", "text", "number") == "logistic on words and numbers"
+    assert label("words", "text", "category") == "logistic on words and other columns"
+    assert label("standard", "number", "category") == "logistic"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import multiprocessing
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -21,6 +22,7 @@ from gnomon.workflow.caruana import caruana, cross_fitted
 from gnomon.workflow.ledger import Ledger, append, entries, record_opening
 from gnomon.workflow.plan import Plan
 from gnomon.workflow.run import inside
+from gnomon.workflow.verdict import made_of
 
 
 def test_ledger_ignores_a_torn_line_and_goes_on(tmp_path):
@@ -39,6 +41,20 @@ def test_openings_are_counted_by_user_and_data_not_by_folder(tmp_path):
     assert record_opening(two, "data", "random", ("r3", "r1")) == 2
     assert record_opening(two, "other", "random", ("r3", "r1")) == 1
     assert len(one.openings()) == 1
+
+
+def test_another_seed_of_the_same_recipe_is_another_opening(tmp_path):
+    ledger = Ledger(tmp_path / "one" / "ledger.jsonl")
+
+    def made(seed, *folds):
+        run = SimpleNamespace(recipe=SimpleNamespace(hash="r1"), folders=tuple(tmp_path / "runs" / "r1" / f for f in folds))
+        return made_of(seed, [SimpleNamespace(members=((1.0, run),))])
+
+    counts = [record_opening(ledger, "data", "random", ("r1",), made=key) for key in
+              (made(0, "0/fold0"), made(0, "0/fold0"), made(1, "0/fold0"), made(0, "0/fold0", "1/fold0"), made(1, "0/fold0"))]
+    assert counts == [1, 1, 2, 3, 3] and len(ledger.openings()) == 3
+    record_opening(ledger, "data", "time:day", ("r1",))  # from before this was kept
+    assert record_opening(ledger, "data", "time:day", ("r1",), made=made(0, "0/fold0")) == 1
 
 
 def hold(path, ready, leave):

@@ -21,6 +21,7 @@ from gnomon.workflow._more_data import curve_candidate, missed
 from gnomon.workflow.advise import _per_cost, advise
 from gnomon.workflow.after import accept_finding
 from gnomon.workflow.examine import Notes
+from gnomon.workflow.plan import Plan, seconds_short
 
 CODES = ("VALID-SHORTCUT", "VALID-STRATUM", "VALID-CURVE", "VALID-CORRUPTION", "VALID-ATTRIBUTE")
 
@@ -275,6 +276,24 @@ def test_a_note_of_labels_is_a_step_where_one_class_goes_by_anothers_name(values
     told = advise(bench, [Finding("LOOK-LABEL", "note", "", values=values)], SimpleNamespace(recommended=None), [], plan,
                   folder_name="s")
     assert sum("gnomon relabel s" in step.do for step in told) == steps
+
+
+def test_more_time_is_advised_for_what_it_buys(monkeypatch):
+    from gnomon.workflow import advise as made
+
+    monkeypatch.setattr(made, "kept_for_the_end", lambda budget: 0.0)
+    late = lambda cost: f"about {cost} s, more than the budget leaves: --budget"  # noqa: E731
+    left = (("boosting on tfidf", late(271)), ("logistic on tfidf", late(20)), ("gin", "few rows"))
+    plan = Plan((), {}, {}, left, budget=40.0)
+    (step,) = made._more_time(plan)
+    assert step.do == "give it more time: --budget 80s would also try logistic on tfidf"
+    (step,) = made._more_time(replace(plan, left_out=plan.left_out[:1]))
+    assert step.do.endswith("would also try boosting on tfidf") and 311 <= 60 * int(step.cost.removesuffix("m")) <= 440
+    (step,) = made._more_time(replace(plan, left_out=(("tabm", "no budget left: --budget"),)))
+    assert "80s or more" in step.do and "would also" not in step.do
+    assert made._more_time(replace(plan, left_out=plan.left_out[2:])) == []
+    assert seconds_short("10 s left would buy 50 steps a fold, 100 are the least that teach: --budget") == 10
+    assert seconds_short(late(271)) == 271 and seconds_short("0 s left would buy 0 steps a fold, 100 are the least") is None
 
 
 def test_one_step_names_the_columns_of_all_findings_it_answers(tmp_path):

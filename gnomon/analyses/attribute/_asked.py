@@ -72,7 +72,7 @@ def known(names: Sequence[str], more: Sequence[str] = ()) -> tuple[str, ...]:
 
 
 def asked(learned: Any, task: Any, data: Data, rows: np.ndarray, units: np.ndarray, *, named: Sequence[int] = (), seed: int = 0,
-          fit_again: Callable[[int], Any] | None = None, end: float) -> Asked:
+          fit_again: Callable[[int], Any] | None = None, end: float, show_rows: bool = False) -> Asked:
     """Which rows are explained: those named (0-based positions in the input as read) and, so that the gates can be judged
     and something said of many, at most 200 held-out ones beside them, by lot."""
     whole, (learned, note) = learned, strongest(learned)
@@ -89,7 +89,7 @@ def asked(learned: Any, task: Any, data: Data, rows: np.ndarray, units: np.ndarr
     chosen = np.concatenate([wanted, others[:max(0, most - len(wanted))]]).astype(np.int64)
     reference = rows[np.sort(stream(seed, "reference").permutation(len(rows))[:REFERENCE])]
     question = ask(task, learned.predict(data, chosen), part=_fullest(task, data, rows), of=learned)
-    case = Case(learned, task, data, chosen, reference, question, seed, fit_again, end)
+    case = Case(learned, task, data, chosen, reference, question, seed, fit_again, end, np.asarray(units), show_rows)
     held = Held(whole, task, data, rows, np.asarray(units), reference, seed, end)
     return Asked(case, np.asarray(units)[chosen], note, np.arange(len(wanted)), held)
 

@@ -136,7 +136,7 @@ def by_features(case: Case, structured: bool, *, technique: str) -> Attempt | st
     copies, of = case.randomised()
     again = [_of_features(case, c) for c in copies]
     names, source = features.names, features.source
-    ground: Any = case.ground() if not structured else features
+    ground: Any = case.ground() if not structured else replace(features, names=case.feature_names())
     if structured:
         scores = [v[p] for v, p in zip(own, features.present, strict=True)]
         others = [_matched(names, c, o, features.present) for c, o in zip(copies, again, strict=True)]
@@ -146,7 +146,7 @@ def by_features(case: Case, structured: bool, *, technique: str) -> Attempt | st
         others = [onto_pieces(ground, case.data, c.view.names, c.view.source, o)
                   for c, o in zip(copies, again, strict=True)]
         columns = _columns(ground, scores)
-    listed = _view_features(features, own) if structured else _piece_features(ground, scores)
+    listed = _view_features(ground, own) if structured else _piece_features(ground, scores)
     what = "features" if structured else "columns"
     return Attempt(technique, what, ground, scores, others, of, case.question, case.rows, columns, listed, (), kept)
 
@@ -225,10 +225,17 @@ def _columns(ground: Ground, scores: list[np.ndarray],
 
 
 def _view_features(features: Any, own: np.ndarray, most: int = 60) -> dict[str, tuple[np.ndarray, np.ndarray]]:
-    """The features that contribute most: (contributions, values)."""
+    """The features that contribute most: (contributions, values); those of one name (rare words) in sum, without values."""
     matrix = features.matrix if isinstance(features.matrix, np.ndarray) else features.matrix.toarray()
     order = np.argsort(-np.abs(own).mean(axis=0), kind="stable")[:most]
-    return {features.names[j]: (own[:, j], matrix[:, j].astype(float)) for j in order if np.abs(own[:, j]).max() > 0}
+    out: dict[str, tuple[np.ndarray, np.ndarray]] = {}
+    for j in order:
+        name = features.names[j]
+        if name in out:
+            out[name] = (out[name][0] + own[:, j], np.full(len(own), np.nan))
+        elif np.abs(own[:, j]).max() > 0:
+            out[name] = (own[:, j], matrix[:, j].astype(float))
+    return out
 
 
 def _piece_features(ground: Ground, scores: list[np.ndarray]) -> dict[str, tuple[np.ndarray, np.ndarray]]:

@@ -65,6 +65,8 @@ class Case:
     seed: int
     fit_again: Callable[[int], Any] | None
     end: float  # by the monotonic clock
+    units: np.ndarray | None = None  # of all rows of the data
+    show_rows: bool = False  # rare words may be named
     timed: dict[str, float] = field(default_factory=dict, compare=False, repr=False)  # what was measured, by name
     made: dict[str, Any] = field(default_factory=dict, compare=False, repr=False)  # copies, made once for all techniques
 
@@ -79,6 +81,13 @@ class Case:
         from gnomon.methods._network import Network
 
         return isinstance(self.learned, Network)
+
+    def feature_names(self) -> tuple[str, ...]:
+        """What the view's features may be called."""
+        from gnomon.analyses.attribute._spoken import spoken
+
+        view = self.learned.view
+        return view.names if self.show_rows else spoken(view, self.data, self.units)
 
     def randomised(self) -> tuple[list[Any], str]:
         """Copies with nothing learned, and what was randomised: "weights" of networks, else "labels"."""

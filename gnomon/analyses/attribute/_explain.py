@@ -52,14 +52,14 @@ class Explained:
 
 def explain(learned: Any, task: Any, data: Data, rows: np.ndarray, units: np.ndarray, *, seconds: float = 60.0,
             seed: int = 0, fit_again: Callable[[int], Any] | None = None, most_examples: int = 24,
-            recipe: str = "") -> Explained:
+            recipe: str = "", show_rows: bool = False) -> Explained:
     """Permutation importance, then the attributions that suit the model and the kinds of its inputs.
 
     rows: held out from training. units: (len(data),) the independent unit of every row. seconds: the clock decides how
     many rows are attributed (all chosen ones, 24 or 12; the entry says) and which whole techniques are left out (named
     in `checks`). fit_again(seed): the same recipe trained again on permuted labels, for models without weights to
     randomise; estimators over a view are instead fitted on `rows` with their labels dealt out anew where these are
-    enough, which is faster. recipe: the hash to quote in the entries.
+    enough, which is faster. recipe: the hash to quote in the entries. show_rows: words of few rows may be named.
     """
     whole = time.monotonic() + seconds
     end = whole - AUDIT_SHARE * seconds
@@ -72,7 +72,7 @@ def explain(learned: Any, task: Any, data: Data, rows: np.ndarray, units: np.nda
     held = Held(learned, task, data, rows, units, reference, seed, time.monotonic() + CURVE_SHARE * seconds)
     entries[0].update(curves_of(shuffled.found, held))
     held = replace(held, end=end)
-    for case, build in _questions(learned, task, data, rows, units, seed, fit_again, end):
+    for case, build in _questions(learned, task, data, rows, units, seed, fit_again, end, show_rows):
         if time.monotonic() > end:
             checks.append(Check("WHY-WITHHELD", False, f"no time left for {build.keywords['technique']}"))
             continue
@@ -105,7 +105,7 @@ def judged(attempt: Attempt, seed: int) -> list[Gate]:
 
 
 def _questions(learned: Any, task: Any, data: Data, rows: np.ndarray, units: np.ndarray, seed: int,
-               fit_again: Callable[[int], Any] | None, end: float) -> Iterator[tuple[Case, partial]]:
+               fit_again: Callable[[int], Any] | None, end: float, show_rows: bool) -> Iterator[tuple[Case, partial]]:
     """The attributions to try, best first: what is explained, and a partial that makes an Attempt."""
     learned, note = strongest(learned)
     rows, of_rows = labelled_sample(task, data, rows, units, seed)
@@ -115,7 +115,7 @@ def _questions(learned: Any, task: Any, data: Data, rows: np.ndarray, units: np.
     chosen = stream(seed, "explained").permutation(len(rows))[:EXPLAINED if structured else SCALAR_ROWS]  # by lot: cut short
     reference = rows[np.sort(stream(seed, "reference").permutation(len(rows))[:REFERENCE])]
     question = ask(task, learned.predict(data, rows[chosen]), part=_fullest(task, data, rows), of=learned)
-    case = Case(learned, task, data, rows[chosen], reference, question, seed, fit_again, end)
+    case = Case(learned, task, data, rows[chosen], reference, question, seed, fit_again, end, units, show_rows)
     for build in attempts_for(case):
         yield case, partial(_with_units, build, of_rows[chosen], note, technique=build.keywords["technique"])
 

@@ -3,7 +3,7 @@
     columns                 themselves
     patches                 themselves, of images of one size (typical_regions measures whether places are aligned)
     sequence positions      runs of letters, as long as at most 400 different ones allow (four of DNA, two of protein)
-    words                   the words, small letters, held by at least five rows
+    words                   the words, small letters, held by at least five rows of five units
     atoms                   their kind: element, hydrogens, charge, aromatic or not, and highest bond, as in =[O] or [NH2]; not
                             their neighbours, or every setting of one group would be a reason of its own
 
@@ -41,8 +41,8 @@ class Terms:
     column: str = ""
 
 
-def terms_of(attempt: Any, data: Data) -> Terms | None:
-    """The comparable terms of an attempt; None where its pieces mean something else in every row."""
+def terms_of(attempt: Any, data: Data, units: np.ndarray | None = None) -> Terms | None:
+    """The comparable terms of an attempt; None where its pieces mean something else in every row. units: of its rows."""
     ground = attempt.ground
     if not isinstance(ground, Ground) or not len(ground.pieces):
         return None
@@ -61,7 +61,7 @@ def terms_of(attempt: Any, data: Data) -> Terms | None:
     cut = {"sequence": _runs, "text": _words, "molecule": _atoms}.get(kind)
     if cut is None or is_mutations(np.array(values, dtype=object)):
         return None
-    features, names = cut(values, weights)
+    features, names = _words(values, weights, units) if kind == "text" else cut(values, weights)
     return Terms(features, names, kind, column) if len(names) > 1 else None
 
 
@@ -75,10 +75,11 @@ def _runs(texts: Sequence[str], weights: Sequence[np.ndarray]) -> tuple[np.ndarr
     return _summed(told, fewest=1)
 
 
-def _words(texts: Sequence[str], weights: Sequence[np.ndarray]) -> tuple[np.ndarray, tuple[str, ...]]:
+def _words(texts: Sequence[str], weights: Sequence[np.ndarray], units: np.ndarray | None = None
+           ) -> tuple[np.ndarray, tuple[str, ...]]:
     told = [[(m.group().lower(), w[m.start():m.end()].sum()) for m in WORDS.finditer(t)]
             for t, w in zip(texts, weights, strict=True)]
-    return _summed(told, fewest=FEWEST)
+    return _summed(told, fewest=FEWEST, units=units)
 
 
 def _atoms(smiles: Sequence[str], weights: Sequence[np.ndarray]) -> tuple[np.ndarray, tuple[str, ...]]:
@@ -118,18 +119,19 @@ def drawn_kind(name: str, smiles: Sequence[str | None], *, up: bool) -> dict[str
     return None
 
 
-def _summed(told: Sequence[Sequence[tuple[str, float]]], *, fewest: int) -> tuple[np.ndarray, tuple[str, ...]]:
-    """(n, terms) the sums a row, and the terms' names, of terms that at least `fewest` rows hold."""
+def _summed(told: Sequence[Sequence[tuple[str, float]]], *, fewest: int, units: np.ndarray | None = None
+            ) -> tuple[np.ndarray, tuple[str, ...]]:
+    """(n, terms) the sums a row, and the terms' names, of terms that at least `fewest` rows (of as many `units`) hold."""
     rows: list[dict[str, float]] = []
-    held: dict[str, int] = {}
-    for pairs in told:
+    held: dict[str, set[int]] = {}
+    for i, pairs in enumerate(told):
         sums: dict[str, float] = {}
         for name, value in pairs:
             sums[name] = sums.get(name, 0.0) + float(value)
         rows.append(sums)
         for name in sums:
-            held[name] = held.get(name, 0) + 1
-    names = sorted(n for n, count in held.items() if count >= fewest)
+            held.setdefault(name, set()).add(i if units is None else int(units[i]))
+    names = sorted(n for n, holders in held.items() if len(holders) >= fewest)
     place = {n: k for k, n in enumerate(names)}
     out = np.zeros((len(rows), len(names)))
     for i, sums in enumerate(rows):

@@ -71,7 +71,7 @@ def mean_picture(pixels: np.ndarray, weights: np.ndarray) -> dict[str, Any]:
 
 def clusters_of(attempt: Any, held: Any, units: np.ndarray) -> dict[str, Any]:
     """{"clusters": ...} where rows' attributions speak of the same things (_terms.py)."""
-    terms = terms_of(attempt, held.data)
+    terms = terms_of(attempt, held.data, units)
     if terms is None:
         return {}
     labels, signs = predicted(attempt)

@@ -118,7 +118,9 @@ def many(count: int, thing: str) -> str:
 
 
 def words(name: str) -> tuple[str, ...]:
-    """The words of a column name, in lower case: camelCase, snake_case and letters next to digits are parted."""
+    """The words of a column name, in lower case: camelCase, snake_case and letters next to digits are parted; pH and mRNA are
+    words."""
+    name = re.sub(r"(?<![A-Za-z])([a-z])([A-Z]+)(?![a-z])", lambda m: m.group().lower(), name)
     name = re.sub(r"([a-z])([A-Z])", r"\1 \2", name)
     return tuple(w.lower() for w in re.findall(r"[A-Za-z]+|\d+", name))
 

@@ -37,8 +37,9 @@ IDENTIFIER = ("id", "ids", "index", "idx", "uuid", "guid", "key", "no", "nr", "n
               "file", "name")
 CERTAIN = ("id", "ids", "uid", "uuid", "guid", "serial", "accession", "barcode", "cid", "md5", "hash", "url")
 TIME = ("date", "time", "timestamp", "year", "month", "day", "datetime", "when", "hour", "week")
-METADATA = ("ext", "extension", "format", "mode", "width", "height", "w", "h", "filetype", "filesize", "bytes", "dpi",
-            "resolution", "bits", "compression", "camera", "exif", "filename")
+METADATA = ("ext", "extension", "format", "filetype", "filesize", "bytes", "dpi", "resolution", "bits", "compression", "camera",
+            "exif", "filename")
+PICTURED = ("mode", "width", "height", "w", "h")  # of the files only beside images: other things have them too
 EVENT_TIME = ("survival", "followup", "tte", "os", "dfs", "pfs", "rfs", "lifetime", "duration")
 EVENT = ("event", "status", "censored", "censor", "cens", "fustat", "alive", "dead", "died", "death", "deceased",
          "relapse", "progression",
@@ -57,6 +58,11 @@ def unit_rank(name: str) -> int:
     return 0 if has(name, BEING) else 2 if has(name, BATCH) else 1
 
 
+def of_a_file(name: str, *, images: bool) -> bool:
+    """Whether the column's name says that it describes the files of the rows."""
+    return bool(has(name, (*METADATA, *PICTURED) if images else METADATA))
+
+
 def says_after(name: str) -> set[str]:
     """The words by which the name says that the column is recorded after the event."""
     return set(AFTER) & set(words(name)) | {a for a, b in pairwise(words(name)) if b in AFTER_PAIRS.get(a, ())}
@@ -65,6 +71,12 @@ def says_after(name: str) -> set[str]:
 def identifies(name: str) -> str:
     """The word by which the name says identifier, or "". Words that also count things (read number, key rate) do not."""
     return has(name, CERTAIN) or ("" if COUNTED & set(words(name)) else has(name, IDENTIFIER))
+
+
+def names_one(name: str) -> bool:
+    """Whether the column tells single beings or rows apart (patient, dog 2, sample id), by its name: patient_sex does not."""
+    named = [w for w in words(name) if not w.isdigit()]
+    return bool(named) and (named[-1] in BEING or bool(identifies(name)))
 
 
 def shared_words(one: str, other: str) -> tuple[str, ...]:

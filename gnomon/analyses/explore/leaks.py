@@ -19,7 +19,7 @@ from gnomon.analyses.explore._leaks import (
     row_order,
     sharp_cut,
 )
-from gnomon.analyses.explore._names import METADATA, has, says_after
+from gnomon.analyses.explore._names import of_a_file, says_after
 from gnomon.card import Card
 from gnomon.data.blocks import apart
 from gnomon.data.table import Data, member_names, missing
@@ -68,7 +68,7 @@ def leaks(data: Data, target: str, rows: np.ndarray, *, groups: Mapping[str, Gro
     warned, noted = _weighed(data, aim, {n: columns[n][0] for n in strong}, skill, exclude, folds, seed)
     if data.of_kind("image"):
         warned.update({n: "a description of the file, whose traces can show in the pixels" for n, (_, values) in columns.items()
-                       if (has(n, METADATA) or n in of_files(data)) and n not in exclude and n not in warned
+                       if (of_a_file(n, images=True) or n in of_files(data)) and n not in exclude and n not in warned
                        and _tells(values, aim)})
     late = {word for n in real if skill[n] > SOME and columns[n][0] in inside for word in says_after(columns[n][0])}
     warned.update({n: "recorded after the event, by its name" for n in dict.fromkeys(source for source, _ in columns.values())

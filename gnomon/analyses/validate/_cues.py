@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from gnomon.analyses.explore._cues import cues as quantities
-from gnomon.analyses.explore._names import BATCH, METADATA, has, token_table
+from gnomon.analyses.explore._names import BATCH, has, of_a_file, token_table
 from gnomon.data.table import Data, strings
 
 CHUNK = 256  # images read at once
@@ -74,10 +74,13 @@ def _metadata(data: Data, rows: np.ndarray) -> Cue | None:
     """Size, type and mode of the files, parts of their names, and columns that record such things."""
     rich = any(data.kind(n) in OF_KIND for n in data.inputs)
     told = [n for n in data.columns if _scalar(data, n) and data.roles[n].role in ("input", "ignore")
-            and (n.startswith("file:") or (rich and has(n, METADATA)))]
+            and (n.startswith("file:") or (rich and of_a_file(n, images=bool(data.of_kind("image")))))]
     parts = [coded(data, n, rows) for n in told]
     named = _name_parts(data, rows)
-    return _joined("metadata", "the file's name, size and format", parts + named, told)
+    own = [n for n in told if not n.startswith("file:")]
+    what = ["the file's name, size and format"] if named or len(own) < len(told) else []
+    what += [f"the column{'s' if len(own) > 1 else ''} {', '.join(own)}"] if own else []
+    return _joined("metadata", " and ".join(what), parts + named, told)
 
 
 def _name_parts(data: Data, rows: np.ndarray) -> list[np.ndarray]:

@@ -109,10 +109,12 @@ def against_noise(task: Any, estimate: Estimate, floor: float, facts: Mapping[st
     """
     repeats, sd = int(facts.get("repeats", 0)), facts.get("replicate_sd") if task.name == "regress" else None
     told = [too_good(task, estimate, floor, replicate_sd=sd if repeats >= SURE_REPEATS else None)]
-    if sd is None or estimate.metric not in ("rmse", "mae"):
+    if task.name != "regress" or estimate.metric not in ("rmse", "mae"):
         check = Check("VALID-CEILING", False, "the score is no error in the target's unit, to set beside the spread of repeats")
     elif repeats < FEWEST_REPEATS:
         check = Check("VALID-CEILING", False, f"{FEWEST_REPEATS} inputs measured more than once tell the noise, not {repeats}")
+    elif sd is None:
+        check = Check("VALID-CEILING", False, "the spread of repeated measurements was not measured")
     elif sd == 0:
         check = Check("VALID-CEILING", False, "most repeats have equal targets: they are copies and tell no noise")
     else:

@@ -181,7 +181,7 @@ def coverage(rule: Conformal, prediction: Prediction, truth: np.ndarray,
         thirds = [share_interval(hit[place == i], None if units is None else units[place == i]) for i in range(3)]
     sizes = np.diff(np.stack(rule.interval(kept)), axis=0) if rule.kind == "regress" else rule.sets(kept).sum(1)
     return plain({**whole, "level": rule.level, "thirds": thirds, "size": float(sizes.mean()), "enough": rule.enough,
-                  "calibration_units": rule.n_units})
+                  "reached": rule.reached, "calibration_units": rule.n_units, "kind": rule.kind})
 
 
 def share_interval(hit: np.ndarray, units: np.ndarray | None) -> dict[str, Any]:
@@ -196,6 +196,18 @@ def share_interval(hit: np.ndarray, units: np.ndarray | None) -> dict[str, Any]:
     ones = Stats({"truth": np.ones(len(hit), dtype=np.int64), "value": hit.astype(np.int64)})
     e = interval(Classify("covered", ("no", "yes"), CLASSIFY["accuracy"]), ones, units)
     return {"value": e.value, "low": e.low, "high": e.high, "n_rows": e.n_rows, "n_units": e.n_units}
+
+
+def promise(level: float, units: int, reached: float | None, *, guaranteed: bool) -> str:
+    """What stands against ranges of this level: too few units (Lei et al. 2018), units that are not exchangeable; or ""."""
+    said = []
+    if reached is not None and reached < level:
+        needed = int(np.ceil(level / (1 - level) - 1e-9))
+        said.append(f"{units:,} calibration unit{'s' * (units != 1)} can promise {reached:.0%} at most ({level:.0%} needs "
+                    f"{needed:,}): the widest seen is given")
+    if not guaranteed:
+        said.append("no guarantee: the split holds out units that may be unlike those the ranges were made on")
+    return "; ".join(said)
 
 
 def coverage_finding(measured: Mapping[str, Any], *, guaranteed: bool = True) -> Finding | None:

@@ -26,6 +26,7 @@ CARD = Card(
 )
 FEWEST_UNITS, FEWEST_EVENTS, MOST_GROUPS = 20, 10, 20
 MANY = 2000  # other rows from which on the jackknife serves for them: twenty groups are each set against nearly all rows
+OUT_OF_PLACE = 0.1  # of the rows out of place by chance that may be so where a column is a cut of the target
 FALSE_SHARE = 0.02  # expected share of false ones among the sub-groups named
 
 
@@ -52,10 +53,11 @@ class Subgroup:
 
 
 def subgroups(task: Any, stats: Stats, units: np.ndarray | None, labels: Mapping[str, np.ndarray], *,
-              seed: int = 0) -> list[Subgroup]:
+              seed: int = 0, fewest: int = 0) -> list[Subgroup]:
     """Scores of the commonest 20 groups of every column in `labels` (each (n,), None or "" = unknown).
 
-    Under 20 units or 10 rows of the rarer class: "too few", and no score is given.
+    Under 20 units or 10 rows of the rarer class: "too few", and no score is given. Groups under `fewest` rows stand together
+    without their names.
     """
     rows = np.flatnonzero(known(stats))
     stats, codes = stats.take(rows), unit_codes(units, len(units) if units is not None else len(stats))[0]
@@ -63,10 +65,46 @@ def subgroups(task: Any, stats: Stats, units: np.ndarray | None, labels: Mapping
     table = []
     for column, values in labels.items():
         words = np.array(["" if v is None else str(v) for v in np.asarray(values, dtype=object)[rows]], dtype=object)
+        words = without_rare(words, fewest)
         names, counts = np.unique(words[words != ""].astype(str), return_counts=True)
         for name in names[np.argsort(-counts, kind="stable")][:MOST_GROUPS] if len(names) > 1 else ():
             table.append(_one(task, stats, codes, words, column, str(name), seed))
     return table
+
+
+def without_rare(words: np.ndarray, fewest: int) -> np.ndarray:
+    """The words with those in under `fewest` rows called "others", and the next rarest with them as long as what is left over
+    from the whole would still tell so small a count ("" = unknown)."""
+    names, counts = np.unique(words[words != ""].astype(str), return_counts=True)
+    order = np.argsort(counts, kind="stable")
+    rare = int((counts < fewest).sum())
+    if not rare:
+        return words
+    while rare < len(names) and (rare < 2 or counts[order[:rare]].sum() < fewest):
+        rare += 1
+    out = words.copy()
+    out[np.isin(words.astype(str), names[order[:rare]])] = "others" if "others" not in names else "all others"
+    return out
+
+
+def cut_of_target(values: np.ndarray, truth: np.ndarray, *, ordered: bool) -> bool:
+    """Whether the groups are but a cut of the target, up to a tenth of the rows that would be out of place by chance: of
+    numbers (ordered) each group is one stretch, of classes each class lies in one group. values: (n,) words, None or "" =
+    unknown."""
+    words = np.array(["" if v is None else str(v) for v in values])
+    known = (words != "") & np.isfinite(truth) & (ordered | (truth >= 0))
+    truth = truth[known]
+    codes, counts = np.unique(words[known], return_inverse=True, return_counts=True)[1:]
+    if len(counts) < 2:
+        return False
+    if ordered:
+        rank = np.argsort(np.argsort(np.bincount(codes, weights=truth) / counts, kind="stable"), kind="stable")[codes]
+        there = rank[np.lexsort((rank, truth))] == np.sort(rank)
+    else:
+        table = np.zeros((len(counts), int(truth.max()) + 1))
+        np.add.at(table, (codes, truth.astype(int)), 1)
+        there = table.argmax(axis=0)[truth.astype(int)] == codes
+    return bool(1 - there.mean() <= OUT_OF_PLACE * (1 - ((counts / counts.sum()) ** 2).sum()))
 
 
 def _one(task: Any, stats: Stats, codes: np.ndarray, words: np.ndarray, column: str, name: str, seed: int) -> Subgroup:

@@ -253,6 +253,17 @@ _WORK: Mapping[str, Any] = {
 }
 
 
+def present(block: Block, data: Data, rows: np.ndarray) -> Any:
+    """(n, names) csr, not zero where a row holds the word or category that a feature stands for; None where the features are
+    axes over many, or ranks."""
+    scaling = block.scaling()
+    if "axes" in scaling or block.settings.get("ordered"):
+        return None
+    from scipy.sparse import csr_matrix
+
+    return csr_matrix(_raw(block.key, data, block.columns, rows, block.settings, block.arrays))[:, scaling["keep"]]
+
+
 def _names(key: str, data: Data, columns: tuple[str, ...], settings: Mapping[str, Any],
            width: int) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """Names of the raw features and the column of each."""

@@ -45,6 +45,29 @@ def entry(told, technique):
     return next(e for e in told.explanations if e["technique"] == technique)
 
 
+def test_words_of_few_rows_or_units_stay_unnamed_unless_asked_for():
+    from gnomon.models.tables.logistic import logistic
+
+    rng = np.random.default_rng(0)
+    n, sick = 300, np.arange(300) % 2
+    surname = np.array([f"{a}{b}" for a in ("ok", "fe", "ya", "li", "pe") for b in ("onkwo", "uerbach", "mazaki", "ndqvist")])
+    who = [surname[(i // 150) * 8 + 2 * (i % 4) + sick[i]] if i % 20 < 2 else "nobody" for i in range(n)]
+    text = [f"patient {w} felt {'tired' if s and rng.random() < 0.8 else 'fine'}" for w, s in zip(who, sick, strict=True)]
+    data = table({"text:notes": np.array(text), "category:y": np.array(["well", "ill"])[sick]})
+    task = classify("y", ("ill", "well"))
+    learned = fitted(data, task, np.arange(200), logistic, "scaled")
+    units = np.where([w == "nobody" for w in who], np.arange(n), n)  # those with a name share one unit: a family
+    rows = np.arange(200, 300)
+    case = Case(learned, task, data, rows, rows, ask(task, learned.predict(data, rows)), 0, None, 1e9, units)
+    assert any(s in name for name in learned.view.names for s in surname)
+    assert not any(s in name for name in case.feature_names() for s in surname)
+    assert "notes: tired" in case.feature_names() and "rare words of 'notes'" in case.feature_names()
+    assert replace(case, show_rows=True).feature_names() == learned.view.names
+    listed = _attempts.by_features(case, True, technique="linear_attribution").features
+    assert "notes: tired" in listed and not any(s in name for name in listed for s in surname)
+    assert np.isnan(listed["rare words of 'notes'"][1]).all()  # no direction is claimed of many words
+
+
 def test_a_linear_model_is_explained_as_the_contract_says():
     from gnomon.models.tables.ridge import ridge
 

@@ -13,6 +13,7 @@ from gnomon.analyses.validate.conformal import (
     coverage,
     coverage_finding,
     covered,
+    promise,
 )
 from gnomon.rng import stream
 from gnomon.tasks._task import Prediction
@@ -27,6 +28,16 @@ def test_threshold_is_the_ceiling_quantile():
     assert rule.threshold == 36.0  # the ceil(0.9 * 40)th smallest of 39
     low, high = rule.interval(Prediction(value=np.array([10.0])))
     assert (low[0], high[0]) == (-26.0, 46.0)
+
+
+def test_what_few_units_can_promise_is_said():
+    few = conformal(_zero(8), np.arange(8.0))
+    said = promise(few.level, few.n_units, few.reached, guaranteed=True)
+    assert "8 calibration units can promise 89% at most (95% needs 19)" in said and "guarantee" not in said
+    assert promise(0.95, 19, conformal(_zero(19), np.arange(19.0)).reached, guaranteed=True) == ""
+    assert promise(0.95, 300, 0.95, guaranteed=False).startswith("no guarantee")
+    measured = coverage(few, _zero(60), np.zeros(60))
+    assert measured["reached"] == pytest.approx(8 / 9) and measured["kind"] == "regress" and len(measured["thirds"]) == 3
 
 
 def test_coverage_is_exact_on_average():

@@ -135,6 +135,18 @@ def test_the_ends_of_sequences_are_tried_where_lengths_differ():
     assert sorted(np.abs(np.corrcoef(first.T, y)[2, :2]).round(6)) == [1, 1]
 
 
+def test_an_ordinary_column_is_no_fact_of_a_file():
+    rng = np.random.default_rng(3)
+    frame = pd.DataFrame({"pH": rng.normal(size=N), "height": rng.normal(size=N), "h": rng.normal(size=N),
+                          "mode": rng.choice(["a", "b"], N),
+                          "remark": [" ".join(rng.choice(list("abcdefgh"), 9)) for _ in range(N)],
+                          "y": rng.choice(["yes", "no"], N)})
+    options = {"target": "y", "kinds": {"remark": "text"}}
+    assert "metadata" not in {c.key for c in cues(read_data(frame, **options), np.arange(N))}
+    sized = {c.key: c for c in cues(read_data(frame.assign(filesize=rng.integers(9, 99, N)), **options), np.arange(N))}
+    assert sized["metadata"].what == "the column filesize" and sized["metadata"].columns == ("filesize",)
+
+
 def test_legitimate_cues_need_nearly_all_of_the_gain():
     base = dict(what="composition", columns=(), metric="rmse", score=1.0, model=0.5, floor=2.0, gain_low=0.5, n_rows=100,
                 n_units=100, seconds=0.1, cue="composition", legitimate=True)

@@ -14,7 +14,7 @@ from gnomon.analyses.validate.ood import detection, ood, ood_finding, ood_from_s
 from gnomon.analyses.validate.optimism import optimism
 from gnomon.analyses.validate.seeds import seeds
 from gnomon.analyses.validate.shift import shift, shift_finding
-from gnomon.analyses.validate.subgroups import subgroup_findings, subgroups
+from gnomon.analyses.validate.subgroups import cut_of_target, subgroup_findings, subgroups
 from gnomon.rng import stream
 from gnomon.tasks._task import Prediction
 from gnomon.tasks.classify import classify
@@ -272,6 +272,28 @@ def test_subgroups():
     assert np.mean(loud) <= 0.05
 
 
+def test_rare_groups_stand_together_unnamed():
+    task, stats, site = _labelled(400, True, 0)
+    site = np.where(np.arange(400) < 2, "Timbuktu", site)
+    table = {s.group: s.n_rows for s in subgroups(task, stats, None, {"site": site}, fewest=5)}
+    assert "Timbuktu" not in table and min(table.values()) >= 5
+    assert sum(table.values()) == 400 and table["others"] > 7  # alone it would be told by the sum
+    assert "Timbuktu" in {s.group for s in subgroups(task, stats, None, {"site": site})}
+    assert subgroups(task, stats, None, {"one": np.repeat(["a", "b"], [398, 2])}, fewest=5) == []
+
+
+def test_a_cut_of_the_target_is_no_sub_group():
+    quality = stream(1, "cut").normal(size=200)
+    assert cut_of_target(np.where(quality > 0, "1", "0"), quality, ordered=True)
+    blurred = quality + 0.02 * stream(3, "cut").normal(size=200)  # measured again, say: a few rows are on the other side
+    assert cut_of_target(np.where(blurred > 0, "1", "0"), quality, ordered=True)
+    assert not cut_of_target(np.where(quality + stream(3, "cut").normal(size=200) > 0, "1", "0"), quality, ordered=True)
+    assert not cut_of_target(np.where(np.arange(200) % 40 == 0, "1", "0"), quality, ordered=True)
+    three = np.arange(200) % 3
+    assert cut_of_target(np.array(["x", "x", "y"])[three], three.astype(float), ordered=False)
+    assert not cut_of_target(np.array(["x", "y"] * 100), three.astype(float), ordered=False)
+
+
 def test_subgroups_of_many_rows_take_seconds():
     rng = stream(9, "many rows")
     task, truth = classify("y", ("a", "b"), metric="average_precision"), (rng.random(10_000) < 0.3).astype(int)
@@ -333,3 +355,15 @@ def test_ceiling_and_too_good():
     assert codes(0.6, replicate_sd=0.3, repeats=40) == ([], True)
     assert codes(0.3, replicate_sd=0.3, repeats=5) == codes(0.3, replicate_sd=0.0, repeats=40) == codes(0.3) == ([], False)
     assert findings.too_good(task, at(0.0001), 1.0).grade == "note" and findings.too_good(task, at(0.1), 1.0) is None
+
+
+def test_why_no_ceiling_was_looked_for():
+    task = regress("y")
+
+    def why(metric, **facts):
+        return findings.against_noise(task, Estimate(metric, 1.0, 0.9, 1.1, n_units=90), 2.0, facts)[1].why_not
+
+    assert "10 inputs measured more than once tell the noise, not 0" in why("rmse")
+    assert "not 3" in why("rmse", repeats=3, replicate_sd=0.4)
+    assert "no error in the target's unit" in why("r2", repeats=40, replicate_sd=0.4)
+    assert why("mae", repeats=40, replicate_sd=0.4) == ""
