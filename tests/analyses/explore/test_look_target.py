@@ -248,12 +248,23 @@ def test_replicates_and_conflicts():
 
 def test_a_column_of_groups_that_models_read_tells_inputs_apart():
     rng = np.random.default_rng(0)
-    place, dose = rng.integers(0, 12, 900), rng.choice([1, 2, 5, 10], 900)
+    place, dose = np.arange(900) % 12, np.array([1, 2, 5, 10])[np.arange(900) // 12 % 4]
     frame = pd.DataFrame({"hospital": np.array([f"H{i}" for i in range(12)])[place], "dose": dose,
                           "y": place * 10 + dose + rng.normal(0, 0.1, 900)})
     data = make(frame)
     looked = look_target(data, ("y",), np.arange(900), groups={"hospital": Grouping(place, "a place", "group")})
     assert not of(looked, "LOOK-CONFLICT") and 0.05 < looked.facts["replicate_sd"] < 0.15  # the truth is 0.1
+
+
+def test_rows_equal_by_chance_neither_repeat_nor_contradict_each_other():
+    """Patients of a few coarse columns: those with the same entries are different patients."""
+    rng = np.random.default_rng(0)
+    frame = pd.DataFrame({name: rng.integers(0, 3, 300).astype(float) for name in "abcd"})
+    number, label = rng.normal(size=300), rng.choice(["well", "ill"], 300)
+    for y in (number, label):
+        looked = look(make(frame.assign(y=y)))
+        assert not of(looked, "LOOK-CONFLICT") and not of(looked, "LOOK-REPLICATE") and looked.facts["repeats"] == 0
+        assert {c.code: c.ran for c in looked.checks}["LOOK-CONFLICT"] is False
 
 
 def test_rows_without_their_text_do_not_contradict_each_other():
