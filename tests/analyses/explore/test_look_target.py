@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 
 sys.path.insert(0, str(Path(__file__).parent))
-from making import clean_table, codes_of, make
+from making import block, clean_table, codes_of, make
 
 from gnomon.analyses.explore._kit import Grouping
 from gnomon.analyses.explore._look import look_inputs, look_target
@@ -231,6 +231,17 @@ def test_a_near_copy_of_many_classes_is_seen(count):
     for code in (np.array([f"k{i}" for i in near]), near + 0.0):
         frame = pd.DataFrame({"code": code, "x": rng.normal(size=4000), "y": [f"c{i}" for i in y]})
         assert [f.columns for f in warned(leaks(make(frame), "y", np.arange(4000), groups={}), "LOOK-LEAK")] == [("code",)]
+
+
+def test_one_gene_is_no_leak_where_the_others_together_tell_as_much():
+    """Each of 600 others shifts a little: trees on a few of them at a time miss what a linear model of all reads."""
+    rng = np.random.default_rng(1)
+    y = rng.permutation(80) % 2
+    genes = 0.2 * (2 * y - 1)[:, None] + rng.normal(size=(80, 600))
+    one = {"gene": 9.0 * np.where(np.arange(80) < 2, 1 - y, y), "y": np.where(y == 1, "AML", "ALL")}
+    for grade, others in (("note", genes), ("warn", rng.permutation(genes))):
+        looked = leaks(make({**one, "genes": block(others.astype(np.float32))}), "y", np.arange(80), groups={})
+        assert [f.grade for f in of(looked, "LOOK-LEAK") if "gene" in f.columns] == [grade]
 
 
 def test_replicates_and_conflicts():
