@@ -249,6 +249,17 @@ def test_identifier_and_constant_are_set_aside(clean):
     assert not identifiers(clean).findings and not constants(clean).findings
 
 
+def test_columns_without_a_value_are_named_though_reading_set_them_aside():
+    gone = np.full(60, np.nan)
+    values = np.random.default_rng(0).normal(size=(60, 5)).astype(np.float32)
+    values[:, 1], values[:, 2] = np.nan, 3
+    data = make({"left": gone, "read": gone, "kept": values[:, 0], "genes": block(values)}, roles={"read": "ignore"})
+    said = [f.claim for f in constants(data).findings]
+    assert said == ["'read' and 'left' hold no value in any row", "1 column of the number block does not vary",
+                    "1 column of the number block holds no value"]
+    assert set(constants(data).exclude) == {"left"}
+
+
 def test_counts_and_rates_are_no_identifiers_though_they_never_repeat():
     rng = np.random.default_rng(0)
     counts = ("number_of_reads", "read_number", "key_rate")
