@@ -219,6 +219,9 @@ def test_a_library_of_variants_is_not_tied_together():
         variants.append(parent[:place] + rng.choice(list("ACGT")) + parent[place + 1:])
     looked = near_duplicates(make({"seq": variants}, kinds={"seq": "sequence"}, details={"seq": "DNA"}))
     assert grades(looked) == {"LOOK-NEAR-DUPLICATE": "note"} and not looked.groups
+    part = variants[:60] + random_sequences(70, 80)
+    looked = near_duplicates(make({"seq": part}, kinds={"seq": "sequence"}, details={"seq": "DNA"}))
+    assert looked.findings[0].claim.startswith("47% of the sequences in 'seq' are variants of one parent")
 
 
 def test_near_copies_of_texts():
@@ -350,6 +353,8 @@ def test_groups_in_a_column(clean):
     found = unit_of_analysis(data).findings[0]
     assert found.code == "LOOK-UNIT-OF-ANALYSIS" and found.values["units"] == 60
     assert not groups(clean).groups and not unit_of_analysis(clean).findings
+    one = make({"subject": np.array([*[None] * 29, "P1"], dtype=object), "x": np.arange(30.0)}, roles={"subject": "group"})
+    assert groups(one).findings[0].claim == "1 row comes from 1 unit named in the column 'subject'"
 
 
 def test_a_being_is_the_unit_before_a_batch_whatever_their_order():
