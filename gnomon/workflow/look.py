@@ -255,7 +255,7 @@ def _with_actions(findings: list[Finding], actions: Mapping[str, bool], tied: bo
         elif f.action is None and f.code == "LOOK-LEAK" and f.columns and f.source in LEAKS:
             f = replace(f, claim=f"{f.claim}; kept: check when it is known", action=Action(
                 KEPT, "; ".join(f'[columns] "{c}" = "ignore"' for c in f.columns[:LINES])))
-        elif f.action is None and f.code in COPY_CODES.values() and tied is not None:
+        elif f.action is None and f.code in parted and tied is not None:
             f = _of_copies(f, tied, parted.get(f.code, 0))
         elif f.action is None and f.code == "LOOK-GROUP" and policy.name in STRUCTURE and policy.column in f.columns:
             f = replace(f, action=Action(f"split by {policy}", '[split] policy = "random"'))

@@ -60,3 +60,15 @@ def test_rows_without_a_time_are_counted():
     found = next(f for f in looked.findings if f.values.get("undated"))
     assert found.code == "LOOK-TIME" and found.grade == "warn" and found.values["undated"] == 100 and found.rows_total == 100
     assert all(np.isin(np.arange(0, 400, 4), fold.train).all() for fold in looked.parts.folds)
+
+
+def test_patients_of_few_entries_are_rows_of_the_split_and_nothing_is_kept_together():
+    """36 profiles among 300 patients: those with the same one are different patients, as the next ones will be."""
+    rng = np.random.default_rng(5)
+    frame = pd.DataFrame({"sex": rng.choice(["m", "f"], 300), "smoker": rng.choice(["yes", "no"], 300),
+                          "stage": rng.choice(["I", "II", "III"], 300), "age": rng.choice(["<50", "50-70", ">70"], 300),
+                          "y": rng.choice(["relapse", "none"], 300)})
+    looked = seen(frame)
+    assert len(np.unique(looked.parts.units)) == 300 and len(looked.parts.folds) == 5
+    told = next(f for f in looked.findings if f.code == "LOOK-DUPLICATE")
+    assert told.grade == "note" and told.action is None

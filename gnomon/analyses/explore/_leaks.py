@@ -12,13 +12,15 @@ from gnomon.analyses.explore._chance import chance_of_codes
 from gnomon.analyses.explore._clusters import design_effect
 from gnomon.analyses.explore._kit import FDR, found, join, sample, words
 from gnomon.analyses.explore._names import EMPTY, PREDICTED, has, identifies, prefix, shared_words
-from gnomon.analyses.explore._views import quick_view
+from gnomon.analyses.explore._views import WIDTH, quick_view
 from gnomon.data.blocks import members
 from gnomon.data.table import Data, member_names
 
 HOLDS = 0.999  # rank correlation with the place in the file from which a column holds the order of the rows
 TELLS = 0.3  # strength (0 to 1) from which size, type, mode or name of the files tell the target
 WIDE = 60  # columns of a view from which on boosting is too dear
+READ = 6_000_000  # values of a block of numbers that the other inputs are read from: of 3,000 rows 2,000 columns
+AXES = 60  # of a wide view
 WINDOW = 0.05  # share of the rows on either side of a cut in which both sides must be pure
 
 
@@ -144,35 +146,53 @@ def between(values: np.ndarray, aim: Aim) -> float:
 
 
 def others_skill(data: Data, aim: Aim, inputs: tuple[str, ...], parts: np.ndarray, seed: int, most: int = 3000) -> float:
-    """What all other inputs together predict, on the same scale as one column: three folds of boosted trees, or of random
-    ones where the view is wide, for boosting would take minutes. parts: (m,) folds that keep units whole."""
-    from sklearn.ensemble import (
-        ExtraTreesClassifier,
-        ExtraTreesRegressor,
-        HistGradientBoostingClassifier,
-        HistGradientBoostingRegressor,
-    )
-
+    """What all other inputs together predict, on the same scale as one column: boosted trees; where the view is wide, for
+    boosting would take minutes, random ones or a linear model on its main axes, whichever does better. parts: (m,) folds that
+    keep units whole."""
     places = sample(np.arange(len(aim)), most, seed, aim.name, "others")
-    small = aim.take(places)
-    view = quick_view(data, small.rows, inputs=inputs, seed=seed)
-    if not view.shape[1]:
+    small, parts = aim.take(places), parts[places]
+    view = quick_view(data, small.rows, inputs=inputs, seed=seed, width=max(WIDTH, READ // max(len(small), 1)))
+    if not view.shape[1] or any(len(np.unique(small.values[parts % 3 != fold])) < 2 for fold in np.unique(parts % 3)):
         return 0.0
-    folds = parts[places] % 3
-    guess = np.zeros(len(small))
+    trees = skill_of(_guesses(_trees(bool(aim.classes), view.shape[1] > WIDE), view, small, parts % 3), small)
+    if view.shape[1] <= WIDE:
+        return trees
+    return max(trees, skill_of(_guesses(_linear(bool(aim.classes)), _axes(view), small, parts), small))
+
+
+def _guesses(model: Any, view: np.ndarray, aim: Aim, folds: np.ndarray) -> np.ndarray:
+    """(m,) class codes or numbers, each by the model without the row's fold."""
+    guess = np.zeros(len(aim))
     for fold in np.unique(folds):
-        extra = {"class_weight": "balanced"} if aim.classes else {}
-        if view.shape[1] > WIDE:
-            maker = ExtraTreesClassifier if aim.classes else ExtraTreesRegressor
-            model = maker(100, min_samples_leaf=2, max_features="sqrt", random_state=0, n_jobs=1, **extra)
-        else:
-            maker = HistGradientBoostingClassifier if aim.classes else HistGradientBoostingRegressor
-            model = maker(max_iter=60, max_leaf_nodes=15, early_stopping=False, random_state=0, **extra)
-        if len(np.unique(small.values[folds != fold])) < 2:
-            return 0.0
-        model.fit(view[folds != fold], small.values[folds != fold])
-        guess[folds == fold] = model.predict(view[folds == fold])
-    return skill_of(guess, small)
+        fit, held = folds != fold, folds == fold
+        if len(np.unique(aim.values[fit])) > 1:
+            guess[held] = model.fit(view[fit], aim.values[fit]).predict(view[held])
+    return guess
+
+
+def _trees(classes: bool, wide: bool) -> Any:
+    from sklearn import ensemble
+
+    extra = {"class_weight": "balanced"} if classes else {}
+    if wide:
+        maker = ensemble.ExtraTreesClassifier if classes else ensemble.ExtraTreesRegressor
+        return maker(100, min_samples_leaf=2, max_features="sqrt", random_state=0, n_jobs=1, **extra)
+    maker = ensemble.HistGradientBoostingClassifier if classes else ensemble.HistGradientBoostingRegressor
+    return maker(max_iter=60, max_leaf_nodes=15, early_stopping=False, random_state=0, **extra)
+
+
+def _linear(classes: bool) -> Any:
+    from sklearn.linear_model import LogisticRegression, Ridge
+
+    return LogisticRegression(max_iter=200, class_weight="balanced") if classes else Ridge(1.0)
+
+
+def _axes(view: np.ndarray) -> np.ndarray:
+    """The main axes of a wide view, in units of the first: what hardly varies weighs little, as in the columns themselves."""
+    from sklearn.decomposition import PCA
+
+    axes = PCA(min(AXES, *view.shape), svd_solver="randomized", random_state=0).fit_transform(view)
+    return axes / max(float(axes[:, 0].std()), 1e-6)
 
 
 def association(codes: np.ndarray, truth: np.ndarray, inflation: float = 1.0) -> tuple[float, float]:

@@ -17,14 +17,16 @@ WIDTH = 300  # columns a block or a hashed text gives at most
 SIDE = 24  # pixels a side of a thumbnail
 
 
-def quick_view(data: Data, rows: np.ndarray, *, inputs: tuple[str, ...] | None = None, seed: int = 0) -> np.ndarray:
-    """(m, d) float32 without NaN: every input column of these rows as standardised numbers.
+def quick_view(data: Data, rows: np.ndarray, *, inputs: tuple[str, ...] | None = None, seed: int = 0,
+               width: int = WIDTH) -> np.ndarray:
+    """(m, d) float32 without NaN: every input column of these rows as standardised numbers. width: columns of a block of
+    numbers that are read at most.
 
     Numbers and dates are centred by the median and scaled by the spread, missing = 0 with an indicator column;
     categories one-hot; molecules circular counts; sequences k-mer shares and, when all of one length, positions;
     texts hashed words; images thumbnails.
     """
-    parts = [_column_view(data, name, rows, seed) for name in (data.inputs if inputs is None else inputs)]
+    parts = [_column_view(data, name, rows, seed, width) for name in (data.inputs if inputs is None else inputs)]
     parts = [p for p in parts if p.shape[1]]
     return np.concatenate(parts, axis=1) if parts else np.zeros((len(rows), 0), dtype=np.float32)
 
@@ -45,10 +47,10 @@ def full_view(data: Data, rows: np.ndarray, *, inputs: tuple[str, ...], seed: in
     return np.concatenate(parts, axis=1)
 
 
-def _column_view(data: Data, name: str, rows: np.ndarray, seed: int) -> np.ndarray:
+def _column_view(data: Data, name: str, rows: np.ndarray, seed: int, width: int) -> np.ndarray:
     column, kind = data.columns[name], data.kind(name)
     if kind == "number":
-        return number_view(column.take(rows), seed, name)
+        return number_view(column.take(rows), seed, name, width)
     if kind == "date":
         days = column.take(rows)
         values = np.where(np.isnat(days), np.nan, days.astype("datetime64[s]").astype(np.float64))
@@ -64,11 +66,11 @@ def _column_view(data: Data, name: str, rows: np.ndarray, seed: int) -> np.ndarr
     return balanced(_text_view(tuple(column.take(rows)), kind), most=WIDTH)
 
 
-def number_view(values: np.ndarray, seed: int = 0, name: str = "") -> np.ndarray:
+def number_view(values: np.ndarray, seed: int = 0, name: str = "", width: int = WIDTH) -> np.ndarray:
     """Robustly standardised numbers, clipped at 8 spreads, with an indicator for missing where any are."""
     values = values.reshape(len(values), -1)
-    if values.shape[1] > WIDTH:
-        keep = np.sort(stream(seed, "view", name).choice(values.shape[1], WIDTH, replace=False))
+    if values.shape[1] > width:
+        keep = np.sort(stream(seed, "view", name).choice(values.shape[1], width, replace=False))
         values = values[:, keep]
     values = values.astype(np.float64)
     gone = np.isnan(values)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from gnomon.analyses.explore._hashes import column_keys, equal_pairs, repeated, row_keys
+from gnomon.analyses.explore._coincidence import by_chance
+from gnomon.analyses.explore._hashes import column_keys, repeated, row_keys
 from gnomon.analyses.explore._kit import RICH, Grouping, Looked, found, not_run, ran, relabel, sample, sampled_note
 from gnomon.analyses.explore._molecules import chemistry
 from gnomon.card import Card
@@ -28,9 +29,10 @@ def duplicates(data: Data, *, seed: int = 0, seconds: float = 15.0) -> Looked:
     """Groups of rows with equal inputs: by the specimen column when there is one, else by all inputs together.
 
     A molecule equals another when their canonical SMILES agree, an image when its pixels do. Equal rows of a table
-    of few coarse columns are expected by chance, and a designed grid repeats on purpose: then the grade is `note`. So it
-    is where fewer than 1 % of the rows are copies, for they are kept together and so few move no score (`unexpected` in
-    the values tells them from the others: where a split that was given parts such copies, they are a warning all the same).
+    of few coarse columns are expected by chance: that is noted, and each row stays a unit of its own. A designed grid
+    repeats on purpose: then the grade is `note`. So it is where fewer than 1 % of the rows are copies, for they are kept
+    together and so few move no score (`unexpected` in the values tells them from the others: where a split that was given
+    parts such copies, they are a warning all the same).
     """
     names = tuple(n for n in data.inputs if not unique_label(data, n))
     if not names or len(data) < 2:
@@ -53,21 +55,24 @@ def duplicates(data: Data, *, seed: int = 0, seconds: float = 15.0) -> Looked:
     facts = {"duplicate_rows": int((counts > 1).sum() - len(np.unique(group[counts > 1])))}
     if not facts["duplicate_rows"]:
         return Looked(checks=(ran("LOOK-DUPLICATE", smallest),), facts=facts)
-    claim, grade = _claim(data, special, keys, parts, counts, facts["duplicate_rows"])
+    copies = facts["duplicate_rows"]
+    chance = not special and by_chance(data, rows, keys, parts)
+    claim, grade = _claim(data, special, len(rows), counts, copies, chance)
     unexpected = grade == "warn"
-    grade = "note" if facts["duplicate_rows"] < FEW * len(rows) else grade
+    grade = "note" if copies < FEW * len(rows) else grade
     claim += sampled_note(len(rows), len(data))
     all_codes = np.full(len(data), -1, dtype=np.int64)
     all_codes[rows] = group
     order = rows[np.lexsort((rows, group))]
     listed = order[counts[np.searchsorted(rows, order)] > 1]
     finding = found(data, "LOOK-DUPLICATE", grade, claim, rows=listed, columns=(special,) if special else (),
-                    values={"copies": facts["duplicate_rows"], "groups": len(np.unique(group[counts > 1])),
-                            "unexpected": unexpected},
+                    values={"copies": copies, "groups": len(np.unique(group[counts > 1])), "unexpected": unexpected},
                     source="exact keys of the inputs")
+    checks = (ran("LOOK-DUPLICATE", smallest),)
+    if chance:
+        return Looked((finding,), checks, facts=facts)
     because = f"equal {WORDS.get(data.kind(special), 'value')}s in '{special}'" if special else "all inputs are equal"
-    return Looked((finding,), (ran("LOOK-DUPLICATE", smallest),),
-                  {"duplicates": Grouping(relabel(all_codes), because, "duplicate")}, facts=facts)
+    return Looked((finding,), checks, {"duplicates": Grouping(relabel(all_codes), because, "duplicate")}, facts=facts)
 
 
 def specimen(data: Data, rows: np.ndarray) -> str:
@@ -113,19 +118,13 @@ def _canonical(data: Data, rows: np.ndarray, most: int, seed: int) -> tuple[dict
     return out, limit
 
 
-def _claim(data: Data, special: str, keys: np.ndarray, parts: dict[str, np.ndarray], counts: np.ndarray,
-           copies: int) -> tuple[str, str]:
-    """The sentence and the grade: a surprise, a chance of coarse columns, or a design that repeats."""
-    total = f"{copies:,} of {len(keys):,} rows"
+def _claim(data: Data, special: str, rows: int, counts: np.ndarray, copies: int, chance: bool) -> tuple[str, str]:
+    """The sentence and the grade: a chance of coarse columns, a design that repeats, or a surprise."""
+    total = f"{copies:,} of {rows:,} rows {'repeats' if copies == 1 else 'repeat'}"
+    what = f"the {WORDS[data.kind(special)]}" if special else "all inputs"
+    if chance:
+        return (f"{total} the inputs of another row, as happens by chance with so few distinct values: each row counts for "
+                "itself; true copies among them cannot be told"), "note"
     if (counts > 1).mean() > 0.5:
-        return f"Most rows share their inputs with another: repeats by design; {total} repeat one seen before", "note"
-    if special:
-        return f"{total} repeat the {WORDS[data.kind(special)]} of another row", "warn"
-    if 1 < len(parts) <= 60 and len(keys) * len(parts) <= 5e7:
-        with np.errstate(over="ignore"):
-            almost = sum(equal_pairs(keys - part) - equal_pairs(keys) for part in parts.values())
-        if almost > equal_pairs(keys):
-            return f"{total} repeat another row's inputs, as happens by chance with so few distinct values", "note"
-    if len(parts) == 1:
-        return f"{total} repeat another row's single input, as happens by chance", "note"
-    return f"{total} repeat all inputs of another row", "warn"
+        return f"Most rows share {what} with another, by design or as copies: {total} one seen before", "note"
+    return f"{total} {what} of another row", "warn"

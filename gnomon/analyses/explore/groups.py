@@ -215,6 +215,6 @@ def _finding(data: Data, name: str, grouping: Grouping) -> Finding:
     where = f"the column '{name}'" if name in data.columns else "the file names"
     named = named_rows(data, name)
     units = len(np.unique(grouping.codes[named]))
-    claim = f"{many(len(named), 'row')} come from {many(units, 'unit')} named in {where}"
+    claim = f"{many(len(named), 'row')} {'comes' if len(named) == 1 else 'come'} from {many(units, 'unit')} named in {where}"
     return found(data, "LOOK-GROUP", "note", claim, columns=(name,) if name in data.columns else (),
                  values={"units": units, "rows": len(named)}, source=grouping.because)

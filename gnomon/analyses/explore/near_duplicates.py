@@ -98,7 +98,8 @@ def _by_pieces(data: Data, name: str, rows: np.ndarray) -> Looked:
     family = components(len(distinct), left, right)
     sizes = np.bincount(family[place])
     if sizes.max() > LIBRARY * len(rows) and len(rows) > 50:
-        claim = f"Most of '{name}' are variants of one parent; near-identity cannot tie rows together here"
+        claim = (f"{sizes.max() / len(place):.0%} of the {kind}s in '{name}' are variants of one parent; near-identity cannot "
+                 "tie rows together here" + sampled_note(len(rows), len(data)))
         return Looked((found(data, CODE, "note", claim, columns=(name,), values={"largest_family": int(sizes.max())}),),
                       (ran(CODE, smallest),), facts={"variant_library": True})
     out = _report(data, name, rows, first[left[near]], first[right[near]], smallest,

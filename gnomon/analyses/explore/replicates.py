@@ -7,6 +7,7 @@ from collections.abc import Mapping
 import numpy as np
 
 from gnomon.analyses.explore._aim import aim_of
+from gnomon.analyses.explore._coincidence import by_chance
 from gnomon.analyses.explore._hashes import repeated, row_keys
 from gnomon.analyses.explore._kit import Grouping, Looked, found, not_run, ran
 from gnomon.analyses.explore._tails import reach
@@ -31,13 +32,19 @@ FEW = 5  # groups of repeats below which the target's own spread is the yardstic
 
 def replicates(data: Data, target: str, rows: np.ndarray, *, groups: Mapping[str, Grouping], seed: int = 0,
                seconds: float = 15.0) -> Looked:
-    """LOOK-REPLICATE with the spread, LOOK-CONFLICT with the rows; facts: replicate_sd or replicate_error, repeats."""
+    """LOOK-REPLICATE with the spread, LOOK-CONFLICT with the rows; facts: replicate_sd or replicate_error, repeats.
+
+    Rows that are equal by chance are different specimens: they repeat nothing and contradict nothing.
+    """
     aim = aim_of(data, target, rows)
     if aim is None:
         return Looked(checks=(not_run("LOOK-CONFLICT", "the target is neither a number nor a category"),))
-    codes, same = _equal_inputs(data, target, aim.rows, groups)
+    codes, same, chance = _equal_inputs(data, target, aim.rows, groups)
     checks = (ran("LOOK-REPLICATE", f"{FEW} inputs measured twice"),
               ran("LOOK-CONFLICT", "one pair of other class, or five replicate spreads apart"))
+    if chance:
+        why = "rows with equal inputs are so by chance, with so few distinct values: they are no repeated measurements"
+        return Looked(checks=(not_run("LOOK-REPLICATE", why), not_run("LOOK-CONFLICT", why)), facts={"repeats": 0})
     places = np.flatnonzero(same)
     if not len(places):
         return Looked(checks=checks, facts={"repeats": 0})
@@ -46,6 +53,7 @@ def replicates(data: Data, target: str, rows: np.ndarray, *, groups: Mapping[str
     if aim.classes:
         odd, spread = _disagree(codes, values)
         said = f"repeats disagree on the class in {spread:.0%} of cases: no model can do better than that"
+        said = said if spread else "repeats agree on the class"
         facts = {"repeats": int(codes.max() + 1), "replicate_error": spread}
     else:
         odd, spread = _apart(codes, values, float(np.std(aim.values)))
@@ -68,8 +76,9 @@ def replicates(data: Data, target: str, rows: np.ndarray, *, groups: Mapping[str
 
 
 def _equal_inputs(data: Data, target: str, rows: np.ndarray, groups: Mapping[str, Grouping]
-                  ) -> tuple[np.ndarray, np.ndarray]:
-    """(codes, whether the code repeats) of equal inputs; specimens equal by look A count with all other inputs.
+                  ) -> tuple[np.ndarray, np.ndarray, bool]:
+    """(codes, whether the code repeats, whether chance makes it so) of equal inputs; specimens equal by look A count with all
+    other inputs.
 
     A column that names groups counts where it is an input: models see it. Rows without their specimen repeat nothing.
     """
@@ -83,13 +92,14 @@ def _equal_inputs(data: Data, target: str, rows: np.ndarray, groups: Mapping[str
         names = tuple(n for n in names if data.kind(n) in ("number", "category", "date"))
         keys = canonical.codes[rows].astype(np.uint64)
     elif data.of_kind("image"):
-        return np.arange(len(rows)), np.zeros(len(rows), dtype=bool)
-    rest, _ = row_keys(data, names, rows)
+        return np.arange(len(rows)), np.zeros(len(rows), dtype=bool), False
+    rest, parts = row_keys(data, names, rows)
     if not names and canonical is None:
-        return np.arange(len(rows)), np.zeros(len(rows), dtype=bool)
+        return np.arange(len(rows)), np.zeros(len(rows), dtype=bool), False
     with np.errstate(over="ignore"):
         codes, counts = repeated(rest + keys * np.uint64(0x9E3779B97F4A7C15))
-    return codes, (counts > 1) & ~gone
+    alone = not rich and bool(names) and (counts > 1).any()
+    return codes, (counts > 1) & ~gone, bool(alone and by_chance(data, rows, rest, parts))
 
 
 def _disagree(codes: np.ndarray, classes: np.ndarray) -> tuple[np.ndarray, float]:

@@ -95,6 +95,48 @@ def test_chance_repeats_of_coarse_columns_are_a_note_only():
     assert grades(looked) == {"LOOK-DUPLICATE": "note"}
 
 
+def cases() -> dict[str, pd.DataFrame]:
+    """Tables of which each row is a specimen of its own, though most have the entries of another."""
+    rng = np.random.default_rng(5)
+    latent = rng.normal(size=(1000, 1))
+    kinds = {"sex": ["m", "f"], "smoker": ["yes", "no"], "stage": ["I", "II", "III"], "age": ["<50", "50-70", ">70"]}
+    patients = pd.DataFrame({name: rng.choice(levels, 300) for name, levels in kinds.items()})
+    fares = rng.choice(4, 2000, p=[0.15, 0.13, 0.32, 0.4])
+    return {"patients": patients, "one hot": pd.get_dummies(patients).astype(float),
+            "answers": pd.DataFrame(rng.integers(0, 2, (150, 3))).add_prefix("q"),
+            "related": pd.DataFrame(np.round(0.85 * latent + 0.5 * rng.normal(size=(1000, 6)))).add_prefix("x"),
+            "rounded": pd.DataFrame(np.round(rng.normal(size=(150, 4)))).add_prefix("x"),
+            "passengers": pd.DataFrame({"fare": fares, "woman": rng.random(2000) < np.array([0.45, 0.37, 0.28, 0.03])[fares],
+                                        "child": rng.random(2000) < np.array([0.02, 0.08, 0.11, 0])[fares]}).astype(float),
+            "one column": pd.DataFrame({"x": np.round(rng.normal(size=200), 1)})}
+
+
+@pytest.mark.parametrize("name", cases())
+def test_rows_equal_by_chance_stay_units_of_their_own(name):
+    looked = duplicates(make(cases()[name]))
+    assert grades(looked) == {"LOOK-DUPLICATE": "note"} and "by chance" in looked.findings[0].claim and not looked.groups
+
+
+def test_designs_copies_and_a_file_in_itself_again_are_no_chance():
+    """Repeats of a grid are too even for chance, copies of fine numbers too many, and of a table twice all counts are even."""
+    rng = np.random.default_rng(1)
+    grid = pd.DataFrame([(a, b) for a in range(3) for b in range(3)] * 5, columns=["heat", "acid"]).astype(float)
+    fine, many = (pd.DataFrame(v).add_prefix("x") for v in (rng.normal(size=(300, 4)), rng.integers(0, 6, (1000, 6))))
+    fine["sex"] = rng.integers(0, 2, 300).astype(float)
+    cases = {"grid": grid, "grid with gaps": grid.sample(42, random_state=1), "fine": pd.concat([fine, fine.iloc[:10]]),
+             "coarse": pd.concat([many, many.iloc[:100]]), "twice": pd.concat([many.iloc[:, :3]] * 2),
+             "one fine column": pd.concat([fine[["x0"]], fine[["x0"]].iloc[:10]])}
+    for name, frame in cases.items():
+        looked = duplicates(make(frame.reset_index(drop=True)))
+        assert "by chance" not in looked.findings[0].claim and "duplicates" in looked.groups, name
+
+
+def test_copies_in_a_single_block_of_numbers_are_no_chance():
+    values = np.random.default_rng(0).normal(size=(200, 30)).astype(np.float32)
+    looked = duplicates(make({"spectrum": block(np.concatenate([values, values[:5]]))}))
+    assert grades(looked) == {"LOOK-DUPLICATE": "warn"} and looked.groups
+
+
 def test_copies_of_molecules_in_other_words():
     pytest.importorskip("rdkit")
     smiles = ["CCO", "OCC", "c1ccccc1", "C1=CC=CC=C1", "CC(=O)O", "CCN", "CCCC", "CCCCC", "CCCCCC", "CCOC"]
@@ -177,6 +219,9 @@ def test_a_library_of_variants_is_not_tied_together():
         variants.append(parent[:place] + rng.choice(list("ACGT")) + parent[place + 1:])
     looked = near_duplicates(make({"seq": variants}, kinds={"seq": "sequence"}, details={"seq": "DNA"}))
     assert grades(looked) == {"LOOK-NEAR-DUPLICATE": "note"} and not looked.groups
+    part = variants[:60] + random_sequences(70, 80)
+    looked = near_duplicates(make({"seq": part}, kinds={"seq": "sequence"}, details={"seq": "DNA"}))
+    assert looked.findings[0].claim.startswith("47% of the sequences in 'seq' are variants of one parent")
 
 
 def test_near_copies_of_texts():
@@ -205,6 +250,17 @@ def test_identifier_and_constant_are_set_aside(clean):
     assert {"record", "tag", "room"} == set(looked.exclude)
     assert {"LOOK-ID", "LOOK-CONSTANT"} <= codes_of(looked)
     assert not identifiers(clean).findings and not constants(clean).findings
+
+
+def test_columns_without_a_value_are_named_though_reading_set_them_aside():
+    gone = np.full(60, np.nan)
+    values = np.random.default_rng(0).normal(size=(60, 5)).astype(np.float32)
+    values[:, 1], values[:, 2] = np.nan, 3
+    data = make({"left": gone, "read": gone, "kept": values[:, 0], "genes": block(values)}, roles={"read": "ignore"})
+    said = [f.claim for f in constants(data).findings]
+    assert said == ["'read' and 'left' hold no value in any row", "1 column of the number block does not vary",
+                    "1 column of the number block holds no value"]
+    assert set(constants(data).exclude) == {"left"}
 
 
 def test_counts_and_rates_are_no_identifiers_though_they_never_repeat():
@@ -297,6 +353,8 @@ def test_groups_in_a_column(clean):
     found = unit_of_analysis(data).findings[0]
     assert found.code == "LOOK-UNIT-OF-ANALYSIS" and found.values["units"] == 60
     assert not groups(clean).groups and not unit_of_analysis(clean).findings
+    one = make({"subject": np.array([*[None] * 29, "P1"], dtype=object), "x": np.arange(30.0)}, roles={"subject": "group"})
+    assert groups(one).findings[0].claim == "1 row comes from 1 unit named in the column 'subject'"
 
 
 def test_a_being_is_the_unit_before_a_batch_whatever_their_order():
