@@ -359,6 +359,13 @@ def test_imbalance_and_small():
     assert of(look(make(clean_table(400))), "LOOK-SMALL")[0].grade == "note"
 
 
+def test_the_rarest_class_is_named():
+    frame = clean_table(400)
+    frame["y"] = ["odd"] + ["rare"] * 9 + ["common"] * 390
+    claim = of(look(make(frame)), "LOOK-SMALL")[0].claim
+    assert claim.startswith("class 'odd' of 'y' has 1 row (and 1 other under 10) to learn from")
+
+
 def test_small_counts_units_and_not_rows():
     frame = clean_table(1200)
     frame["patient_id"] = np.repeat(np.arange(30), 40)
