@@ -47,7 +47,7 @@ def predict_table(folder: Folder, source: Any, *, candidate: str | None = None,
     columns |= _columns(task, prediction, made.get("conformal") if candidate is None else None)
     columns |= _likeness(made.get("ood"), data, rows, blank)
     if not made["recommended"] and candidate is None:
-        say("NOTE", "the study found no signal: these predictions are no better than knowing nothing")
+        say("NOTE", "the study recommends no model: these predictions were not shown to be better than knowing nothing")
     return pd.DataFrame(columns)
 
 

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from gnomon.analyses.explore._kit import many
 from gnomon.methods._desk import Desk
 from gnomon.methods._network import precision_pays
 from gnomon.methods._trust import trust
@@ -110,7 +111,7 @@ def _say_seen(seen: Seen, before: Mapping[str, Any] | None, now: Mapping[str, An
         voice.line("NOTE", f.claim)
     p = seen.parts
     if p.policy == "external":
-        voice.line("SPLIT", f"test sealed: {len(p.test):,} rows of another source; "
+        voice.line("SPLIT", f"test sealed: {many(len(p.test), 'row')} of another source; "
                             f"{'one validation part' if len(p.folds) == 1 else f'{len(p.folds)} folds'} by {p.fold_policy} "
                             f"within training: for {p.scope}")
         return

@@ -121,6 +121,41 @@ def test_under_6_groups_there_is_no_p():
     assert found.p is None and found.signal and "within" in found.test
 
 
+@pytest.mark.parametrize("groups, judged", [(2, False), (5, False), (8, True)])
+def test_targets_of_a_few_whole_groups_judge_nothing(groups, judged):
+    """Two groups of one class each can be swapped in two ways: neither is chance."""
+    task, units = classify("y", ("a", "b")), np.repeat(np.arange(groups), 20)
+    score, truth = stream(0, "few").normal(size=len(units)), units % 2
+    stats = task.measure(task.read(np.stack([-score, score], 1)), truth)
+    floor = task.measure(task.naive(truth).predict(len(truth)), truth)
+    result = no_signal(task, [stats], floor, units)
+    assert result.judged == judged and not result.signal
+    if not judged:
+        told = findings.no_signal_found(result)
+        assert told.code == "VALID-UNDETERMINED" and f"only {groups} groups" in told.claim and "only" in result.why_not
+
+
+@pytest.mark.parametrize("rows, why", [(60, "only one class is present"), (1, "only 1 row has a label")])
+def test_rows_that_cannot_judge_are_not_called_without_signal(rows, why):
+    task, truth = classify("y", ("a", "b")), np.zeros(rows, dtype=int)
+    score = stream(1, "one class").normal(size=rows)
+    stats = task.measure(task.read(np.stack([-score, score], 1)), truth)
+    result, estimate = no_signal(task, stats, stats, None), interval(task, stats, None)
+    assert not result.judged and result.why_not == why
+    assert np.isnan(estimate.value) and estimate.method == f"none: {why}"
+    assert findings.too_good(task, estimate, 0.5) is None  # a score that is no number is not a perfect one
+    task, made, floor = _study("roc_auc", 60, 0.0, 2)
+    silent = no_signal(task, made, floor, None)  # what the folds say: that stands where the other rows cannot judge
+    assert findings.no_signal_found(result, silent).code == "VALID-NO-SIGNAL"
+    assert findings.no_signal_found(result).values["judged"] is False
+
+
+def test_few_rows_that_judge_are_counted_in_words():
+    task, made, _ = _study("roc_auc", 8, 1.0, 1)
+    told = findings.few_groups(task, made[0].take(np.arange(1)), np.zeros(1), "row")
+    assert told.claim.startswith("Only 1 independent unit (row) judges the score")
+
+
 def test_bbc_takes_the_winners_luck_away():
     luck, corrected = [], []
     for seed in range(20):
