@@ -12,7 +12,7 @@ import numpy as np
 
 from gnomon.analyses.validate._auc import is_binary_auc
 from gnomon.analyses.validate._bootstrap import left_out, pseudo_values, sign_flips
-from gnomon.analyses.validate._scores import weighted
+from gnomon.analyses.validate._scores import mean_loss, weighted
 from gnomon.analyses.validate._units import NO_P, scorable, undefined_because
 from gnomon.card import Card
 from gnomon.rng import stream
@@ -30,6 +30,7 @@ CARD = Card(
 )
 LEVEL = 0.025  # one-sided: as strict as a 95 % interval that must exclude the floor
 POWER = 0.84  # normal quantile of 80 % power
+FEWEST_HITS = 6  # rows right in favour of one of two, and none of the other, that signs by chance give in under LEVEL
 SHUFFLES, FLIPS = 499, 1999
 CHUNK = 1 << 20  # truths held at once
 BOTH_WAYS = 2.0  # variance of an out-of-fold score under the null over that of truth shuffled against fixed predictions
@@ -116,6 +117,12 @@ def _best(task: Any) -> float:
     return 1.0 if task.metric.higher_is_better else 0.0
 
 
+def _hit(task: Any, stats: Stats) -> float:
+    """What one more right row adds to a score that is a share of rows; 0 for other scores."""
+    losses = mean_loss(task, stats) if task.metric.higher_is_better else None
+    return 1 / len(stats) if losses is not None and np.isin(losses, (0.0, 1.0)).all() else 0.0
+
+
 def _mann_whitney(task: Any, stats: Stats) -> NoSignal:
     """Normal approximation with the variance under the null and its correction for ties."""
     from scipy.stats import norm
@@ -147,9 +154,13 @@ def _flipped(task: Any, stats: Stats, floor: Stats, codes: np.ndarray, g: int, r
     means = sign_flips(each, rng).means
     p = float((1 + (means <= 0).sum()) / (len(means) + 1))
     error = each.std(ddof=1) / np.sqrt(len(each))
-    found = float(naive.full + _sign(task) * (norm.isf(LEVEL) + POWER) * error)
-    return NoSignal(p, p < LEVEL, "group sign-flip" if g < len(codes) else "sign-flip", found,
-                    _sentence(task, len(codes), g, found))
+    found = _sign(task) * naive.full + max(float(norm.isf(LEVEL) + POWER) * error, FEWEST_HITS * _hit(task, stats))
+    found = float(_sign(task) * found)
+    name = "group sign-flip" if g < len(codes) else "sign-flip"
+    if not each.any() and not _hit(task, stats):
+        return NoSignal(p, False, name, None, "the model says what the floor says of every row: what could have been found is "
+                        "not known")
+    return NoSignal(p, p < LEVEL, name, found, _sentence(task, len(codes), g, found))
 
 
 def _flipped_best(task: Any, candidates: list[Stats], floor: Stats, codes: np.ndarray, g: int, rng: np.random.Generator,
@@ -190,7 +201,8 @@ def _shuffled(task: Any, candidates: list[Stats], floor: Stats, codes: np.ndarra
     if not len(null) or not np.isfinite(best):
         return _unjudged(candidates[0])
     p = float((1 + (null >= best - 1e-12).sum()) / (len(null) + 1))
-    found = max(float(np.quantile(null, 1 - LEVEL)) + POWER * float(null.std()) / spread, sign * floor_score)
+    found = max(float(np.quantile(null, 1 - LEVEL)) + POWER * float(null.std()) / spread,
+                sign * floor_score + _hit(task, candidates[0]))
     signal = bool(p < LEVEL and best > sign * floor_score)
     test = "permutation within groups" if g < NO_P else "permutation" if g == len(codes) else "permutation of groups"
     return NoSignal(None if g < NO_P else p, signal, test, sign * found, _sentence(task, len(codes), g, sign * found))

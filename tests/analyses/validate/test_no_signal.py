@@ -156,6 +156,26 @@ def test_few_rows_that_judge_are_counted_in_words():
     assert told.claim.startswith("Only 1 independent unit (row) judges the score")
 
 
+def _right(hits, classes=200, n=158):
+    """A model right on the first `hits` rows, and a floor that is right on none."""
+    task, y = classify("y", tuple(f"k{i}" for i in range(classes)), metric="accuracy"), np.arange(n)
+    told = np.where(y < hits, y, y + 1)
+    made = [task.measure(Prediction(value=v, proba=np.eye(classes)[v]), y) for v in (told, np.full(n, classes - 1))]
+    return task, *made
+
+
+def test_a_single_right_row_of_many_classes_is_no_signal_and_none_is_within_reach():
+    """Rows that differ in nothing speak for neither: what rounding makes of them must not."""
+    found = {hits: no_signal(*_right(hits), None) for hits in (0, 1, 5, 8)}
+    assert [found[k].signal for k in (0, 1, 5, 8)] == [False, False, False, True]
+    assert found[1].p > 0.4  # half of all sign vectors
+    assert all(r.detectable >= 6 / 158 and "above 0 " not in r.smallest_effect for r in found.values())
+    task, _, floor = _study("rmse", 60, 0.0, 0)
+    assert no_signal(task, floor, floor, None).detectable is None  # no difference on any row: its spread is not known
+    task, model, floor = _right(0)
+    assert no_signal(task, [model], floor, None).detectable >= 1 / 158
+
+
 def test_bbc_takes_the_winners_luck_away():
     luck, corrected = [], []
     for seed in range(20):
