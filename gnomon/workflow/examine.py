@@ -167,7 +167,9 @@ def _optimism(bench: Bench, notes: Notes, table: Any, limit: float) -> dict[str,
     gap = notes.run("VALID-OPTIMISM", "", lambda: optimism(
         bench.task, axes, truth, bench.parts.units[rows[some]], make=make, model="a small forest", seed=bench.seed, time=when))
     if gap is not None and gap.get("gap") is not None:
-        notes.add(said.optimistic(gap, "later rows" if name == "time" else f"{bench.parts.unit} units"))
+        unit = bench.parts.unit
+        notes.add(said.optimistic(gap, "later rows" if name == "time" else
+                                  "rows without a copy in training" if unit == "row" else f"new {unit} units"))
         return gap
     return None
 

@@ -54,7 +54,9 @@ def _small(data: Data, aim: Aim, groups: Mapping[str, Grouping]) -> tuple[list, 
     if named is None or 2 * len(inside) < len(aim):  # where most rows name no unit, rows are the units
         units, what = len(aim), "rows"
     else:
-        units, what = len(np.unique(named[1].codes[inside])), f"units ('{named[0]}')"
+        unnamed = len(aim) - len(inside)  # each is a unit of its own, as it is to the split and the verdict
+        units = len(np.unique(named[1].codes[inside])) + unnamed
+        what = f"units ('{named[0]}'" + (f"; {many(unnamed, 'row')} without one" if unnamed else "") + ")"
     counts = np.bincount(aim.values) if aim.classes else None
     fewest = None if counts is None else int(counts.min())
     facts = {"training_units": units} | ({} if fewest is None else {"fewest_of_a_class": fewest})

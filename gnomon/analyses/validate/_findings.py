@@ -90,6 +90,10 @@ def unnamed_units(unit: str, unnamed: int, rows: int) -> Finding | None:
     """LOOK-GROUP: `unnamed` of so many rows say nothing in the column by which rows are kept together."""
     if not unnamed:
         return None
+    if unnamed == rows:
+        return finding("LOOK-GROUP", "warn", f"The column '{unit}' is empty: each row counts as a unit of its own. If rows "
+                       "belong together, the score flatters and its interval is too short.", columns=(unit,),
+                       values={"unnamed": unnamed, "share": 1.0})
     return finding("LOOK-GROUP", "warn",
                    f"{unnamed:,} of {rows:,} rows name no '{unit}': each counts as one of its own. If they share one, among "
                    "them or with others, the score flatters and its interval is too short.", columns=(unit,),
@@ -167,11 +171,11 @@ def too_good(task: Any, estimate: Estimate, floor: float, *, replicate_sd: float
                    values={"value": estimate.value, "floor": floor, "left": left / gap})
 
 
-def optimistic(measured: Mapping[str, Any], units: str = "groups") -> Finding | None:
+def optimistic(measured: Mapping[str, Any], units: str = "new groups") -> Finding | None:
     """VALID-OPTIMISM: a random split would have promised more; only if the lower limit of the gap is above 0."""
     if measured.get("low") is None or measured["low"] <= 0:
         return None
     return finding("VALID-OPTIMISM", "note",
                    f"A random split would flatter: {measured['model']} scores {measured['random']:.3g} on it and "
-                   f"{measured['honest']:.3g} on new {units}, {measured['gap']:.2g} "
+                   f"{measured['honest']:.3g} on {units}, {measured['gap']:.2g} "
                    f"[{measured['low']:.2g}, {measured['high']:.2g}] worse.", values=dict(measured))
