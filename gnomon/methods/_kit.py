@@ -12,6 +12,7 @@ import numpy as np
 from gnomon.data.kinds import Batch
 from gnomon.data.table import Data
 from gnomon.data.tensors import Tensoriser
+from gnomon.data.weights import row_weights, too_few
 from gnomon.methods._checkpoint import copied
 from gnomon.methods._modes import evaluating
 from gnomon.rng import stream
@@ -159,13 +160,14 @@ def truth_tensor(task: Any, data: Data, rows: np.ndarray, device: str) -> Tensor
 
 
 def weight_tensor(data: Data, rows: np.ndarray, device: str) -> Tensor:
-    """(n,) float32: the product of the weight columns, with mean 1; missing weights count 1."""
+    """(n,) float32: the rows' weights, with mean 1."""
     import torch
 
-    weight = np.ones(len(rows))
-    for name in data.named("weight"):
-        weight *= np.nan_to_num(np.asarray(data.columns[name].take(rows), dtype=np.float64), nan=1.0).clip(min=0)
-    weight = weight / weight.mean() if weight.sum() > 0 else np.ones(len(rows))
+    weight = row_weights(data, rows)
+    weight = np.ones(len(rows)) if weight is None else weight
+    if len(rows) and not weight.any():
+        raise too_few(" and ".join(data.targets) or "the target", len(rows), 0)
+    weight = weight / weight.mean() if len(rows) else weight
     return torch.from_numpy(weight.astype(np.float32)).to(device)
 
 

@@ -24,6 +24,7 @@ def verdict(report: Mapping[str, Any], exhibits: Mapping[str, Any]) -> dict[str,
     """Page one."""
     v, split, data = report.get("verdict") or {}, report.get("split") or {}, report.get("data") or {}
     outcome = words.OUTCOMES.get(v.get("outcome", ""), ("No verdict", "No model was judged."))
+    outcome = words.UNJUDGED if v.get("judged") is False and v.get("outcome") == "undetermined" else outcome
     best, against = by_hash(report, v.get("recommended")), by_hash(report, v.get("against"))
     fixed = by_hash(report, v.get("chosen_on_validation"))
     scored = best or fixed

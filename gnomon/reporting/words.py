@@ -42,6 +42,7 @@ OUTCOMES: Mapping[str, tuple[str, str]] = {
     "undetermined": ("Undetermined", "These data are too few to tell which is better: take the simpler."),
     "no-signal": ("No signal found", "Nothing beats guessing from the target alone."),
 }
+UNJUDGED = ("Not judged", "The rows that judge cannot tell a model from knowing nothing.")
 GRADES: Mapping[str, tuple[str, str]] = {
     "block": ("blocks a claim", "A claim cannot be made while this stands."),
     "warn": ("warning", "Likely to mislead if ignored."),

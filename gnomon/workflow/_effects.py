@@ -27,6 +27,7 @@ from gnomon.workflow.run import Bench, fit
 
 SPLIT_CODES = ("LOOK-DUPLICATE", "LOOK-NEAR-DUPLICATE", "LOOK-REPLICATE", "LOOK-GROUP")
 CLEANED = "confident_learning"
+NO_LIMITS = "with too few units for an interval"
 
 
 def blocking(bench: Bench, seen: Any) -> tuple[str, ...]:
@@ -71,7 +72,7 @@ def _of_split(code: str, bench: Bench, gap: Mapping[str, Any]) -> dict[str, Any]
                    "model": gap["model"]})
     sure = gap["low"] is not None and gap["low"] > 0
     worth = f"{gap['gap']:.2g} [{gap['low']:.2g}, {gap['high']:.2g}] of flattery, not of skill" if sure else \
-        "which cannot be told apart"
+        NO_LIMITS if gap["low"] is None else "which cannot be told apart"
     scores = f"{effect['metric']} {gap['honest']:.3g} as split, {gap['random']:.3g} with rows dealt at random"
     return {**effect, "said": f"{scores}, {worth} ({gap['model']}, out of fold)"}
 
@@ -147,7 +148,9 @@ def _effect(bench: Bench, done: Stats, undone: Stats, rows: np.ndarray, model: s
 def told(effect: Mapping[str, Any]) -> dict[str, Any]:
     """The effect with the sentence that says it."""
     e, gap = effect, abs(effect["difference"])
-    if e["low"] is None or e["low"] <= 0 <= e["high"]:
+    if e["low"] is None:
+        than = NO_LIMITS
+    elif e["low"] <= 0 <= e["high"]:
         than = "which cannot be told apart"
     else:
         ends = sorted((abs(e["low"]), abs(e["high"])))

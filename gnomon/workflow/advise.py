@@ -35,6 +35,23 @@ def _of_explanation(f: Finding) -> Advice:
     return Advice("model", "do not interpret this model yet: its explanation failed a gate", (f.code,), None, "none")
 
 
+def _of_undetermined(f: Finding) -> Advice:
+    """Rows that cannot judge are replaced; rows that are too few are added to."""
+    do = f"judge it on rows that can tell a model from knowing nothing: here {f.values['why']}" \
+        if f.values.get("judged") is False else "measure more units: the report says about how many would settle it"
+    return Advice("collect", do, (f.code,), None, "new measurements")
+
+
+def _of_no_signal(f: Finding) -> Advice:
+    """What failed to show: the sealed rows what the folds do, too few rows anything, or these inputs the target."""
+    do = "measure other inputs, or more units: with these, no signal shows"
+    if f.values.get("folds"):
+        do = "find out how the judged rows differ from the training rows: those tell the target, these do not bear it out"
+    elif "no score (" in f.claim:
+        do = "measure more units: with so few, no score could be told from chance"
+    return Advice("collect", do, (f.code,), None, "new measurements")
+
+
 def _by_code(findings: Sequence[Finding]) -> list[Finding]:
     """Of findings of one code and grade the first, with the columns of all: one step answers them."""
     alike: dict[tuple[str, str], list[Finding]] = {}
@@ -68,12 +85,11 @@ RULES: Mapping[str, Rule] = {
     "LOOK-IMBALANCE": _advice("collect", "add rows of the rarest class: it limits the score most", "new measurements"),
     "LOOK-DRIFT": _advice("collect", "test on later rows: gnomon study ... --for later --time COLUMN", "one more run"),
     "VALID-SHIFT": _advice("collect", "add training rows like those predicted, or use domain adaptation", "new rows"),
-    "VALID-UNDETERMINED": _advice("collect", "measure more units: the report says about how many would settle it",
-                                  "new measurements"),
-    "VALID-FEW-GROUPS": _advice("collect", "collect more of the units that are held out (here few or one): more rows of the "
-                                "same ones do not help", "new measurements"),
-    "VALID-NO-SIGNAL": _advice("collect", "measure other inputs, or more units: these do not tell the target",
-                               "new measurements"),
+    "VALID-UNDETERMINED": lambda f, study: _of_undetermined(f),
+    "VALID-FEW-GROUPS": lambda f, study: Advice("collect", "judge it on more rows" if f.values.get("unit") == "row" else
+                                                "collect more of the units that are held out (here few or one): more rows of "
+                                                "the same ones do not help", (f.code,), None, "new measurements"),
+    "VALID-NO-SIGNAL": lambda f, study: _of_no_signal(f),
     "VALID-SUBGROUP": _advice("collect", "add rows of the sub-group that does worse (column {column})", "new measurements"),
     "VALID-SHORTCUT": _advice("collect", "collect rows in which the shortcut and the target vary apart, or take it out of the "
                               "inputs and train again", "new measurements"),

@@ -95,9 +95,10 @@ def _say_verdict(bench: Bench, verdict: Verdict, voice: Any) -> None:
         "cross-validated, corrected for choosing" if head and head.estimator == "bbc_cv" else "cross-validated"
     shown = verdict.shown
     if head is not None:
-        limits = f" [{head.low:.3g}, {head.high:.3g}]" if head.low is not None else " (no interval: too few units)"
-        voice.line("VERDICT", f"{where}: {shown.recipe.label} {head.metric} {head.value:.3g}{limits}, "
-                              f"n {head.n_units}. {verdict.claim}")
+        why = head.method.removeprefix("none: ") if head.method.startswith("none: ") else "too few units"
+        limits = f" [{head.low:.3g}, {head.high:.3g}]" if head.low is not None else f" (no interval: {why})"
+        score = f"{head.value:.3g}{limits}" if np.isfinite(head.value) else f"not defined ({why})"
+        voice.line("VERDICT", f"{where}: {shown.recipe.label} {head.metric} {score}, n {head.n_units}. {verdict.claim}")
 
 
 @dataclass(frozen=True)
@@ -109,15 +110,15 @@ class Nothing:
 
 
 def _explained(bench: Bench, seen: Seen, verdict: Verdict, plan: Plan, show_rows: bool) -> Any:
-    """Explain what is recommended, on rows it was not trained on (test rows; else one fold's validation rows)."""
+    """Explain what is recommended, on rows it was not trained on (test rows that can judge; else a fold's validation rows)."""
     from gnomon.analyses.attribute._explain import explain
 
     best = verdict.recommended
     if best is None or best.family == "floor" or not best.members:
         return Nothing(checks=(Check("WHY-WITHHELD", False, "no model is recommended: there is nothing to explain"),))
-    if len(bench.parts.test):
+    if len(bench.parts.test) and verdict.signal.judged:
         learned, rows = delivered(best), bench.parts.test
-    else:  # under cross-validation: one fold's models on that fold's rows, the fold with the most units
+    else:  # one fold's models on that fold's rows, the fold with the most units
         k = int(np.argmax([len(np.unique(bench.parts.units[f.valid])) for f in bench.parts.folds]))
         learned, rows = of_fold(best, k), bench.parts.folds[k].valid
     strongest = max(best.members, key=lambda m: m[0])[1]
@@ -192,7 +193,8 @@ def report_of(bench: Bench, seen: Seen, plan: Plan, cuts: Mapping[str, str], don
         "candidates": [_candidate(bench, c, v, cuts, cross) for c in done.candidates] + _cut(plan, done, cuts),
         "left_out": [{"model": m, "because": w} for m, w in plan.left_out],
         "verdict": {"recommended": v.recommended.recipe.hash if v.recommended else None, "kind": v.kind,
-                    "outcome": v.outcome, "claim": v.claim, "scope": parts.scope, "against": other.recipe.hash,
+                    "outcome": v.outcome, "judged": v.signal.judged, "claim": v.claim, "scope": parts.scope,
+                    "against": other.recipe.hash,
                     "floor": v.floor.recipe.hash,
                     "chosen_on_validation": v.chosen.recipe.hash, "headline": asdict(v.headline) if v.headline else None,
                     "pilot": v.pilot, "blocked": list(v.blocked), "difference": difference},

@@ -82,10 +82,10 @@ def _claims(bench: Bench, notes: Notes, verdict: Verdict, units: np.ndarray, can
     """What limits the claims: no signal, too few units, noise, too good a score, seeds, a test opened before."""
     chosen, n = verdict.chosen, len(np.unique(units))
     estimate = verdict.tests[chosen.recipe.hash]
-    notes.add(said.no_signal_found(verdict.signal))
+    notes.add(said.no_signal_found(verdict.signal, verdict.folds))
     if not verdict.signal.signal:
         notes.add(said.underpowered(bench.task, verdict.signal))
-    if verdict.outcome == "undetermined":
+    if verdict.outcome == "undetermined" and verdict.signal.judged:
         notes.add(said.undetermined(verdict.difference, n, bench.parts.unit))
     notes.add(said.few_groups(bench.task, verdict.stats[chosen.recipe.hash], units, bench.parts.unit))
     told, ceiling = said.against_noise(bench.task, estimate, verdict.floor.score, seen.facts)
@@ -98,9 +98,12 @@ def _claims(bench: Bench, notes: Notes, verdict: Verdict, units: np.ndarray, can
                           f"{verdict.openings} times for different models: its score is now a little too good.",
                           values={"openings": verdict.openings}))
     notes.add(changed_test(bench), without_copies(bench, verdict, seen.copies))
-    notes.checks += [Check("VALID-NO-SIGNAL", True, "", verdict.signal.smallest_effect), Check("VALID-FEW-GROUPS", True),
-                     Check("VALID-TOO-GOOD", True) if estimate.n_units >= said.JUDGED else
-                     Check("VALID-TOO-GOOD", False, f"fewer than {said.JUDGED} units judge it"),
+    signal, defined = verdict.signal, np.isfinite(estimate.value)
+    notes.checks += [Check("VALID-NO-SIGNAL", True, "", signal.smallest_effect) if signal.judged else
+                     Check("VALID-NO-SIGNAL", False, signal.why_not), Check("VALID-FEW-GROUPS", True),
+                     Check("VALID-TOO-GOOD", True) if estimate.n_units >= said.JUDGED and defined else
+                     Check("VALID-TOO-GOOD", False, f"fewer than {said.JUDGED} units judge it" if defined else
+                           "the score is not defined on these rows"),
                      Check("VALID-TEST-REUSED", True) if len(bench.parts.test) else
                      Check("VALID-TEST-REUSED", False, "no part is sealed")]
     several = [c for c in candidates if c.family == "deep" and len(c.members[0][1].by_seed) > 2]
@@ -140,7 +143,9 @@ def _optimism(bench: Bench, notes: Notes, table: Any, limit: float) -> dict[str,
     gap = notes.run("VALID-OPTIMISM", "", lambda: optimism(
         bench.task, axes, truth, bench.parts.units[rows[some]], make=make, model="a small forest", seed=bench.seed, time=when))
     if gap is not None and gap.get("gap") is not None:
-        notes.add(said.optimistic(gap, "later rows" if name == "time" else f"{bench.parts.unit} units"))
+        unit = bench.parts.unit
+        notes.add(said.optimistic(gap, "later rows" if name == "time" else
+                                  "rows without a copy in training" if unit == "row" else f"new {unit} units"))
         return gap
     return None
 

@@ -20,6 +20,7 @@ from gnomon.data.read.beside import behind
 from gnomon.data.read.dispatch import read_data
 from gnomon.data.split import split_rows
 from gnomon.data.table import Data, Role, missing, strings
+from gnomon.data.weights import checked_weights
 from gnomon.errors import InputError
 from gnomon.values import Action, Finding
 from gnomon.workflow._predict_at import known_at
@@ -89,6 +90,7 @@ def whole_look(data: Data, options: Options, plan: Mapping[str, Any] | None = No
         ask_task(data, usable)  # raises, naming the columns
     if not len(usable):
         ask_task(data, np.arange(len(data)), metric=options.metric)
+    weights = checked_weights(data, usable)
     labels = class_codes(data)
     own = _own_policy(data, first, options)
     policy = _policy(data, own, plan)
@@ -105,7 +107,7 @@ def whole_look(data: Data, options: Options, plan: Mapping[str, Any] | None = No
     task = ask_task(data, parts.develop, metric=options.metric, positive=options.positive)
     kept = units_kept(first.findings, first.groups, parts, policy, known=options.scope == "same-groups")
     findings = (*_units_told(data, policy, parts, outside),
-                *_with_actions([*data.findings, *kept, *second.findings], actions, tied, policy,
+                *_with_actions([*data.findings, *weights, *kept, *second.findings], actions, tied, policy,
                                _parted(parts, first.groups)))
     actions |= {} if tied is None else {TOGETHER: tied}
     seen = Seen(data, parts, task, labels, findings, (*first.checks, *second.checks), first.groups,

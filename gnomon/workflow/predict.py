@@ -53,7 +53,7 @@ def predict_table(folder: Folder, source: Any, *, candidate: str | None = None,
     if unlike:
         say("NOTE", unlike)
     if not made["recommended"] and candidate is None:
-        say("NOTE", "the study found no signal: these predictions are no better than knowing nothing")
+        say("NOTE", "the study recommends no model: these predictions were not shown to be better than knowing nothing")
     return pd.DataFrame(columns)
 
 

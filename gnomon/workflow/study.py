@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from gnomon.analyses.explore._kit import many
 from gnomon.data.parts import folds_words
 from gnomon.methods._desk import Desk
 from gnomon.methods._network import precision_pays
@@ -112,7 +113,7 @@ def _say_seen(seen: Seen, before: Mapping[str, Any] | None, now: Mapping[str, An
     p = seen.parts
     crossed = folds_words(len(p.folds), p.repeats)
     if p.policy == "external":
-        voice.line("SPLIT", f"test sealed: {len(p.test):,} rows of another source; "
+        voice.line("SPLIT", f"test sealed: {many(len(p.test), 'row')} of another source; "
                             f"{crossed} by {p.fold_policy} "
                             f"within training: for {p.scope}")
         return

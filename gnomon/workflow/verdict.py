@@ -21,6 +21,7 @@ from gnomon.analyses.validate.interval import interval
 from gnomon.analyses.validate.margin import margin
 from gnomon.analyses.validate.no_signal import NoSignal, no_signal
 from gnomon.data.split import PILOT_BELOW
+from gnomon.rng import stream
 from gnomon.tasks._task import Prediction, Stats
 from gnomon.values import Difference, Estimate, floor_label
 from gnomon.workflow._floors import floor_prediction
@@ -29,6 +30,7 @@ from gnomon.workflow.ledger import Ledger, record_opening
 from gnomon.workflow.run import Bench, Delivered, Run, weighed
 
 EVENTS_PER_CLASS = 10
+FOLD_ROWS = 3000  # rows of the folds that are asked for signal where sealed rows show none
 
 
 @dataclass(frozen=True)
@@ -52,6 +54,7 @@ class Verdict:
     pilot: bool = False
     needed: int | None = None
     blocked: tuple[str, ...] = ()  # codes of the findings that stand against any claim
+    folds: NoSignal | None = None  # what the folds tell where the sealed rows show or can judge nothing
 
     @property
     def shown(self) -> Candidate:
@@ -123,10 +126,14 @@ def _weighed(bench: Bench, candidates: Sequence[Candidate], three: tuple[Candida
     signal = no_signal(bench.task, ours if sealed else every, lowest, units,
                        informed=bool(three[2].recipe.options), seed=bench.seed)
     found = compare(bench.task, ours, theirs, units, margin=apart, seed=bench.seed)
+    folds = _of_folds(bench, candidates, three) if sealed and not signal.signal else None
     what = outcome(found)
     pilot = len(np.unique(units)) < PILOT_BELOW or _few_events(bench, rows)
     held = pilot or bool(blocked)  # no claim of superiority
-    if not signal.signal or chosen.family == "floor":
+    simpler = chosen if against.family == "floor" else against
+    if not signal.judged and not (folds and folds.judged and not folds.signal) and chosen.family != "floor":
+        what, best = "undetermined", simpler if folds and folds.signal else None
+    elif not signal.signal or chosen.family == "floor":
         what, best = "no-signal", None
     elif against.family == "floor":
         best = chosen
@@ -138,13 +145,23 @@ def _weighed(bench: Bench, candidates: Sequence[Candidate], three: tuple[Candida
     kind = "holdout" if sealed else bench.parts.estimator
     tests = {h: interval(bench.task, s, units, estimator=kind, unit=bench.parts.unit, seed=bench.seed)
              for h, s in stats.items()}
-    needed = units_needed(found, len(np.unique(units))) if what == outcome(found) == "undetermined" else None
+    settled = signal.judged and what == outcome(found) == "undetermined"
+    needed = units_needed(found, len(np.unique(units))) if settled else None
     verdict = Verdict(best, against, what, "", found, signal, rows, stats,
                       predictions[(best or chosen).recipe.hash], chosen, three[2], tests,
-                      _headline(bench, candidates, best or chosen, tests, sealed), openings, pilot, needed, blocked)
+                      _headline(bench, candidates, best or chosen, tests, sealed), openings, pilot, needed, blocked, folds)
     from dataclasses import replace
 
     return replace(verdict, claim=claim_of(bench, verdict))
+
+
+def _of_folds(bench: Bench, candidates: Sequence[Candidate], three: tuple[Candidate, Candidate, Candidate]) -> NoSignal:
+    """Whether the folds of the training rows, at most FOLD_ROWS of them, tell any candidate from the floor."""
+    rows = three[0].members[0][1].rows
+    some = np.sort(stream(bench.seed, "folds", len(rows)).permutation(len(rows))[:FOLD_ROWS])
+    every = [c.stats.take(some) for c in candidates if c.family != "floor"]
+    return no_signal(bench.task, every or [three[2].stats.take(some)], three[2].stats.take(some), bench.parts.units[rows[some]],
+                     informed=bool(three[2].recipe.options), seed=bench.seed)
 
 
 def _headline(bench: Bench, candidates: Sequence[Candidate], best: Candidate, tests: Mapping[str, Estimate],
@@ -195,10 +212,13 @@ def claim_of(bench: Bench, v: Verdict) -> str:
     """One sentence, no more than the evidence allows."""
     name, other, metric = v.chosen.recipe.label, v.against.recipe.label, bench.task.metric.name
     count = len(np.unique(bench.parts.units[v.rows]))
-    where = f"{count:,} {'distinct ' if bench.parts.unit == 'row' and count < len(v.rows) else ''}{_plural(bench.parts.unit)}"
+    where = f"{count:,} {'distinct ' if bench.parts.unit == 'row' and count < len(v.rows) else ''}" + \
+        _plural(bench.parts.unit, count)
+    if not v.signal.judged:
+        return _unjudged(bench, v, where)
     if v.outcome == "no-signal":
         beyond = f" beyond {floor_label(v.floor.recipe.options)}" if v.floor.recipe.options else ""
-        return f"No signal detectable{beyond} on {where}. {v.signal.smallest_effect}"
+        return f"No signal detectable{beyond} on {where}. {v.signal.smallest_effect}{_but_folds(bench, v)}"
     d = v.difference
     gap = f"{d.value:.3g}" + (f" [{d.low:.3g}, {d.high:.3g}]" if d.low is not None else "")
     pilot = f"Within one {bench.parts.one_only} (nothing is claimed for another): " if bench.parts.one_only else \
@@ -223,8 +243,32 @@ def claim_of(bench: Bench, v: Verdict) -> str:
             f"{small.replace('be sure', 'tell')}.")
 
 
-def _plural(unit: str) -> str:
-    return "rows" if unit == "row" else f"units ({unit})"
+def _unjudged(bench: Bench, v: Verdict, where: str) -> str:
+    """Of rows that cannot judge: why, and what the folds of the training rows say."""
+    start = f"Not judged on {where}: {v.signal.why_not}."
+    if v.recommended is not None:
+        return (f"{start} {v.recommended.recipe.label} is recommended by the folds within the training rows "
+                f"({_valid(bench, v.recommended, v)}).")
+    if v.folds and v.folds.judged:
+        return f"{start} The folds within the training rows show no signal: {v.folds.smallest_effect}"
+    return f"{start} No model is recommended: nothing here tells one from knowing nothing."
+
+
+def _but_folds(bench: Bench, v: Verdict) -> str:
+    """Said behind a sealed part that shows nothing where the folds do."""
+    if v.folds is None or not v.folds.signal:
+        return ""
+    return f"; within the training rows there is signal ({_valid(bench, v.chosen, v)}), which these rows do not bear out"
+
+
+def _valid(bench: Bench, candidate: Candidate, v: Verdict) -> str:
+    """A candidate's score on validation, the floor's beside it."""
+    return f"{candidate.recipe.label} {bench.task.metric.name} {candidate.score:.3g} (valid), floor {v.floor.score:.3g}"
+
+
+def _plural(unit: str, count: int = 2) -> str:
+    s = "" if count == 1 else "s"
+    return f"row{s}" if unit == "row" else f"unit{s} ({unit})"
 
 
 def _floor_words(candidate: Candidate) -> str:

@@ -238,6 +238,18 @@ def test_rows_of_no_weight_do_not_count():
     assert np.abs(kept - clean).max() < 2
 
 
+@pytest.mark.parametrize("model", LABELS, ids=lambda m: m.__name__)
+@pytest.mark.parametrize("counts", [(89, 1), (88, 1, 1)], ids=str)
+def test_a_class_of_one_row_leaves_the_others_learnt(model, counts):
+    """The inner splits that hold the only row out have one class to fit on: they are left out."""
+    rng = np.random.default_rng(0)
+    y = np.repeat(np.arange(len(counts)), counts)
+    x = rng.normal(size=(90, 3)) + 9 * y[:, None]
+    out = Spec("out", shape=(len(counts),), categories=("a", "b", "c")[:len(counts)])
+    proba = small(model)(inputs(3), out).fit(x, y).predict_proba(x)
+    assert proba.shape == (90, len(counts)) and np.allclose(proba.sum(1), 1) and (proba[:80].argmax(1) == 0).all()
+
+
 def test_estimators_say_what_they_read():
     from sklearn.ensemble import GradientBoostingClassifier
     from sklearn.neighbors import KNeighborsRegressor

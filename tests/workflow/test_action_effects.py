@@ -130,6 +130,7 @@ def test_a_random_split_flatters_it_does_not_improve():
     bench.parts.policy = "random"
     assert _of_split("LOOK-DUPLICATE", bench, gap)["difference"] == 0.4
     assert "cannot be told apart" in _of_split("LOOK-DUPLICATE", bench, {**gap, "low": -0.1})["said"]
+    assert "too few units for an interval" in _of_split("LOOK-DUPLICATE", bench, {**gap, "low": None, "high": None})["said"]
 
 
 def test_what_is_said_of_an_effect():
@@ -210,3 +211,15 @@ def test_a_gate_without_enough_units_asks_for_units_and_not_for_another_model():
     gates["deletion against random"]["low"] = -0.2
     step = rule(finding("WHY-WITHHELD", "note", "", values=gates), "a.study")
     assert step.back_to == "model" and "failed a gate" in step.do
+
+
+@pytest.mark.parametrize("code, values, claim, words", [
+    ("VALID-NO-SIGNAL", {}, "a score (AUC) above 0.6 would", "measure other inputs, or more units"),
+    ("VALID-NO-SIGNAL", {}, "no score (AUC) would have been found", "with so few"),
+    ("VALID-NO-SIGNAL", {"folds": True}, "a score (AUC) above 0.6 would", "how the judged rows differ"),
+    ("VALID-UNDETERMINED", {"judged": False, "why": "only one class is present"}, "", "here only one class is present"),
+    ("VALID-UNDETERMINED", {}, "", "about how many"),
+    ("VALID-FEW-GROUPS", {"unit": "row"}, "", "judge it on more rows")])
+def test_advice_blames_the_inputs_only_where_they_were_judged(code, values, claim, words):
+    told = RULES[code](finding(code, "warn", claim, values=values), "s.study").do
+    assert words in told and "do not tell the target" not in told

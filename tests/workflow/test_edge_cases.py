@@ -133,6 +133,15 @@ def test_weights_are_no_input(told):
     assert role["w"] == "weight" and report["verdict"]["outcome"] in ("better", "equivalent", "undetermined")
 
 
+@pytest.mark.slow
+def test_the_rarer_of_two_classes_has_one_row(told):
+    """Wherever its row is held out there is one class to learn from: a model comes out, and the class is named."""
+    report, _ = told(table(90, 9).assign(y=["common"] * 89 + ["rare"]), only=("logistic",), budget="30s")
+    small = next(f["claim"] for f in report["findings"] if f["code"] == "LOOK-SMALL")
+    assert "class 'rare' of 'y' has 1 row to learn from" in small and not claims_superiority(report)
+    assert any(np.isfinite(c["valid"]["value"]) for c in report["candidates"] if c["family"] == "simple")
+
+
 def test_a_class_of_one_row(told):
     frame = table(90, 9, classes=2)
     frame.loc[17, "y"] = "once"

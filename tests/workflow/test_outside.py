@@ -178,3 +178,20 @@ def test_a_test_set_that_cannot_judge_is_refused(mixes, tmp_path, table, code):
     with pytest.raises(InputError) as error:
         gnomon.study(mixes[:100], test=table(mixes[100:140]), out=tmp_path / "x.study", **SMALL)
     assert error.value.code == code and "--test" in str(error.value)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("rows, why", [(40, "only one class is present"), (1, "only 1 row has a label")])
+def test_test_rows_that_tell_nothing_leave_the_choice_to_the_folds(rows, why, tmp_path, monkeypatch):
+    monkeypatch.setenv("GNOMON_STATE", str(tmp_path / "state"))
+    rng = np.random.default_rng(0)
+    table = pd.DataFrame(rng.normal(size=(160, 3)), columns=list("abc"))
+    table["y"] = np.where(table["a"] + 0.5 * rng.normal(size=160) > 0, "ill", "well")
+    report = gnomon.study(table[:120], test=table[120:120 + rows].assign(y="ill"), out=tmp_path / "o.study", target="y",
+                          only=("logistic",), examples=False, budget="30s").report
+    verdict, told = report["verdict"], codes(report)
+    assert verdict["outcome"] == "undetermined" and verdict["judged"] is False and verdict["kind"] == "simple"
+    assert why in verdict["claim"] and "(valid)" in verdict["claim"] and f"on {rows} row{'s'[:rows > 1]}:" in verdict["claim"]
+    assert told["VALID-UNDETERMINED"]["grade"] == "warn" and not {"VALID-NO-SIGNAL", "VALID-TOO-GOOD"} & set(told)
+    assert not any("other inputs" in a["do"] for a in report["advice"])
+    assert any("judge it on rows that can tell" in a["do"] for a in report["advice"])

@@ -47,7 +47,7 @@ def groups(data: Data, *, seed: int = 0, seconds: float = 15.0) -> Looked:
         found_groups = _by_structure(data, candidates)
     found_groups = dict(sorted(found_groups.items(), key=lambda item: _rank(data, item[0])))
     exclude = {n: "names the unit rows belong to; new units have new names" for n in found_groups if n in data.inputs}
-    findings = [_finding(data, name, grouping) for name, grouping in found_groups.items()]
+    findings = [_finding(data, name, grouping) for name, grouping in found_groups.items() if len(named_rows(data, name))]
     check = ran("LOOK-GROUP", f"a named column or part of the file names with {FEWEST} values or more that repeat")
     return Looked(tuple(findings), (check,), found_groups, exclude)
 

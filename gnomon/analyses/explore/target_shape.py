@@ -28,6 +28,7 @@ CARD = Card(
     cost="seconds",
 )
 SMALL, PILOT = 1000, 50  # units below which cross-validation replaces a sealed part; below which it is a pilot
+FEW_OF_A_CLASS = 10  # rows of a class below which it is a pilot as well
 
 
 def target_shape(data: Data, target: str, rows: np.ndarray, *, groups: Mapping[str, Grouping], seed: int = 0,
@@ -53,17 +54,27 @@ def _small(data: Data, aim: Aim, groups: Mapping[str, Grouping]) -> tuple[list, 
     if named is None or 2 * len(inside) < len(aim):  # where most rows name no unit, rows are the units
         units, what = len(aim), "rows"
     else:
-        units, what = len(np.unique(named[1].codes[inside])), f"units ('{named[0]}')"
-    fewest = int(np.bincount(aim.values).min()) if aim.classes else None
+        unnamed = len(aim) - len(inside)  # each is a unit of its own, as it is to the split and the verdict
+        units = len(np.unique(named[1].codes[inside])) + unnamed
+        what = f"units ('{named[0]}'" + (f"; {many(unnamed, 'row')} without one" if unnamed else "") + ")"
+    counts = np.bincount(aim.values) if aim.classes else None
+    fewest = None if counts is None else int(counts.min())
     facts = {"training_units": units} | ({} if fewest is None else {"fewest_of_a_class": fewest})
-    if units < PILOT or (fewest is not None and fewest < 10):
-        why = f"only {units:,} {what}" if units < PILOT else f"a class with only {fewest} rows"
-        claim = f"'{aim.name}' has {why} to learn from: a pilot, nothing can be claimed as better"
+    if units < PILOT or (fewest is not None and fewest < FEW_OF_A_CLASS):
+        claim = f"'{aim.name}' has only {units:,} {what}" if units < PILOT or counts is None else _rare(aim, counts)
+        claim += " to learn from: a pilot, nothing can be claimed as better"
         return [_note(data, "LOOK-SMALL", "warn", claim, aim, facts)], facts
     if units < SMALL:
         claim = f"'{aim.name}' has {units:,} {what} to learn from: intervals will be wide"
         return [_note(data, "LOOK-SMALL", "note", claim, aim, facts)], facts
     return [], facts
+
+
+def _rare(aim: Aim, counts: np.ndarray) -> str:
+    """The rarest class by name, and how many others are hardly commoner."""
+    rarest, others = aim.classes[int(counts.argmin())], int((counts < FEW_OF_A_CLASS).sum()) - 1
+    also = f" (and {many(others, 'other')} under {FEW_OF_A_CLASS})" if others else ""
+    return f"class '{rarest}' of '{aim.name}' has {many(int(counts.min()), 'row')}{also}"
 
 
 def _note(data: Data, code: str, grade: str, claim: str, aim: Aim, facts: dict) -> Finding:

@@ -132,14 +132,15 @@ class Flips:
 
 
 def sign_flips(values: np.ndarray, rng: np.random.Generator, flips: int = FLIPS) -> Flips:
-    """All sign vectors up to 12 values, else `flips` random ones; beyond MOST_FLIPPED values, of sums of blocks."""
-    m = len(values)
+    """All sign vectors up to 12 values, else `flips` random ones; beyond MOST_FLIPPED values, of sums of blocks. What rounding
+    left of a mean of 0 is 0: units without a difference speak for neither."""
+    m, rounding = len(values), 1e-10 * np.abs(values).max(initial=0.0)
     if m > MOST_FLIPPED:
         owner = rng.permutation(m) % MOST_FLIPPED
         values, m = np.bincount(owner, weights=values) * (MOST_FLIPPED / m), MOST_FLIPPED
     if 2**m - 1 <= flips + 96:
         subsets = (np.arange(1, 2**m)[:, None] >> np.arange(m)) & 1
-        return Flips(np.sort(subsets @ values / subsets.sum(1)))
+        return Flips(np.sort(_nought(subsets @ values / subsets.sum(1), rounding)))
     means = []
     step = max(1, (1 << 22) // m)
     for start in range(0, flips, step):
@@ -147,7 +148,11 @@ def sign_flips(values: np.ndarray, rng: np.random.Generator, flips: int = FLIPS)
         size = subsets.sum(1)
         with np.errstate(invalid="ignore", divide="ignore"):
             means.append(np.where(size > 0, subsets @ values / size, values.mean()))
-    return Flips(np.sort(np.concatenate(means)))
+    return Flips(np.sort(_nought(np.concatenate(means), rounding)))
+
+
+def _nought(means: np.ndarray, rounding: float) -> np.ndarray:
+    return np.where(np.abs(means) <= rounding, 0.0, means)
 
 
 @dataclass(frozen=True)

@@ -19,12 +19,19 @@ FEWEST_REPEATS, SURE_REPEATS = 10, 30  # repeated inputs whose spread tells a ce
 SMALL_CELL = 5  # groups with fewer rows are not shown
 
 
-def no_signal_found(result: NoSignal) -> Finding | None:
-    """VALID-NO-SIGNAL: the chosen model does not beat the floor beyond chance."""
+def no_signal_found(result: NoSignal, folds: NoSignal | None = None) -> Finding | None:
+    """VALID-NO-SIGNAL: the chosen model does not beat the floor beyond chance; VALID-UNDETERMINED: no test could be made.
+    folds: what the training rows' folds tell, where others judge."""
     if result.signal:
         return None
+    if not result.judged and folds is not None and folds.judged and not folds.signal:
+        return no_signal_found(folds)
+    if not result.judged:
+        return finding("VALID-UNDETERMINED", "warn", f"Nothing tells a model from knowing nothing here: {result.why_not}.",
+                       values={"judged": False, "why": result.why_not})
     return finding("VALID-NO-SIGNAL", "block", f"No signal detectable; {result.smallest_effect}.",
-                   values={"p": result.p, "detectable": result.detectable, "test": result.test},
+                   values={"p": result.p, "detectable": result.detectable, "test": result.test}
+                   | ({"folds": folds.signal} if folds and folds.judged else {}),
                    source="Ojala & Garriga 2010, JMLR 11")
 
 
@@ -66,8 +73,9 @@ def few_groups(task: Any, stats: Stats, units: np.ndarray, unit: str) -> Finding
         score = float(task.score(stats.take(np.flatnonzero(codes == i)))) if sizes[i] >= SMALL_CELL else float("nan")
         scores.append(score)
     what = "no interval is given" if g < NO_INTERVAL else "no p is given"
-    return finding("VALID-FEW-GROUPS", "warn", f"Only {g} independent units ({unit}) judge the score: {what}.",
-                   values={"groups": g, "scores": scores, "rows": sizes}, source="Cameron, Gelbach & Miller 2008")
+    return finding("VALID-FEW-GROUPS", "warn", f"Only {g} independent {'units' if g > 1 else 'unit'} ({unit}) "
+                   f"{'judge' if g > 1 else 'judges'} the score: {what}.",
+                   values={"groups": g, "unit": unit, "scores": scores, "rows": sizes}, source="Cameron, Gelbach & Miller 2008")
 
 
 def one_unit(unit: str) -> Finding | None:
@@ -82,6 +90,10 @@ def unnamed_units(unit: str, unnamed: int, rows: int) -> Finding | None:
     """LOOK-GROUP: `unnamed` of so many rows say nothing in the column by which rows are kept together."""
     if not unnamed:
         return None
+    if unnamed == rows:
+        return finding("LOOK-GROUP", "warn", f"The column '{unit}' is empty: each row counts as a unit of its own. If rows "
+                       "belong together, the score flatters and its interval is too short.", columns=(unit,),
+                       values={"unnamed": unnamed, "share": 1.0})
     return finding("LOOK-GROUP", "warn",
                    f"{unnamed:,} of {rows:,} rows name no '{unit}': each counts as one of its own. If they share one, among "
                    "them or with others, the score flatters and its interval is too short.", columns=(unit,),
@@ -150,7 +162,7 @@ def too_good(task: Any, estimate: Estimate, floor: float, *, replicate_sd: float
         return finding("VALID-TOO-GOOD", "warn",
                        f"The error ({estimate.value:.3g}) is smaller than that of measuring again ({noise:.3g}): "
                        "look for a leak.", values={"noise": noise, "value": estimate.value})
-    if not np.isfinite(floor) or estimate.n_units < JUDGED:
+    if not np.isfinite([floor, estimate.value]).all() or estimate.n_units < JUDGED:
         return None
     best = 1.0 if task.metric.higher_is_better else 0.0
     gap, left = abs(best - floor), abs(best - estimate.value)
@@ -161,11 +173,11 @@ def too_good(task: Any, estimate: Estimate, floor: float, *, replicate_sd: float
                    values={"value": estimate.value, "floor": floor, "left": left / gap})
 
 
-def optimistic(measured: Mapping[str, Any], units: str = "groups") -> Finding | None:
+def optimistic(measured: Mapping[str, Any], units: str = "new groups") -> Finding | None:
     """VALID-OPTIMISM: a random split would have promised more; only if the lower limit of the gap is above 0."""
     if measured.get("low") is None or measured["low"] <= 0:
         return None
     return finding("VALID-OPTIMISM", "note",
                    f"A random split would flatter: {measured['model']} scores {measured['random']:.3g} on it and "
-                   f"{measured['honest']:.3g} on new {units}, {measured['gap']:.2g} "
+                   f"{measured['honest']:.3g} on {units}, {measured['gap']:.2g} "
                    f"[{measured['low']:.2g}, {measured['high']:.2g}] worse.", values=dict(measured))

@@ -24,6 +24,15 @@ def known(stats: Stats) -> np.ndarray:
     return np.logical_or.reduce(has)
 
 
+def undefined_because(stats: Stats) -> str:
+    """Why the score of these labelled rows is no number."""
+    truth = stats.arrays.get("truth")
+    one = truth is not None and truth.dtype.kind in "iu" and len(np.unique(truth)) == 1
+    if len(stats) == 1:
+        return "only 1 row has a label"
+    return "only one class is present" if one else "the score is not defined on these rows"
+
+
 def scorable(stats: Stats, units: np.ndarray | None) -> tuple[Stats, np.ndarray, int]:
     """The labelled rows, their unit codes and the number of units."""
     rows = np.flatnonzero(known(stats))

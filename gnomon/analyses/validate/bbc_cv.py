@@ -52,6 +52,9 @@ def bbc_cv(task: Any, truth: np.ndarray, predictions: Sequence[Candidate], units
     outside = _left_out_scores(candidates, sign, g, repeats, rng)
     value = float(outside.mean()) if len(outside) else float("nan")
     low = high = None
+    method = "BBC, percentiles, or the winner's own limits, whichever is wider"
+    if g < NO_INTERVAL or not len(outside):
+        method = "none: " + (f"fewer than {NO_INTERVAL} units" if g < NO_INTERVAL else "not defined on units left out")
     if g >= NO_INTERVAL and len(outside):
         low, high = (float(x) for x in np.quantile(outside, [(1 - level) / 2, (1 + level) / 2]))
         winner = interval(task, stats[best][0], own, level=level, seed=seed, repeats=repeats)
@@ -59,7 +62,7 @@ def bbc_cv(task: Any, truth: np.ndarray, predictions: Sequence[Candidate], units
             low, high = min(low, winner.low), max(high, winner.high)
     return Estimate(task.metric.name, value, low, high, level, "bbc_cv", unit, n_units, len(rows),
                     n_events=events(stats[best][0]), includes=INCLUDES["bbc_cv"],
-                    method="BBC, percentiles, or the winner's own limits, whichever is wider",
+                    method=method,
                     by_target=by_target(task, stats[best][0]))
 
 

@@ -20,7 +20,7 @@ from gnomon.analyses.validate._bootstrap import (
 )
 from gnomon.analyses.validate._bounds import near_one, wilson
 from gnomon.analyses.validate._scores import mean_loss, weighted
-from gnomon.analyses.validate._units import FEW_GROUPS, NO_INTERVAL, scorable
+from gnomon.analyses.validate._units import FEW_GROUPS, NO_INTERVAL, scorable, undefined_because
 from gnomon.card import Card
 from gnomon.rng import stream
 from gnomon.tasks._task import Stats
@@ -60,7 +60,8 @@ def interval(task: Any, stats: Stats, units: np.ndarray | None, *, level: float 
     """
     stats, codes, g = scorable(stats, units)
     value = float(task.score(stats)) if len(stats) else float("nan")
-    low, high, method = None, None, "none: fewer than 3 units"
+    low, high = None, None
+    method = "none: fewer than 3 units" if np.isfinite(value) or not len(stats) else f"none: {undefined_because(stats)}"
     if g >= NO_INTERVAL and np.isfinite(value):
         low, high, method = _limits(task, stats, codes, g, level, seed, repeats)
     return Estimate(task.metric.name, value, low, high, level, estimator, unit, g, len(stats),  # type: ignore[arg-type]

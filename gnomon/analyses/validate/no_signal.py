@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice, pairwise
@@ -11,8 +12,8 @@ import numpy as np
 
 from gnomon.analyses.validate._auc import is_binary_auc
 from gnomon.analyses.validate._bootstrap import left_out, pseudo_values, sign_flips
-from gnomon.analyses.validate._scores import weighted
-from gnomon.analyses.validate._units import NO_P, scorable
+from gnomon.analyses.validate._scores import mean_loss, weighted
+from gnomon.analyses.validate._units import NO_P, scorable, undefined_because
 from gnomon.card import Card
 from gnomon.rng import stream
 from gnomon.tasks._task import Stats
@@ -29,6 +30,7 @@ CARD = Card(
 )
 LEVEL = 0.025  # one-sided: as strict as a 95 % interval that must exclude the floor
 POWER = 0.84  # normal quantile of 80 % power
+FEWEST_HITS = 6  # rows right in favour of one of two, and none of the other, that signs by chance give in under LEVEL
 SHUFFLES, FLIPS = 499, 1999
 CHUNK = 1 << 20  # truths held at once
 BOTH_WAYS = 2.0  # variance of an out-of-fold score under the null over that of truth shuffled against fixed predictions
@@ -37,6 +39,7 @@ BOTH_WAYS = 2.0  # variance of an out-of-fold score under the null over that of 
 @dataclass(frozen=True)
 class NoSignal:
     """p: one-sided, None where there are too few groups to print one. signal: the model beats the floor beyond chance.
+    judged: some test could be made; where none could, smallest_effect is "not checked: " and why.
     detectable: the score that would have been found with 80 % power (beyond the best there is: none would). smallest_effect:
     the same as a sentence."""
 
@@ -45,6 +48,14 @@ class NoSignal:
     test: str
     detectable: float | None
     smallest_effect: str
+
+    @property
+    def judged(self) -> bool:
+        return not self.test.startswith("none")
+
+    @property
+    def why_not(self) -> str:
+        return "" if self.judged else self.smallest_effect.removeprefix("not checked: ")
 
 
 def no_signal(task: Any, stats: Stats | Sequence[Stats], floor_stats: Stats, units: np.ndarray | None, *,
@@ -73,7 +84,7 @@ def no_signal(task: Any, stats: Stats | Sequence[Stats], floor_stats: Stats, uni
     *candidates, floor = [_one(joint, i) for i in range(len(candidates) + 1)]
     rng = stream(seed, "no_signal")
     if len(joint) < 3:
-        return NoSignal(None, False, "none: fewer than 3 rows", None, "not checked: fewer than 3 rows have a label")
+        return _unjudged(joint, f"only {len(joint)} {'row has' if len(joint) == 1 else 'rows have'} a label")
     if informed and g >= NO_P:
         return _flipped_best(task, candidates, floor, codes, g, rng, spread=1.0 if held_out else BOTH_WAYS**0.5)
     if not held_out or g < NO_P:
@@ -92,6 +103,11 @@ def _one(joint: Stats, i: int) -> Stats:
     return Stats({k[len(start):]: v for k, v in joint.arrays.items() if k.startswith(start)})
 
 
+def _unjudged(stats: Stats, why: str = "") -> NoSignal:
+    why = why or undefined_because(stats)
+    return NoSignal(None, False, f"none: {why}", None, f"not checked: {why}")
+
+
 def _sign(task: Any) -> float:
     return 1.0 if task.metric.higher_is_better else -1.0
 
@@ -101,6 +117,12 @@ def _best(task: Any) -> float:
     return 1.0 if task.metric.higher_is_better else 0.0
 
 
+def _hit(task: Any, stats: Stats) -> float:
+    """What one more right row adds to a score that is a share of rows; 0 for other scores."""
+    losses = mean_loss(task, stats) if task.metric.higher_is_better else None
+    return 1 / len(stats) if losses is not None and np.isin(losses, (0.0, 1.0)).all() else 0.0
+
+
 def _mann_whitney(task: Any, stats: Stats) -> NoSignal:
     """Normal approximation with the variance under the null and its correction for ties."""
     from scipy.stats import norm
@@ -108,7 +130,7 @@ def _mann_whitney(task: Any, stats: Stats) -> NoSignal:
     positive, score = stats["truth"] == 1, stats["proba"][:, 1]
     n1, n0 = int(positive.sum()), int((~positive).sum())
     if not n1 or not n0:
-        return NoSignal(None, False, "none: one class", None, "not checked: only one class is present")
+        return _unjudged(stats)
     n = n1 + n0
     runs = np.unique(score, return_counts=True)[1].astype(float)
     ties = ((runs**3 - runs).sum()) / (n * (n - 1))
@@ -127,14 +149,18 @@ def _flipped(task: Any, stats: Stats, floor: Stats, codes: np.ndarray, g: int, r
     gaps = _sign(task) * (without[0] - without[1])
     gap, gaps = _sign(task) * (ours.full - naive.full), gaps[np.isfinite(gaps)]
     if not np.isfinite(gap) or len(gaps) < NO_P:
-        return NoSignal(None, False, "none: the score is not defined", None, "not checked: the score is not defined")
+        return _unjudged(stats)
     each = pseudo_values(gap, gaps)
     means = sign_flips(each, rng).means
     p = float((1 + (means <= 0).sum()) / (len(means) + 1))
     error = each.std(ddof=1) / np.sqrt(len(each))
-    found = float(naive.full + _sign(task) * (norm.isf(LEVEL) + POWER) * error)
-    return NoSignal(p, p < LEVEL, "group sign-flip" if g < len(codes) else "sign-flip", found,
-                    _sentence(task, len(codes), g, found))
+    found = _sign(task) * naive.full + max(float(norm.isf(LEVEL) + POWER) * error, FEWEST_HITS * _hit(task, stats))
+    found = float(_sign(task) * found)
+    name = "group sign-flip" if g < len(codes) else "sign-flip"
+    if not each.any() and not _hit(task, stats):
+        return NoSignal(p, False, name, None, "the model says what the floor says of every row: what could have been found is "
+                        "not known")
+    return NoSignal(p, p < LEVEL, name, found, _sentence(task, len(codes), g, found))
 
 
 def _flipped_best(task: Any, candidates: list[Stats], floor: Stats, codes: np.ndarray, g: int, rng: np.random.Generator,
@@ -150,7 +176,7 @@ def _flipped_best(task: Any, candidates: list[Stats], floor: Stats, codes: np.nd
         if np.isfinite(lead) and np.isfinite(leads).all() and len(leads) >= NO_P:
             each.append(pseudo_values(lead, leads))
     if not each:
-        return NoSignal(None, False, "none: the score is not defined", None, "not checked: the score is not defined")
+        return _unjudged(candidates[0])
     leads = np.stack(each)
     flips = rng.choice([-1.0, 1.0], size=(FLIPS, leads.shape[1]))
     null = spread * (flips @ leads.T / leads.shape[1]).max(axis=1)
@@ -165,15 +191,18 @@ def _shuffled(task: Any, candidates: list[Stats], floor: Stats, codes: np.ndarra
               *, spread: float) -> NoSignal:
     """The best score against the best after each shuffle, every candidate's shuffled scores `spread` times as wide."""
     sign = _sign(task)
+    if g < NO_P and _arrangements(_truths(candidates[0]), codes, g) * LEVEL < 1:
+        return _unjudged(candidates[0], f"the target is the same throughout each of only {g} groups")
     best = max((sign * task.score(s) for s in candidates), default=float("nan"))
     each = sign * _scores_of_shuffles(task, candidates, _truths(candidates[0]), codes, g, rng)
     null = np.max([_widened(scores, spread) for scores in each], axis=0)
     null = null[np.isfinite(null)]
     floor_score = float(task.score(floor))
     if not len(null) or not np.isfinite(best):
-        return NoSignal(None, False, "none: the score is not defined", None, "not checked: the score is not defined")
+        return _unjudged(candidates[0])
     p = float((1 + (null >= best - 1e-12).sum()) / (len(null) + 1))
-    found = max(float(np.quantile(null, 1 - LEVEL)) + POWER * float(null.std()) / spread, sign * floor_score)
+    found = max(float(np.quantile(null, 1 - LEVEL)) + POWER * float(null.std()) / spread,
+                sign * floor_score + _hit(task, candidates[0]))
     signal = bool(p < LEVEL and best > sign * floor_score)
     test = "permutation within groups" if g < NO_P else "permutation" if g == len(codes) else "permutation of groups"
     return NoSignal(None if g < NO_P else p, signal, test, sign * found, _sentence(task, len(codes), g, sign * found))
@@ -212,6 +241,21 @@ def _scorer(task: Any, stats: Stats) -> Callable[[list[dict[str, np.ndarray]]], 
     return of
 
 
+def _whole(truths: dict[str, np.ndarray], codes: np.ndarray) -> bool:
+    """Whether the truth is equal within every unit."""
+    first = np.unique(codes, return_index=True)[1]
+    return all(np.array_equal(v, v[first][codes], equal_nan=v.dtype.kind == "f") for v in truths.values())
+
+
+def _arrangements(truths: dict[str, np.ndarray], codes: np.ndarray, g: int) -> float:
+    """In how many ways few units can swap their truth; endless where it moves within them."""
+    if not _whole(truths, codes):
+        return math.inf
+    first = np.unique(codes, return_index=True)[1]
+    alike = np.unique(np.stack([v[first] for v in truths.values()], axis=1), axis=0, return_counts=True)[1]
+    return math.factorial(g) / math.prod(math.factorial(k) for k in alike)
+
+
 def _shuffles(truths: dict[str, np.ndarray], codes: np.ndarray, g: int,
               rng: np.random.Generator) -> Iterator[np.ndarray]:
     """Row indices that move the truth among exchangeable units.
@@ -222,7 +266,7 @@ def _shuffles(truths: dict[str, np.ndarray], codes: np.ndarray, g: int,
     n, first = len(codes), np.unique(codes, return_index=True)[1]
     order = np.argsort(codes, kind="stable")
     start = np.searchsorted(codes[order], np.arange(g + 1))
-    whole = all(np.array_equal(v, v[first][codes], equal_nan=v.dtype.kind == "f") for v in truths.values())
+    whole = _whole(truths, codes)
     for _ in range(SHUFFLES):
         index = np.empty(n, dtype=np.int64)
         if g == n:

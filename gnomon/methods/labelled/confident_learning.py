@@ -12,6 +12,7 @@ import numpy as np
 from gnomon.card import Card, load
 from gnomon.data.parts import Rows
 from gnomon.data.table import Data, Dense, Role, Spec
+from gnomon.data.weights import filled
 from gnomon.errors import InputError
 from gnomon.methods import _kit as kit
 from gnomon.methods._desk import Desk
@@ -101,9 +102,8 @@ def weighed(data: Data, rows: np.ndarray, trust: np.ndarray) -> Data:
     """The data with these rows' weights multiplied by `trust`: in the weight column there is, else in one of its own."""
     names = data.named("weight")
     n = len(data)
-    before = np.nan_to_num(np.asarray(data.columns[names[0]].take(np.arange(n)), dtype=float), nan=1.0) if names else \
-        np.ones(n)
-    before[rows] *= trust
+    before = np.array(data.columns[names[0]].take(np.arange(n)), dtype=float) if names else np.ones(n)
+    before[rows] = filled(before[rows]) * trust
     name = names[0] if names else TRUST
     return replace(data, columns={**data.columns, name: Dense(before, Spec("number"))},
                    roles={**data.roles, name: data.roles.get(name, Role("weight", "how far each label is trusted"))})

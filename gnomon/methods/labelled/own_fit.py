@@ -12,7 +12,7 @@ from gnomon.card import Card
 from gnomon.data.features._view import fit_view
 from gnomon.data.parts import Rows
 from gnomon.data.table import Data, Spec
-from gnomon.errors import TrainingError
+from gnomon.data.weights import row_weights, too_few
 from gnomon.methods._desk import Desk
 from gnomon.methods._fitted import Fitted, matrix_of
 from gnomon.methods._network import describe_builder
@@ -50,7 +50,7 @@ def own_fit(task: Any, build: Callable[[Any, Spec], Any], data: Data, rows: Rows
     order = _order(tasks[0], data, rows.all) if form == "raw" and len(tasks) == 1 else None
     fitted = fit_view(data, rows.all, data.inputs, view, dense=dense, form=form, truth=order, seed=key(seed, "view"))
     matrix = matrix_of(fitted, data, rows.all)
-    weight = _weights(data, rows.all)
+    weight = row_weights(data, rows.all)
     estimators = []
     for k, one in enumerate(tasks):
         truth = one.truth(data, rows.all)
@@ -84,14 +84,6 @@ def _order(task: Any, data: Data, rows: np.ndarray) -> np.ndarray:
     return np.where(truth < 0, np.nan, (truth == chosen).astype(float))
 
 
-def _weights(data: Data, rows: np.ndarray) -> np.ndarray | None:
-    """The weight column of these rows, if there is one; unknown and negative weights count as nothing."""
-    names = data.named("weight")
-    if not names:
-        return None
-    return np.maximum(np.nan_to_num(data.columns[names[0]].take(rows).astype(np.float64)), 0.0)
-
-
 def _ready(estimator: Any, seed: int, place: int, desk: Desk) -> Any:
     """Seeded, and with as many threads as the desk allows."""
     offered = estimator.get_params(deep=False)
@@ -103,12 +95,10 @@ def _fit(estimator: Any, task: Any, matrix: Any, truth: np.ndarray, weight: np.n
          desk: Desk) -> Any:
     """Fit on the rows that have this target. The first `count` rows are rows.fit, the others rows.stop."""
     known = np.isfinite(truth) & (truth >= 0 if task.name == "classify" else True)
-    if weight is not None:
-        known &= weight > 0
-    if known.sum() < 2:
-        raise TrainingError("E-TRUTH-FEW",
-                            f"'{task.target}' is known in {int(known.sum())} training rows; at least 2 are needed",
-                            do="drop this target, or give more labelled rows")
+    weighing = known if weight is None else known & (weight > 0)
+    if weighing.sum() < 2:
+        raise too_few(task.target, int(known.sum()), int(weighing.sum()))
+    known = weighing
     known = np.flatnonzero(known)
     truth = truth.astype(np.int64) if task.name == "classify" else truth
     if len(np.unique(truth[known])) == 1:

@@ -123,9 +123,11 @@ class VectorClasses(ClassifierMixin, BaseEstimator):
 
 
 def _every_class(y: np.ndarray, splits: list) -> list:
-    """Only splits whose fitting rows hold every class, so that scores have the same columns; else all rows twice."""
+    """Only splits whose fitting rows hold every class, so that scores have the same columns; all rows twice where there are
+    none, or where these splits hold one class out."""
     whole = [(a, b) for a, b in splits if np.unique(y[a]).size == np.unique(y).size]
-    return whole or [(np.arange(len(y)), np.arange(len(y)))]
+    told = np.unique(np.concatenate([y[b] for _, b in whole])).size if whole else 0
+    return whole if told > 1 else [(np.arange(len(y)), np.arange(len(y)))]
 
 
 def _classifier(penalty: float, gamma: float) -> Any:

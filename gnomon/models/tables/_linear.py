@@ -174,7 +174,8 @@ def _logistic(penalty: float, x: Any, classes: int, before: Any = None) -> Logis
 
 
 def held_out(y: np.ndarray, folds: int, seed: int) -> list[tuple[np.ndarray, np.ndarray]]:
-    """(fit, held) rows, stratified where y holds classes; one split of a fifth from SETTLED rows on."""
+    """(fit, held) rows, stratified where y holds classes; one split of a fifth from SETTLED rows on. A split that leaves one
+    class to fit on tells nothing and is left out: none may be left."""
     from sklearn.model_selection import KFold, StratifiedKFold
 
     classes = np.issubdtype(np.asarray(y).dtype, np.integer)
@@ -183,6 +184,7 @@ def held_out(y: np.ndarray, folds: int, seed: int) -> list[tuple[np.ndarray, np.
     kind = StratifiedKFold if classes and rarest >= 2 else KFold
     count = int(np.clip(folds, 2, max(min(rarest, len(y)), 2))) if kind is StratifiedKFold else min(folds, len(y))
     splits = list(kind(count, shuffle=True, random_state=seed % 2**32).split(np.zeros(len(y)), y))
+    splits = [(fit, held) for fit, held in splits if len(np.unique(y[fit])) > 1] if classes else splits
     return splits[:1] if len(y) >= SETTLED else splits
 
 

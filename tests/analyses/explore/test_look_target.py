@@ -381,6 +381,13 @@ def test_imbalance_and_small():
     assert of(look(make(clean_table(400))), "LOOK-SMALL")[0].grade == "note"
 
 
+def test_the_rarest_class_is_named():
+    frame = clean_table(400)
+    frame["y"] = ["odd"] + ["rare"] * 9 + ["common"] * 390
+    claim = of(look(make(frame)), "LOOK-SMALL")[0].claim
+    assert claim.startswith("class 'odd' of 'y' has 1 row (and 1 other under 10) to learn from")
+
+
 def test_small_counts_units_and_not_rows():
     frame = clean_table(1200)
     frame["patient_id"] = np.repeat(np.arange(30), 40)
@@ -414,12 +421,24 @@ def test_plain_concentrations_among_logarithms_are_named_by_row():
     assert hit.rows == tuple(range(7)) and hit.values["rows"] == 7
 
 
-def test_only_rows_that_name_a_unit_count_as_learnt_from():
+def test_rows_that_name_no_unit_count_as_units_as_they_do_to_the_verdict():
     who = pd.Series([f"P{i % 5}" if i < 150 else None for i in range(200)])
     rng = np.random.default_rng(0)
     data = make({"patient_id": who, "x": rng.normal(size=200), "y": rng.normal(size=200)}, roles={"patient_id": "group",
                                                                                                "y": "target"})
-    assert of(look(data), "LOOK-SMALL")[0].values["training_units"] == 5
+    told = of(look(data), "LOOK-SMALL")[0]
+    assert told.values["training_units"] == 55 and "55 units ('patient_id'; 50 rows without one)" in told.claim
+
+
+def test_an_empty_column_of_units_is_said_to_be_empty():
+    from gnomon.analyses.explore.groups import groups
+    from gnomon.analyses.validate._findings import unnamed_units
+
+    data = make({"g": pd.Series([None] * 60, dtype=object), "x": np.arange(60.0)}, roles={"g": "group"})
+    assert not [f for f in groups(data).findings if f.code == "LOOK-GROUP"]
+    told = unnamed_units("g", 60, 60)
+    assert told.code == "LOOK-GROUP" and "'g' is empty: each row counts as a unit of its own" in told.claim
+    assert "40 of 60 rows name no 'g'" in unnamed_units("g", 40, 60).claim
 
 
 def test_drift_along_the_rows_within_classes():

@@ -121,6 +121,61 @@ def test_under_6_groups_there_is_no_p():
     assert found.p is None and found.signal and "within" in found.test
 
 
+@pytest.mark.parametrize("groups, judged", [(2, False), (5, False), (8, True)])
+def test_targets_of_a_few_whole_groups_judge_nothing(groups, judged):
+    """Two groups of one class each can be swapped in two ways: neither is chance."""
+    task, units = classify("y", ("a", "b")), np.repeat(np.arange(groups), 20)
+    score, truth = stream(0, "few").normal(size=len(units)), units % 2
+    stats = task.measure(task.read(np.stack([-score, score], 1)), truth)
+    floor = task.measure(task.naive(truth).predict(len(truth)), truth)
+    result = no_signal(task, [stats], floor, units)
+    assert result.judged == judged and not result.signal
+    if not judged:
+        told = findings.no_signal_found(result)
+        assert told.code == "VALID-UNDETERMINED" and f"only {groups} groups" in told.claim and "only" in result.why_not
+
+
+@pytest.mark.parametrize("rows, why", [(60, "only one class is present"), (1, "only 1 row has a label")])
+def test_rows_that_cannot_judge_are_not_called_without_signal(rows, why):
+    task, truth = classify("y", ("a", "b")), np.zeros(rows, dtype=int)
+    score = stream(1, "one class").normal(size=rows)
+    stats = task.measure(task.read(np.stack([-score, score], 1)), truth)
+    result, estimate = no_signal(task, stats, stats, None), interval(task, stats, None)
+    assert not result.judged and result.why_not == why
+    assert np.isnan(estimate.value) and estimate.method == f"none: {why}"
+    assert findings.too_good(task, estimate, 0.5) is None  # a score that is no number is not a perfect one
+    task, made, floor = _study("roc_auc", 60, 0.0, 2)
+    silent = no_signal(task, made, floor, None)  # what the folds say: that stands where the other rows cannot judge
+    assert findings.no_signal_found(result, silent).code == "VALID-NO-SIGNAL"
+    assert findings.no_signal_found(result).values["judged"] is False
+
+
+def test_few_rows_that_judge_are_counted_in_words():
+    task, made, _ = _study("roc_auc", 8, 1.0, 1)
+    told = findings.few_groups(task, made[0].take(np.arange(1)), np.zeros(1), "row")
+    assert told.claim.startswith("Only 1 independent unit (row) judges the score")
+
+
+def _right(hits, classes=200, n=158):
+    """A model right on the first `hits` rows, and a floor that is right on none."""
+    task, y = classify("y", tuple(f"k{i}" for i in range(classes)), metric="accuracy"), np.arange(n)
+    told = np.where(y < hits, y, y + 1)
+    made = [task.measure(Prediction(value=v, proba=np.eye(classes)[v]), y) for v in (told, np.full(n, classes - 1))]
+    return task, *made
+
+
+def test_a_single_right_row_of_many_classes_is_no_signal_and_none_is_within_reach():
+    """Rows that differ in nothing speak for neither: what rounding makes of them must not."""
+    found = {hits: no_signal(*_right(hits), None) for hits in (0, 1, 5, 8)}
+    assert [found[k].signal for k in (0, 1, 5, 8)] == [False, False, False, True]
+    assert found[1].p > 0.4  # half of all sign vectors
+    assert all(r.detectable >= 6 / 158 and "above 0 " not in r.smallest_effect for r in found.values())
+    task, _, floor = _study("rmse", 60, 0.0, 0)
+    assert no_signal(task, floor, floor, None).detectable is None  # no difference on any row: its spread is not known
+    task, model, floor = _right(0)
+    assert no_signal(task, [model], floor, None).detectable >= 1 / 158
+
+
 def test_bbc_takes_the_winners_luck_away():
     luck, corrected = [], []
     for seed in range(20):

@@ -51,7 +51,9 @@ def test_optimism_is_found_and_has_one_sign_for_all_metrics():
     assert numbers["gap"] == pytest.approx(numbers["honest"] - numbers["random"])
     classes = optimism(classify("y", ("a", "b"), metric="accuracy"), x, (y > 0).astype(int), units, make=Nearest)
     assert classes["random"] > classes["honest"] and classes["low"] > 0 and classes["model"] == "Nearest"
-    assert findings.optimistic(classes, "family").code == "VALID-OPTIMISM"
+    told = findings.optimistic(classes, "rows without a copy in training")
+    assert told.code == "VALID-OPTIMISM" and "on rows without a copy in training, " in told.claim
+    assert "on new groups, " in findings.optimistic(classes).claim
     assert optimism(regress("y"), x, y, units, make=Nearest) == numbers
 
 
