@@ -13,18 +13,22 @@ from gnomon.analyses.validate._units import scorable
 from gnomon.workflow._members import Candidate, by_seed
 from gnomon.workflow.run import Bench
 
+FEWEST_SEEDS = 3  # whose scores tell how far seeds scatter
+
 
 def seed_gain(bench: Bench, best: Candidate) -> dict[str, Any] | None:
     """What twice the seeds would bring a recommended deep model, from what the mean of its s seeds brought over one.
 
     Averaging s seeds leaves V / s of a single seed's excess error V, so V = (one - together) / (1 - 1 / s) and doubling
-    s gains V / 2s; limits by a jackknife over units.
+    s gains V / 2s. The range is predictive: the units, by a jackknife, and which seeds come next. The mean of s seeds shares
+    half its luck with that of 2s, so what is then gained scatters by sd / sqrt(2s) about V / 2s. None under three seeds: the
+    sd of two says nothing.
     """
     from scipy.stats import t
 
     run = best.members[0][1]
     s = len(run.by_seed)
-    if best.family != "deep" or s < 2:
+    if best.family != "deep" or s < FEWEST_SEEDS:
         return None
     truth, sign = bench.task.truth(bench.data, run.rows), 1 if bench.task.metric.higher_is_better else -1
     stats = [bench.task.measure(p, truth) for p in (*by_seed(bench, best), best.oof)]
@@ -33,7 +37,9 @@ def seed_gain(bench: Bench, best: Candidate) -> dict[str, Any] | None:
     part = sign / (1 - 1 / s) / (2 * s)
     gain = part * (scores[-1].full - float(np.mean([w.full for w in scores[:-1]])))
     without = left_out(scores, kept[0][2])
-    half = float(t.ppf(0.95, without.shape[1] - 1)) * abs(part) * jackknife_error(without[-1] - without[:-1].mean(axis=0))
+    units = float(t.ppf(0.95, without.shape[1] - 1)) * abs(part) * jackknife_error(without[-1] - without[:-1].mean(axis=0))
+    luck = float(t.ppf(0.95, s - 1)) * float(np.std([w.full for w in scores[:-1]], ddof=1)) / np.sqrt(2 * s)
+    half = float(np.hypot(units, luck))
     return {"seeds": s, "gain": gain, "low": gain - half, "high": gain + half, "level": 0.9}
 
 
