@@ -44,16 +44,17 @@ def seed_gain(bench: Bench, best: Candidate) -> dict[str, Any] | None:
 
 
 def measured_gains(shown: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
-    """Expected gains that this study measured, by kind of step: twice the units, twice those of a class, twice the seeds."""
+    """Expected gains that this study measured, by kind of step: twice the units, twice those of a class, twice the seeds.
+    What was measured on a model that is far from the recommended one says nothing about that."""
     out, seeds = {}, shown.get("seeds") or {}
     curves = {"more data": shown.get("curve") or {}, **{more_of(n): c for n, c in (shown.get("classes") or {}).items()}}
     for step, curve in curves.items():
-        if curve.get("gain") is not None:
+        if curve.get("gain") is not None and curve["near"]:
             out[step] = {"value": curve["gain"], "low": curve["gain_low"], "high": curve["gain_high"],
-                         "level": curve["level"], "metric": shown.get("metric"), "kind": "predictive"}
+                         "level": curve["level"], "metric": shown.get("metric"), "kind": "predictive", "model": curve["model"]}
     if seeds.get("gain") is not None:
         out["more seeds"] = {"value": seeds["gain"], "low": seeds["low"], "high": seeds["high"], "level": seeds["level"],
-                             "metric": shown.get("metric"), "kind": "predictive"}
+                             "metric": shown.get("metric"), "kind": "predictive", "model": shown.get("model")}
     return out
 
 

@@ -8,9 +8,10 @@ from dataclasses import replace
 from typing import Any
 
 from gnomon.values import Advice, Finding
-from gnomon.workflow._gains import measured_gains, more_of
+from gnomon.workflow._gains import FEWEST_SEEDS, measured_gains, more_of
 from gnomon.workflow._looked_at import answered, unanswered
 from gnomon.workflow._members import Candidate
+from gnomon.workflow._steps import DEBUGGED, debug_step, more_seeds, more_time, more_units
 from gnomon.workflow.look import KEPT
 from gnomon.workflow.plan import Plan
 from gnomon.workflow.run import Bench
@@ -81,25 +82,25 @@ RULES: Mapping[str, Rule] = {
                                 "one more run"),
     "VALID-CALIBRATION": _advice("method", "read the probabilities as ranks only, or calibrate them on new rows", "minutes"),
     "VALID-TOO-GOOD": _advice("preprocess", "look for an input that would not be known at prediction", "minutes"),
-    "VALID-SEEDS": _advice("method", "train more seeds: gnomon study ... --budget twice as long", "twice the time"),
     "WHY-WITHHELD": lambda f, study: _of_explanation(f),
-    "DEBUG-UNDERFIT": _advice("method", "train longer: --budget twice as long", "twice the time"),
-    "DEBUG-OVERFIT": _advice("collect", "more rows, or a smaller model", "new measurements"),
+    **dict.fromkeys(DEBUGGED, debug_step),
 }
 SHOWN = 5  # columns that one step names
-ALSO_NOTES = ("VALID-UNDETERMINED", "LOOK-SMALL", "LOOK-IMBALANCE", "WHY-WITHHELD", "VALID-SUBGROUP")  # worth a step
+ALSO_NOTES = ("VALID-UNDETERMINED", "LOOK-SMALL", "LOOK-IMBALANCE", "WHY-WITHHELD", "VALID-SUBGROUP", *DEBUGGED)  # worth a step
 WEIGHT = {"block": 0, "warn": 1, "note": 2, "fine": 3}
-MORE_DATA = ("LOOK-SMALL", "DEBUG-OVERFIT")  # one step answers them where its gain was measured
+MORE_DATA = ("LOOK-SMALL",)  # one step answers it where twice the units were measured to pay
 PRICES = (("seconds", 0.1), ("none", 0.1), ("minutes", 0.5), ("one more run", 1.0), ("twice the time", 1.0),
           ("new", 40.0))  # what a cost that begins so weighs against the others, in hours of work, roughly
 OTHER_PRICE = 4.0
 
 
 def advise(bench: Bench, findings: Sequence[Finding], verdict: Verdict, candidates: Sequence[Candidate], plan: Plan, *,
-           folder_name: str, tried: Mapping[str, Any] | None = None) -> tuple[Advice, ...]:
+           folder_name: str, tried: Mapping[str, Any] | None = None, cuts: Mapping[str, str] | None = None
+           ) -> tuple[Advice, ...]:
     """Steps in order of the gravity of what is behind them, and of equal gravity by measured gain per cost.
 
-    tried: what the trials of the examination measured; a gain is given only where they did.
+    tried: what the trials of the examination measured; a gain is given only where they did. cuts: recipe -> why it was not
+    trained.
     """
     steps: list[Advice] = []
     gains, weight = measured_gains(tried or {}), {}
@@ -108,13 +109,15 @@ def advise(bench: Bench, findings: Sequence[Finding], verdict: Verdict, candidat
         rule = RULES.get(f.code)
         passed = f.code == "WHY-WITHHELD" and any(g.code == "WHY-USES" for g in findings)  # another explanation holds
         if rule is not None and not passed and not any(f.code in s.because for s in steps):
-            if f.code in MORE_DATA and "more data" in gains:
+            if f.code in MORE_DATA and gains.get("more data", {}).get("low", 0) > 0:
                 continue
-            gain = gains.get("more seeds") if f.code == "VALID-SEEDS" else None
-            steps.append(replace(rule(f, folder_name), gain=gain))
+            steps.append(rule(f, folder_name))
             weight[steps[-1].do] = WEIGHT[f.grade]
-    steps += _measured(gains, tried or {}, plan, [f.code for f in unsettled if f.code in MORE_DATA])
-    steps += _always(bench, verdict, candidates, plan, folder_name)
+    steps += _measured(gains, tried or {}, [f.code for f in unsettled if f.code in MORE_DATA])
+    for step in _seeds(unsettled, verdict, candidates, plan, folder_name, gains.get("more seeds")):
+        steps.append(step)
+        weight[step.do] = WEIGHT["warn" if any(f.code in step.because and f.grade == "warn" for f in unsettled) else "note"]
+    steps += _always(bench, verdict, plan, folder_name, cuts or {})
     seen: dict[str, Advice] = {}
     for step in [s for s in steps if not answered(s.because, bench.folder)]:
         seen.setdefault(step.do, step)
@@ -132,24 +135,23 @@ def settled(f: Finding) -> bool:
     return f.action is not None and f.grade != "block" and f.code != "LOOK-LABEL" and f.action.done != KEPT
 
 
-def _measured(gains: Mapping[str, Any], tried: Mapping[str, Any], plan: Plan, codes: Sequence[str]) -> list[Advice]:
-    """Steps whose gain the study measured."""
-    out, curve = [], tried.get("curve") or {}
-    if "more data" in gains:
-        extra = curve["ahead"] - curve["sizes"][-1]
-        unit = "rows" if curve["unit"] == "row" else f"units ({curve['unit']})"
-        out.append(Advice("collect", f"measure about {extra:,} more {unit}, twice as many to learn from as now",
-                          (*dict.fromkeys(codes), "VALID-CURVE"), gains["more data"], "new measurements"))
-    for name, one in (tried.get("classes") or {}).items():
-        extra = one["ahead"] - one["sizes"][-1]
-        unit = "rows" if one["unit"] == "row" else f"units ({one['unit']})"
-        out.append(Advice("collect", f"measure about {extra:,} more {unit} of class '{name}', twice as many of it as now; the "
-                          "gain is told for data that hold as large a share of it as now", ("VALID-CURVE",),
-                          gains[more_of(name)], "new measurements"))
-    if gains.get("more seeds", {}).get("low", 0) > 0:
-        out.append(Advice("method", f"average twice as many seeds: --budget {_longer(plan.budget)}", (), gains["more seeds"],
-                          "twice the time"))
-    return out
+def _measured(gains: Mapping[str, Any], tried: Mapping[str, Any], codes: Sequence[str]) -> list[Advice]:
+    """Steps whose gain the study measured; those that may not pay answer no finding."""
+    kinds = [("", "more data", tried.get("curve") or {}),
+             *((name, more_of(name), one) for name, one in (tried.get("classes") or {}).items())]
+    return [more_units(one, gains[kind], codes if not name and gains[kind]["low"] > 0 else (), name)
+            for name, kind, one in kinds if kind in gains]
+
+
+def _seeds(findings: Sequence[Finding], verdict: Verdict, candidates: Sequence[Candidate], plan: Plan, study: str,
+           gain: Mapping[str, Any] | None) -> list[Advice]:
+    """More seeds where they were seen to matter, or measured to pay: of the recommended model, or of the best deep one."""
+    codes = tuple(dict.fromkeys(f.code for f in findings if f.code == "VALID-SEEDS" and _asks(f)))
+    several = [c for c in (verdict.recommended, *candidates) if c is not None and c.family == "deep"
+               and len(c.members[0][1].by_seed) >= FEWEST_SEEDS]
+    if not several or not (codes or (gain and gain["low"] > 0)):
+        return []
+    return [more_seeds(several[0], plan, study, codes, gain)]
 
 
 def _per_cost(step: Advice) -> float:
@@ -159,21 +161,14 @@ def _per_cost(step: Advice) -> float:
     return step.gain["value"] / next((p for start, p in PRICES if step.cost.startswith(start)), OTHER_PRICE)
 
 
-def _always(bench: Bench, verdict: Verdict, candidates: Sequence[Candidate], plan: Plan, study: str) -> list[Advice]:
+def _always(bench: Bench, verdict: Verdict, plan: Plan, study: str, cuts: Mapping[str, str]) -> list[Advice]:
     """Steps that make sense after any study."""
-    out = []
-    name = shlex.quote(study)
-    short = list(dict.fromkeys(m for m, why in plan.left_out if "--budget" in why))  # a model with two views is named once
-    if short:
-        out.append(Advice("model", f"give it more time: --budget {_longer(plan.budget)} would also try {', '.join(short)}",
-                          (), None, _longer(plan.budget)))
+    time = more_time(plan, cuts)
+    out = [time] if time is not None else []
     if not len(bench.parts.test):
         out.append(Advice("collect", "judge it on rows nobody has seen, from another source: the same command with --test FILE",
                           (), None, "new measurements"))
     if verdict.recommended is not None:
-        out.append(Advice("method", f"use it: gnomon predict {name} NEW_FILE -o predicted.csv", (), None, "seconds"))
+        out.append(Advice("method", f"use it: gnomon predict {shlex.quote(study)} NEW_FILE -o predicted.csv", (), None,
+                          "seconds"))
     return out
-
-
-def _longer(budget: float) -> str:
-    return f"{round(budget * 2 / 60)}m" if budget >= 60 else f"{round(budget * 2)}s"

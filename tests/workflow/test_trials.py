@@ -12,7 +12,7 @@ import pandas as pd
 import pytest
 
 import gnomon
-from gnomon.values import Action, Advice, Finding
+from gnomon.values import Action, Advice, Finding, Recipe
 from gnomon.workflow._clock import Clock, merged, run_trial
 from gnomon.workflow._folder import Folder
 from gnomon.workflow._gains import measured_gains, seed_gain
@@ -68,7 +68,9 @@ def test_curve_gives_advice_its_gain(finished):
     report, shown, _ = finished
     assert len(shown["curve"]["sizes"]) == 5 and shown["curve"]["ahead"] == 2 * shown["curve"]["sizes"][-1]
     step = next(a for a in report["advice"] if "VALID-CURVE" in a["because"])
-    assert set(step["gain"]) == {"value", "low", "high", "level", "metric", "kind"} and step["gain"]["kind"] == "predictive"
+    assert set(step["gain"]) == {"value", "low", "high", "level", "metric", "kind", "model"}
+    assert step["gain"]["kind"] == "predictive" and step["gain"]["model"] == "logistic" in step["do"]
+    assert shown["curve"]["units"] == 400 and "about 400 more rows" in step["do"]  # of which four in five are trained on
     assert step["gain"]["low"] <= step["gain"]["value"] <= step["gain"]["high"]
 
 
@@ -147,8 +149,11 @@ def test_the_curve_is_of_the_best_near_model_that_fits_in(tmp_path):
 
 def test_gains_are_null_unless_measured():
     assert measured_gains({}) == {} and measured_gains({"curve": {"gain": None}}) == {}
-    told = {"metric": "rmse", "curve": {"gain": 0.1, "gain_low": 0.0, "gain_high": 0.2, "level": 0.9}}
-    assert measured_gains(told)["more data"]["value"] == 0.1
+    told = {"metric": "rmse", "curve": {"gain": 0.1, "gain_low": 0.0, "gain_high": 0.2, "level": 0.9, "near": True,
+                                        "model": "ridge"}}
+    assert measured_gains(told)["more data"]["value"] == 0.1 and measured_gains(told)["more data"]["model"] == "ridge"
+    far = {**told, "curve": {**told["curve"], "near": False}}
+    assert measured_gains(far) == {}  # what another model would gain
 
 
 def test_the_classes_missed_most_are_asked_about_where_they_have_rows_enough():
@@ -282,12 +287,49 @@ def test_equal_gravity_is_ordered_by_gain_per_cost(tmp_path):
     verdict = SimpleNamespace(recommended=None)
     tried = {"metric": "rmse", "seeds": {"gain": 0.05, "low": 0.01, "high": 0.1, "level": 0.9},
              "curve": {"gain": 0.2, "gain_low": 0.1, "gain_high": 0.3, "level": 0.9, "sizes": [10, 100], "ahead": 200,
-                       "unit": "row"}}
-    steps = advise(bench, [Finding("LOOK-LABEL", "warn", ""), Finding("LOOK-SMALL", "note", "")], verdict, [], plan,
+                       "unit": "row", "units": 125, "near": True, "model": "ridge"}}
+    run = SimpleNamespace(by_seed=(1, 2, 3), seconds=30.0)
+    mlp = SimpleNamespace(family="deep", recipe=Recipe("regress", "mlp", "supervised", family="deep"), members=((1.0, run),))
+    steps = advise(bench, [Finding("LOOK-LABEL", "warn", ""), Finding("LOOK-SMALL", "note", "")], verdict, [mlp], plan,
                    folder_name="s", tried=tried)
     assert steps[0].because == ("LOOK-LABEL",) and steps[0].gain is None  # graver first, though nothing was measured
     assert "seeds" in steps[1].do and steps[2].because == ("LOOK-SMALL", "VALID-CURVE") and len(steps) == 3
     assert _per_cost(Advice("collect", "", (), {"value": 1.0, "low": -0.1, "high": 2.0}, "seconds")) == 0
+    assert "seeds = 6 for mlp and budget_seconds = 100, then: gnomon run s" in steps[1].do  # no --budget buys more than three
+    assert "about 125 more rows, twice as many as now; tried with ridge" in steps[2].do
+
+
+def test_more_rows_that_may_not_pay_are_not_advised(tmp_path):
+    """The intervals are wide for lack of rows all the same; that finding keeps its step."""
+    tried = {"metric": "rmse", "curve": {"gain": 0.1, "gain_low": -0.1, "gain_high": 0.3, "level": 0.9, "unit": "row",
+                                         "units": 90, "near": True, "model": "ridge"}}
+    told = advise(concluded(tmp_path), [Finding("LOOK-SMALL", "note", "")], SimpleNamespace(recommended=None), [],
+                  SimpleNamespace(left_out=(), budget=60.0), folder_name="s", tried=tried)
+    assert [s.because for s in told] == [("LOOK-SMALL",), ("VALID-CURVE",)]
+    assert told[1].do.startswith("about 90 more rows may not pay") and told[1].gain["low"] < 0
+
+
+def test_candidates_that_the_clock_cut_are_named_with_the_budget_they_need(tmp_path):
+    mlp, forest = Recipe("regress", "mlp", "supervised"), Recipe("regress", "forest", "own_fit")
+    plan = SimpleNamespace(left_out=(("tabm", "9 s left: --budget"),), budget=60.0, candidates=(mlp, forest),
+                           seconds={mlp.hash: 100.0, forest.hash: 5.0})
+    cuts = {mlp.hash: "the budget ended before it was trained", forest.hash: "out of memory"}
+    told = advise(concluded(tmp_path), [], SimpleNamespace(recommended=None), [], plan, folder_name="s", cuts=cuts)
+    assert [s.do for s in told] == ["give it more time: --budget 3m would train mlp (cut by the budget) and also try tabm"]
+
+
+@pytest.mark.parametrize(("kind", "says"), [("overfit", "dropout"), ("starved", "more steps"), ("underfit", "a larger model"),
+                                            ("unsteady", "a smaller rate")])
+def test_what_the_debugger_found_is_a_step_in_its_own_words(kind, says, tmp_path):
+    from gnomon.analyses.debug.over_under import Fitting, fitting_finding
+
+    found = fitting_finding(Fitting(kind, 0.9, 1.0, 1.3, 1.0, 50.0, 0.8))
+    found = replace(found, claim=f"mlp: {found.claim}")
+    warned = Finding("LOOK-LABEL", "warn", "")
+    told = advise(concluded(tmp_path), [found, warned], SimpleNamespace(recommended=None), [],
+                  SimpleNamespace(left_out=(), budget=60.0), folder_name="s")
+    assert told[0].because == ("LOOK-LABEL",) and told[1].do == f"mlp: {found.claim.partition('What helps: ')[2]}"
+    assert says in told[1].do
 
 
 @pytest.mark.parametrize(("values", "steps"), [({"rows": 12}, 0), ({"rows": 12, "one_way": 9}, 1)])

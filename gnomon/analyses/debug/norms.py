@@ -97,7 +97,8 @@ def _of_layers(layers: Sequence[Mapping[str, Any]]) -> list[Finding]:
     broken = [row["layer"] for row in layers
               if any(not math.isfinite(row[what] or 0.0) for what in ("weight", "gradient", "activation"))]
     if broken:
-        claim = f"{len(broken)} layers hold or make values that are no numbers, first {broken[0]}"
+        claim = (f"{len(broken)} layers hold or make values that are no numbers, first {broken[0]}. What helps: inputs without "
+                 "infinite or very large values, or a smaller rate")
         return [finding("DEBUG-NAN", "warn", claim, values={"layers": broken[:20]}, source="one batch")]
     ratios = {row["layer"]: row["gradient"] / row["weight"] for row in layers
               if row["gradient"] is not None and row["weight"] > 1e-8}
@@ -106,11 +107,14 @@ def _of_layers(layers: Sequence[Mapping[str, Any]]) -> list[Finding]:
     large = [name for name, ratio in ratios.items() if ratio > EXPLODED]
     values = {"layers": [dict(row) for row in layers][:60]}
     if large:
-        claim = f"gradients explode in {len(large)} of {len(ratios)} layers, first {large[0]}"
+        claim = (f"gradients explode in {len(large)} of {len(ratios)} layers, first {large[0]}. What helps: normalisation, or "
+                 "a smaller rate")
     elif ratios and len(small) > len(ratios) / 3:
-        claim = f"gradients vanish in {len(small)} of {len(ratios)} layers, first {small[0]}"
+        claim = (f"gradients vanish in {len(small)} of {len(ratios)} layers, first {small[0]}. What helps: normalisation, "
+                 "residual connections or another activation")
     elif len(dead) > max(len(layers) / 3, 1):
-        claim = f"{len(dead)} of {len(layers)} layers answer the same to every row"
+        claim = (f"{len(dead)} of {len(layers)} layers answer the same to every row. What helps: a smaller rate, or another "
+                 "activation")
     else:
         return [finding("DEBUG-GRADIENT", "fine", f"gradients and activations of {len(layers)} layers are in order",
                         values=values, source="one batch")]
@@ -123,7 +127,7 @@ def of_log(lines: Sequence[Mapping[str, float]], naive: float) -> list[Finding]:
     trouble = [int(line["step"]) for line in lines if "trouble" in line]
     if trouble:
         claim = (f"the loss was no number or exploded {len(trouble)} times; each time the run went back and on more "
-                 f"carefully, first at step {trouble[0]}")
+                 f"carefully, first at step {trouble[0]}. What helps: inputs without very large values, or a smaller rate")
         found.append(finding("DEBUG-NAN", "note", claim, values={"steps": trouble[:20]}, source="log.csv"))
     told = (fitting_finding(over_under(lines, naive)), shares_finding(loss_shares(lines)),
             history_finding(layer_history(lines)))
