@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 Grade = Literal["fine", "note", "warn", "block"]
+PLAIN = ("naive", "own_fit", "supervised", "caruana", "")  # methods that a label need not name
 ROWS_SHOWN = 50  # a finding lists at most so many rows; `rows_total` tells how many there are
 
 
@@ -73,7 +74,10 @@ class Recipe:
             return " ".join(["floor", *(("latest value",) if "latest" in self.options else ()),
                              *((f"by {self.options['by']}",) if "by" in self.options else ())])
         name = f"{self.model} on {view}" if view and view != "standard" else self.model
-        return f"{name}, suspect labels left out" if self.method == "confident_learning" else name
+        if self.method == "confident_learning":
+            weighed = self.options.get("action") == "weigh"
+            return f"{name}, suspect labels {'weighing less' if weighed else 'left out'}"
+        return name if self.method in PLAIN else f"{name} by {self.method.replace('_', '-')}"
 
 
 @dataclass(frozen=True)

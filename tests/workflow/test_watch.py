@@ -31,6 +31,12 @@ def test_the_cheapest_must_be_trained_while_nothing_is():
     assert not last_hope(PLAN, [FLOOR, FOREST], [])(LOGISTIC)
 
 
+def test_labels_tell_two_methods_of_one_model_apart():
+    labels = [Recipe("classify", "mlp", *rest).label for rest in (
+        ("supervised",), ("co_teaching",), ("confident_learning",), ("confident_learning", {"action": "weigh"}))]
+    assert labels[0] == "mlp" and labels[1] == "mlp by co-teaching" and len(set(labels)) == 4
+
+
 def test_a_candidate_that_is_cut_is_named_in_the_terminal(tmp_path, monkeypatch):
     from types import SimpleNamespace
 
