@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -10,8 +10,12 @@ import numpy as np
 from gnomon.analyses.validate._bootstrap import jackknife_error, left_out
 from gnomon.analyses.validate._scores import weighted
 from gnomon.analyses.validate._units import scorable
+from gnomon.values import Finding
+from gnomon.workflow._effects import CLEANED
 from gnomon.workflow._members import Candidate, by_seed
+from gnomon.workflow._more_data import is_near
 from gnomon.workflow.run import Bench
+from gnomon.workflow.verdict import Verdict
 
 FEWEST_SEEDS = 3  # whose scores tell how far seeds scatter
 
@@ -56,6 +60,31 @@ def measured_gains(shown: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
         out["more seeds"] = {"value": seeds["gain"], "low": seeds["low"], "high": seeds["high"], "level": seeds["level"],
                              "metric": shown.get("metric"), "kind": "predictive", "model": shown.get("model")}
     return out
+
+
+def cleaning_gain(f: Finding, bench: Bench, candidates: Sequence[Candidate], best: Candidate | None) -> dict[str, Any] | None:
+    """What leaving the suspect labels out of training brought the same model, on the same validation rows, paired over units:
+    the measured part of what putting them right would bring. None where the recommended model has left them out already, or
+    where that model is far from the recommended one."""
+    effect = (f.action.effect if f.action is not None else None) or {}
+    cleaned = next((c for c in candidates if c.recipe.method == CLEANED), None)
+    if "difference" not in effect or effect["low"] is None or cleaned is None or best is None or \
+            any(run.recipe.method == CLEANED for _, run in best.members) or not is_near(bench, candidates, best, cleaned):
+        return None
+    return {"value": -effect["difference"], "low": -effect["high"], "high": -effect["low"], "level": effect["level"],
+            "metric": effect["metric"], "kind": "paired", "model": effect["model"]}
+
+
+def choice_gain(bench: Bench, verdict: Verdict) -> dict[str, Any] | None:
+    """What the model of the best validation score brings over the simpler one that is recommended, on sealed rows, where that
+    is not clear. None where they are one or no rows are sealed: those that chose it flatter it."""
+    if verdict.recommended is None or verdict.recommended is verdict.chosen or not len(bench.parts.test):
+        return None
+    d = verdict.difference
+    if d.low is None or d.low > 0:  # surely better and not recommended: other findings stand against it
+        return None
+    return {"value": d.value, "low": d.low, "high": d.high, "level": d.level, "kind": "paired",
+            "metric": bench.task.metric.name, "model": verdict.chosen.recipe.label}
 
 
 def more_of(label: str) -> str:

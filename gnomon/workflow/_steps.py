@@ -7,7 +7,7 @@ import shlex
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from gnomon.values import Advice, Finding
+from gnomon.values import Advice, Finding, Recipe
 from gnomon.workflow._members import Candidate
 from gnomon.workflow.plan import Plan
 
@@ -59,6 +59,13 @@ def more_time(plan: Plan, cuts: Mapping[str, str]) -> Advice | None:
     budget = longer(max(2 * plan.budget, plan.budget + lacks))
     would = [f"train {', '.join(cut)} (cut by the budget)" if cut else "", f"also try {', '.join(short)}" if short else ""]
     return Advice("model", f"give it more time: --budget {budget} would {' and '.join(filter(None, would))}", (), None, budget)
+
+
+def another_model(recipe: Recipe, study: str, gain: Mapping[str, Any]) -> Advice:
+    """The model that scored better than the simpler one recommended, yet not surely so."""
+    do = (f"{recipe.label} scored better than the simpler model recommended, but not clearly; to use it: gnomon predict "
+          f"{shlex.quote(study)} NEW_FILE -o predicted.csv --candidate {recipe.hash}")
+    return Advice("model", do, (), gain, "seconds")
 
 
 def longer(seconds: float) -> str:

@@ -8,10 +8,10 @@ from dataclasses import replace
 from typing import Any
 
 from gnomon.values import Advice, Finding
-from gnomon.workflow._gains import FEWEST_SEEDS, measured_gains, more_of
+from gnomon.workflow._gains import FEWEST_SEEDS, choice_gain, cleaning_gain, measured_gains, more_of
 from gnomon.workflow._looked_at import answered, unanswered
 from gnomon.workflow._members import Candidate
-from gnomon.workflow._steps import DEBUGGED, debug_step, more_seeds, more_time, more_units
+from gnomon.workflow._steps import DEBUGGED, another_model, debug_step, more_seeds, more_time, more_units
 from gnomon.workflow.look import KEPT
 from gnomon.workflow.plan import Plan
 from gnomon.workflow.run import Bench
@@ -111,7 +111,8 @@ def advise(bench: Bench, findings: Sequence[Finding], verdict: Verdict, candidat
         if rule is not None and not passed and not any(f.code in s.because for s in steps):
             if f.code in MORE_DATA and gains.get("more data", {}).get("low", 0) > 0:
                 continue
-            steps.append(rule(f, folder_name))
+            gain = cleaning_gain(f, bench, candidates, verdict.recommended) if f.code == "LOOK-LABEL" else None
+            steps.append(replace(rule(f, folder_name), gain=gain))
             weight[steps[-1].do] = WEIGHT[f.grade]
     steps += _measured(gains, tried or {}, [f.code for f in unsettled if f.code in MORE_DATA])
     for step in _seeds(unsettled, verdict, candidates, plan, folder_name, gains.get("more seeds")):
@@ -163,8 +164,10 @@ def _per_cost(step: Advice) -> float:
 
 def _always(bench: Bench, verdict: Verdict, plan: Plan, study: str, cuts: Mapping[str, str]) -> list[Advice]:
     """Steps that make sense after any study."""
-    time = more_time(plan, cuts)
+    time, other = more_time(plan, cuts), choice_gain(bench, verdict)
     out = [time] if time is not None else []
+    if other is not None and other["value"] > 0:
+        out.append(another_model(verdict.chosen.recipe, study, other))
     if not len(bench.parts.test):
         out.append(Advice("collect", "judge it on rows nobody has seen, from another source: the same command with --test FILE",
                           (), None, "new measurements"))

@@ -14,6 +14,7 @@ import pytest
 import gnomon
 from gnomon.values import Action, Advice, Finding, Recipe
 from gnomon.workflow._clock import Clock, merged, run_trial
+from gnomon.workflow._effects import CLEANED
 from gnomon.workflow._folder import Folder
 from gnomon.workflow._gains import measured_gains, seed_gain
 from gnomon.workflow._members import _candidate, seed_scores
@@ -297,6 +298,36 @@ def test_equal_gravity_is_ordered_by_gain_per_cost(tmp_path):
     assert _per_cost(Advice("collect", "", (), {"value": 1.0, "low": -0.1, "high": 2.0}, "seconds")) == 0
     assert "seeds = 6 for mlp and budget_seconds = 100, then: gnomon run s" in steps[1].do  # no --budget buys more than three
     assert "about 125 more rows, twice as many as now; tried with ridge" in steps[2].do
+
+
+def test_what_leaving_suspect_labels_out_brought_is_the_gain_of_looking_at_them(tmp_path):
+    bench = concluded(tmp_path)
+    bench.task = SimpleNamespace(metric=SimpleNamespace(name="accuracy", higher_is_better=True))
+    made = lambda score, method, family="simple": SimpleNamespace(  # noqa: E731
+        score=score, family=family, recipe=Recipe("classify", "logistic", method, family=family),
+        members=((1.0, SimpleNamespace(recipe=Recipe("classify", "logistic", method), by_seed=())),))
+    floor, plain, cleaned, far = made(0.5, "naive", "floor"), made(0.8, "own_fit"), made(0.82, CLEANED), made(0.9, "")
+    effect = {"difference": -0.02, "low": -0.05, "high": 0.01, "level": 0.95, "metric": "accuracy", "model": "logistic"}
+    found = Finding("LOOK-LABEL", "warn", "", action=Action("left out", "", effect))
+    gain = lambda best: advise(bench, [found], SimpleNamespace(  # noqa: E731
+        recommended=best, chosen=best), [floor, plain, cleaned, far], SimpleNamespace(left_out=(), budget=60.0),
+        folder_name="s")[0].gain
+    told = gain(plain)
+    assert (told["value"], told["low"], told["high"], told["kind"]) == (0.02, -0.01, 0.05, "paired")
+    assert gain(cleaned) is None and gain(far) is None  # it has that gain already; it is another model
+
+
+def test_a_better_model_than_the_simpler_one_recommended_is_a_step_with_what_it_brought(tmp_path):
+    bench = concluded(tmp_path)
+    bench.task = SimpleNamespace(metric=SimpleNamespace(name="accuracy"))
+    simple, deep = (SimpleNamespace(recipe=Recipe("classify", m, "own_fit"), family="simple") for m in ("logistic", "boosting"))
+    verdict = SimpleNamespace(recommended=simple, chosen=deep, difference=SimpleNamespace(value=0.01, low=-0.01, high=0.03,
+                                                                                          level=0.95))
+    told = advise(bench, [], verdict, [], SimpleNamespace(left_out=(), budget=60.0), folder_name="s")
+    assert told[0].do.endswith(f"--candidate {deep.recipe.hash}") and told[0].gain["value"] == 0.01
+    bench.parts.test = np.arange(0)  # the rows that chose it would flatter it
+    assert not any("--candidate" in s.do for s in advise(bench, [], verdict, [], SimpleNamespace(left_out=(), budget=60.0),
+                                                         folder_name="s"))
 
 
 def test_more_rows_that_may_not_pay_are_not_advised(tmp_path):
