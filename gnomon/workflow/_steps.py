@@ -29,13 +29,12 @@ def debug_step(f: Finding, study: str) -> Advice:
 
 
 def more_units(one: Mapping[str, Any], gain: Mapping[str, Any], codes: Sequence[str], label: str = "") -> Advice:
-    """Twice the units there are, or twice those of a class; where the range of the gain holds none, it may not pay."""
+    """Twice the units there are, or twice those of a class; where the gain may be none, that this may not pay."""
     unit = "rows" if one["unit"] == "row" else f"units ({one['unit']})"
     what = f"about {one['units']:,} more {unit}" + (f" of class '{label}'" if label else "")
-    tried = f"twice as many{' of it' if label else ''} as now; tried with {gain['model']}"
-    share = ", and told for data that hold as large a share of it as now" if label else ""
-    do = f"measure {what}, {tried}{share}" if gain["low"] > 0 else \
-        f"{what} may not pay: {tried}{share}, the range of the gain holds none"
+    twice = f"twice as many{' of it' if label else ''} as now"
+    tried = f"tried with {gain['model']}" + (", and told for data that hold as large a share of it as now" if label else "")
+    do = f"measure {what}, {twice}; {tried}" if gain["low"] > 0 else f"{what}, {twice}, may not pay; {tried}"
     return Advice("collect", do, (*dict.fromkeys(codes), "VALID-CURVE"), gain, "new measurements")
 
 

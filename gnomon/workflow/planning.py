@@ -125,7 +125,8 @@ def _affordable(simple: Sequence[Recipe], seconds: Mapping[str, float], limit: f
             paid |= new
             total += cost
         else:
-            left.append((recipe.model, f"about {cost:.0f} s, more than the budget leaves: --budget"))
+            name = recipe.label if recipe.method == "confident_learning" else recipe.model  # its plain twin may be kept
+            left.append((name, f"about {cost:.0f} s, more than the budget leaves: --budget"))
     return [r for r in simple if r in kept], left
 
 

@@ -337,7 +337,7 @@ def test_more_rows_that_may_not_pay_are_not_advised(tmp_path):
     told = advise(concluded(tmp_path), [Finding("LOOK-SMALL", "note", "")], SimpleNamespace(recommended=None), [],
                   SimpleNamespace(left_out=(), budget=60.0), folder_name="s", tried=tried)
     assert [s.because for s in told] == [("LOOK-SMALL",), ("VALID-CURVE",)]
-    assert told[1].do.startswith("about 90 more rows may not pay") and told[1].gain["low"] < 0
+    assert told[1].do.startswith("about 90 more rows, twice as many as now, may not pay") and told[1].gain["low"] < 0
 
 
 def test_candidates_that_the_clock_cut_are_named_with_the_budget_they_need(tmp_path):
