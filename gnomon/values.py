@@ -9,6 +9,8 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 Grade = Literal["fine", "note", "warn", "block"]
+BackTo = Literal["collect", "label", "preprocess", "model", "method"]
+PLAIN = ("naive", "own_fit", "supervised", "caruana", "")  # methods that a label need not name
 ROWS_SHOWN = 50  # a finding lists at most so many rows; `rows_total` tells how many there are
 
 
@@ -75,7 +77,10 @@ class Recipe:
                              *((f"by {self.options['by']}",) if "by" in self.options else ())])
         read = f"{view} and {self.beside}" if self.beside else view
         name = f"{self.model} on {read}" if view and view != "standard" else self.model
-        return f"{name}, suspect labels left out" if self.method == "confident_learning" else name
+        if self.method == "confident_learning":
+            weighed = self.options.get("action") == "weigh"
+            return f"{name}, suspect labels {'weighing less' if weighed else 'left out'}"
+        return name if self.method in PLAIN else f"{name} by {self.method.replace('_', '-')}"
 
 
 @dataclass(frozen=True)
@@ -115,7 +120,7 @@ class Difference:
 class Advice:
     """A next step: the stage to go back to (Fig. 1 of the survey), the command, and the finding codes behind it."""
 
-    back_to: Literal["collect", "label", "preprocess", "model", "method"]
+    back_to: BackTo
     do: str
     because: tuple[str, ...]
     gain: Mapping[str, Any] | None = None

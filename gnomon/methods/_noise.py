@@ -67,7 +67,8 @@ def confident_joint(proba: np.ndarray, labels: np.ndarray) -> np.ndarray:
 
 
 def noise_rate(joint: np.ndarray) -> float:
-    """The share of labels the joint says are wrong."""
+    """The share of labels the joint says are wrong. Where classes overlap, right labels of hard rows count among them: from
+    the probabilities alone the two cannot be told apart, for a model of noisy labels foretells the noise."""
     return float(1 - np.trace(joint) / max(joint.sum(), 1e-12))
 
 

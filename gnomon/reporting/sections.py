@@ -243,8 +243,8 @@ def advice(report: Mapping[str, Any]) -> list[dict[str, Any]]:
     out = []
     for a in report.get("advice") or ():
         text = str(a.get("do") or "")
-        at = text.find("gnomon ")
-        say, command = (text[:at].rstrip(" :"), text[at:]) if at >= 0 else (text, "")
+        say, mark, command = text.partition(": gnomon ")  # named within a sentence it is no command to copy
+        command = mark[2:] + command
         command, _, note = command.partition("   (")
         stage = words.BACK_TO.get(a.get("back_to", ""), (str(a.get("back_to")), ""))
         gain = a.get("gain") or {}

@@ -26,7 +26,8 @@ FORECAST = ("roc_auc", "accuracy")  # scores in which gains of one class were fo
 
 
 def more_data(bench: Bench, notes: Any, clock: Clock, candidates: Sequence[Candidate], best: Candidate) -> dict[str, Any]:
-    """"curve", and "classes": by class, where the recommended candidate misses it most and the clock allows."""
+    """"curve", and "classes": by class, where the recommended candidate misses it most and the clock allows. Beside each,
+    "near": whether its model is near the recommended one; "units": how many units there are to learn from and judge by."""
     chosen, seconds = curve_candidate(bench, candidates, best, clock.left)
     learn, folds = _remembering(bench, chosen), merged(bench.parts.folds)
     truth = bench.task.truth(bench.data, np.arange(len(bench.data)))
@@ -36,12 +37,20 @@ def more_data(bench: Bench, notes: Any, clock: Clock, candidates: Sequence[Candi
                       f"fewer than {FEWEST_TRAINED} units (each a {bench.parts.unit}) with a target to train on")
     if found is None:
         return {}
-    classes = {}
+    classes, near = {}, is_near(bench, candidates, best, chosen)
     for name in missed(bench, best):
         if clock.left > CLASS_FITS * fold_seconds(chosen):
             one = class_size_curve(bench.task, learn, folds, truth, bench.parts.units, name, **said)
-            classes |= {} if one is None or one.gain is None else {name: asdict(one)}
-    return {"curve": asdict(found), "classes": classes}
+            own = truth == list(bench.task.out.categories).index(name)
+            if one is not None and one.gain is not None:
+                classes[name] = asdict(one) | {"near": near, "units": _units(bench, own)}
+    return {"curve": asdict(found) | {"near": near, "units": _units(bench, labelled(truth))}, "classes": classes}
+
+
+def _units(bench: Bench, kept: np.ndarray) -> int:
+    """Units of training and validation parts with a row that is kept: twice as many of them are twice as many to train on."""
+    rows = np.unique(np.concatenate([part for f in bench.parts.folds for part in (f.train, f.valid)]))
+    return len(np.unique(bench.parts.units[rows[kept[rows]]]))
 
 
 def missed(bench: Bench, best: Candidate) -> list[str]:
@@ -79,12 +88,18 @@ def curve_candidate(bench: Bench, candidates: Sequence[Candidate], best: Candida
     ones are too dear to train twenty times over; where none is near, the best simple one stands for them."""
     simple = [c for c in candidates if c.family == "simple" and np.isfinite(c.score)] or [best]
     sign = 1 if bench.task.metric.higher_is_better else -1
-    floor = sign * max(sign * c.score for c in candidates if c.family == "floor")
     cost = lambda c: CURVE_FITS * fold_seconds(c)  # noqa: E731
     ranked = sorted(simple, key=lambda c: -sign * c.score)
-    near = [c for c in ranked if sign * (best.score - c.score) <= NEAR * abs(best.score - floor)] or ranked[:1]
+    near = [c for c in ranked if is_near(bench, candidates, best, c)] or ranked[:1]
     pick = next((c for c in near if cost(c) <= seconds), min(near, key=cost))
     return pick, cost(pick)
+
+
+def is_near(bench: Bench, candidates: Sequence[Candidate], best: Candidate, other: Candidate) -> bool:
+    """Whether it is not worse than the recommended one by more than a tenth of that one's gain over the floor."""
+    sign = 1 if bench.task.metric.higher_is_better else -1
+    floor = sign * max(sign * c.score for c in candidates if c.family == "floor")
+    return sign * (best.score - other.score) <= NEAR * abs(best.score - floor)
 
 
 def fold_seconds(c: Candidate) -> float:

@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import math
 import shlex
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
 from gnomon.values import Advice, Finding
-from gnomon.workflow._gains import measured_gains, more_of
+from gnomon.workflow._gains import FEWEST_SEEDS, choice_gain, cleaning_gain, measured_gains, more_of
 from gnomon.workflow._looked_at import answered, unanswered
 from gnomon.workflow._members import Candidate
+from gnomon.workflow._steps import DEBUGGED, another_model, debug_step, more_seeds, more_time, more_units
 from gnomon.workflow.look import KEPT
-from gnomon.workflow.plan import Plan, seconds_short
-from gnomon.workflow.planning import SIMPLE_SHARE, kept_for_the_end
+from gnomon.workflow.plan import Plan
 from gnomon.workflow.run import Bench
 from gnomon.workflow.verdict import Verdict
 
@@ -99,25 +98,25 @@ RULES: Mapping[str, Rule] = {
                                 "one more run"),
     "VALID-CALIBRATION": _advice("method", "read the probabilities as ranks only, or calibrate them on new rows", "minutes"),
     "VALID-TOO-GOOD": _advice("preprocess", "look for an input that would not be known at prediction", "minutes"),
-    "VALID-SEEDS": _advice("method", "train more seeds: gnomon study ... --budget twice as long", "twice the time"),
     "WHY-WITHHELD": lambda f, study: _of_explanation(f),
-    "DEBUG-UNDERFIT": _advice("method", "train longer: --budget twice as long", "twice the time"),
-    "DEBUG-OVERFIT": _advice("collect", "more rows, or a smaller model", "new measurements"),
+    **dict.fromkeys(DEBUGGED, debug_step),
 }
 SHOWN = 5  # columns that one step names
-ALSO_NOTES = ("VALID-UNDETERMINED", "LOOK-SMALL", "LOOK-IMBALANCE", "WHY-WITHHELD", "VALID-SUBGROUP")  # worth a step
+ALSO_NOTES = ("VALID-UNDETERMINED", "LOOK-SMALL", "LOOK-IMBALANCE", "WHY-WITHHELD", "VALID-SUBGROUP", *DEBUGGED)  # worth a step
 WEIGHT = {"block": 0, "warn": 1, "note": 2, "fine": 3}
-MORE_DATA = ("LOOK-SMALL", "DEBUG-OVERFIT")  # one step answers them where its gain was measured
+MORE_DATA = ("LOOK-SMALL",)  # one step answers it where twice the units were measured to pay
 PRICES = (("seconds", 0.1), ("none", 0.1), ("minutes", 0.5), ("one more run", 1.0), ("twice the time", 1.0),
           ("new", 40.0))  # what a cost that begins so weighs against the others, in hours of work, roughly
 OTHER_PRICE = 4.0
 
 
 def advise(bench: Bench, findings: Sequence[Finding], verdict: Verdict, candidates: Sequence[Candidate], plan: Plan, *,
-           folder_name: str, tried: Mapping[str, Any] | None = None) -> tuple[Advice, ...]:
+           folder_name: str, tried: Mapping[str, Any] | None = None, cuts: Mapping[str, str] | None = None
+           ) -> tuple[Advice, ...]:
     """Steps in order of the gravity of what is behind them, and of equal gravity by measured gain per cost.
 
-    tried: what the trials of the examination measured; a gain is given only where they did.
+    tried: what the trials of the examination measured; a gain is given only where they did. cuts: recipe -> why it was not
+    trained.
     """
     steps: list[Advice] = []
     gains, weight = measured_gains(tried or {}), {}
@@ -126,13 +125,16 @@ def advise(bench: Bench, findings: Sequence[Finding], verdict: Verdict, candidat
         rule = RULES.get(f.code)
         passed = f.code == "WHY-WITHHELD" and any(g.code == "WHY-USES" for g in findings)  # another explanation holds
         if rule is not None and not passed and not any(f.code in s.because for s in steps):
-            if f.code in MORE_DATA and "more data" in gains:
+            if f.code in MORE_DATA and gains.get("more data", {}).get("low", 0) > 0:
                 continue
-            gain = gains.get("more seeds") if f.code == "VALID-SEEDS" else None
+            gain = cleaning_gain(f, bench, candidates, verdict.recommended) if f.code == "LOOK-LABEL" else None
             steps.append(replace(rule(f, folder_name), gain=gain))
             weight[steps[-1].do] = WEIGHT[f.grade]
-    steps += _measured(gains, tried or {}, plan, [f.code for f in unsettled if f.code in MORE_DATA])
-    steps += _always(bench, verdict, candidates, plan, folder_name)
+    steps += _measured(gains, tried or {}, [f.code for f in unsettled if f.code in MORE_DATA])
+    for step in _seeds(unsettled, verdict, candidates, plan, folder_name, gains.get("more seeds")):
+        steps.append(step)
+        weight[step.do] = WEIGHT["warn" if any(f.code in step.because and f.grade == "warn" for f in unsettled) else "note"]
+    steps += _always(bench, verdict, plan, folder_name, cuts or {})
     seen: dict[str, Advice] = {}
     for step in [s for s in steps if not answered(s.because, bench.folder)]:
         seen.setdefault(step.do, step)
@@ -150,24 +152,23 @@ def settled(f: Finding) -> bool:
     return f.action is not None and f.grade != "block" and f.code != "LOOK-LABEL" and f.action.done != KEPT
 
 
-def _measured(gains: Mapping[str, Any], tried: Mapping[str, Any], plan: Plan, codes: Sequence[str]) -> list[Advice]:
-    """Steps whose gain the study measured."""
-    out, curve = [], tried.get("curve") or {}
-    if "more data" in gains:
-        extra = curve["ahead"] - curve["sizes"][-1]
-        unit = "rows" if curve["unit"] == "row" else f"units ({curve['unit']})"
-        out.append(Advice("collect", f"measure about {extra:,} more {unit}, twice as many to learn from as now",
-                          (*dict.fromkeys(codes), "VALID-CURVE"), gains["more data"], "new measurements"))
-    for name, one in (tried.get("classes") or {}).items():
-        extra = one["ahead"] - one["sizes"][-1]
-        unit = "rows" if one["unit"] == "row" else f"units ({one['unit']})"
-        out.append(Advice("collect", f"measure about {extra:,} more {unit} of class '{name}', twice as many of it as now; the "
-                          "gain is told for data that hold as large a share of it as now", ("VALID-CURVE",),
-                          gains[more_of(name)], "new measurements"))
-    if gains.get("more seeds", {}).get("low", 0) > 0:
-        out.append(Advice("method", f"average twice as many seeds: --budget {_longer(2 * plan.budget)}", (),
-                          gains["more seeds"], "twice the time"))
-    return out
+def _measured(gains: Mapping[str, Any], tried: Mapping[str, Any], codes: Sequence[str]) -> list[Advice]:
+    """Steps whose gain the study measured; those that may not pay answer no finding."""
+    kinds = [("", "more data", tried.get("curve") or {}),
+             *((name, more_of(name), one) for name, one in (tried.get("classes") or {}).items())]
+    return [more_units(one, gains[kind], codes if not name and gains[kind]["low"] > 0 else (), name)
+            for name, kind, one in kinds if kind in gains]
+
+
+def _seeds(findings: Sequence[Finding], verdict: Verdict, candidates: Sequence[Candidate], plan: Plan, study: str,
+           gain: Mapping[str, Any] | None) -> list[Advice]:
+    """More seeds where they were seen to matter, or measured to pay: of the recommended model, or of the best deep one."""
+    codes = tuple(dict.fromkeys(f.code for f in findings if f.code == "VALID-SEEDS" and _asks(f)))
+    several = [c for c in (verdict.recommended, *candidates) if c is not None and c.family == "deep"
+               and len(c.members[0][1].by_seed) >= FEWEST_SEEDS]
+    if not several or not (codes or (gain and gain["low"] > 0)):
+        return []
+    return [more_seeds(several[0], plan, study, codes, gain)]
 
 
 def _per_cost(step: Advice) -> float:
@@ -177,43 +178,16 @@ def _per_cost(step: Advice) -> float:
     return step.gain["value"] / next((p for start, p in PRICES if step.cost.startswith(start)), OTHER_PRICE)
 
 
-def _always(bench: Bench, verdict: Verdict, candidates: Sequence[Candidate], plan: Plan, study: str) -> list[Advice]:
+def _always(bench: Bench, verdict: Verdict, plan: Plan, study: str, cuts: Mapping[str, str]) -> list[Advice]:
     """Steps that make sense after any study."""
-    out = []
-    name = shlex.quote(study)
-    out += _more_time(plan)
+    time, other = more_time(plan, cuts), choice_gain(bench, verdict)
+    out = [time] if time is not None else []
+    if other is not None and other["value"] > 0:
+        out.append(another_model(verdict.chosen.recipe, study, other))
     if not len(bench.parts.test):
         out.append(Advice("collect", "judge it on rows nobody has seen, from another source: the same command with --test FILE",
                           (), None, "new measurements"))
     if verdict.recommended is not None:
-        out.append(Advice("method", f"use it: gnomon predict {name} NEW_FILE -o predicted.csv", (), None, "seconds"))
+        out.append(Advice("method", f"use it: gnomon predict {shlex.quote(study)} NEW_FILE -o predicted.csv", (), None,
+                          "seconds"))
     return out
-
-
-def _more_time(plan: Plan) -> list[Advice]:
-    """Candidates left out for want of time, with the budget that would do: twice the present one where it buys any of them,
-    else what the cheapest needs."""
-    short = dict(pair for pair in plan.left_out if "--budget" in pair[1])
-    if not short:
-        return []
-    costs = {name: cost for name, why in short.items() if (cost := seconds_short(why)) is not None}
-    share = SIMPLE_SHARE if any(r.family == "deep" for r in plan.candidates) or len(costs) < len(short) else 1.0
-    room = lambda budget: share * (budget - kept_for_the_end(budget) - plan.budget + kept_for_the_end(plan.budget))  # noqa: E731
-    budget, bought, paid = 2 * plan.budget, [], 0.0
-    for name in sorted(costs, key=lambda n: costs[n]):
-        if paid + costs[name] <= room(budget):
-            bought, paid = [*bought, name], paid + costs[name]
-    if not costs:
-        return [Advice("model", f"give it more time: --budget {_longer(budget)} or more, there was none for {', '.join(short)}",
-                       (), None, _longer(budget))]
-    if not bought:
-        bought = [min(costs, key=lambda n: costs[n])]
-        while room(budget) < costs[bought[0]]:
-            budget *= 1.25
-    return [Advice("model", f"give it more time: --budget {_longer(budget)} would also try {', '.join(bought)}", (), None,
-                   _longer(budget))]
-
-
-def _longer(budget: float) -> str:
-    """A budget as the command line takes it, never less than this."""
-    return f"{math.ceil(budget / 60)}m" if budget >= 120 else f"{math.ceil(budget)}s"

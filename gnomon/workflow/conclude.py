@@ -72,7 +72,7 @@ def conclude(bench: Bench, seen: Seen, plan: Plan, runs: Sequence[Run], cuts: Ma
     if withheld and len(withheld) == len([f for f in explained.findings if f.code.startswith("WHY-")]):
         voice.line("USES", withheld[0].claim)
     advice = advise(bench, findings, verdict, candidates, plan, folder_name=bench.folder.path.name,
-                    tried=examined.trials)
+                    tried=examined.trials, cuts=cuts)
     for number, step in enumerate(advice[:3], 1):
         voice.line("NEXT" if number == 1 else "", f"{number} {step.do}")
     whole = Concluded(verdict, tuple(candidates), examined, explained.explanations, explained.pictures, findings,

@@ -9,6 +9,7 @@ from gnomon.errors import GnomonError, TrainingError
 from gnomon.values import Recipe
 from gnomon.workflow._folder import cannot_write, is_disk_full
 from gnomon.workflow._notes import Notes
+from gnomon.workflow._steps import ENDED
 from gnomon.workflow._voice import Voice
 from gnomon.workflow._watch import Watch, last_hope, never
 from gnomon.workflow.debug import norms_stage, stops, tiny_stage, together
@@ -31,9 +32,10 @@ def run_stage(bench: Bench, plan: Plan, options: Options, ledger: Ledger, voice:
         try:
             run, why = _train(bench, recipe, plan.seeds.get(recipe.hash, 1), watch, ledger, found, must=must)
         except Exception as error:
-            run, why = None, _why_left_out(error, bench, recipe, voice)
+            run, why = None, _why_left_out(error, bench, recipe)
         if run is None:
             cuts[recipe.hash] = why
+            voice.line("NOTE", f"{recipe.label} was not trained: {why}")
             continue
         runs.append(run)
         if recipe.family == "deep":
@@ -58,10 +60,10 @@ def _train(bench: Bench, recipe: Recipe, seeds: int, watch: Watch, ledger: Ledge
         return None, stops(tiny.findings)
     own = replace(bench, desk=replace(bench.desk, deadline=None)) if must else bench
     run = execute(own, recipe, seeds, enough=never if must else watch.enough, ledger=ledger)
-    return run, "" if run is not None else "the budget ended before it was trained"
+    return run, "" if run is not None else f"{ENDED} before it was trained"
 
 
-def _why_left_out(error: Exception, bench: Bench, recipe: Recipe, voice: Voice) -> str:
+def _why_left_out(error: Exception, bench: Bench, recipe: Recipe) -> str:
     """Why a candidate that failed is left out; an error that every later one would meet too is raised instead."""
     if isinstance(error, GnomonError):
         if error.code.startswith(("E-PLAN", "E-DISK-FULL", "E-OUT-UNWRITABLE", "E-TRUST")):
@@ -73,7 +75,6 @@ def _why_left_out(error: Exception, bench: Bench, recipe: Recipe, voice: Voice) 
         raise cannot_write(bench.folder / "runs" / recipe.hash, error) from None
     if os.environ.get("GNOMON_DEBUG"):
         raise error
-    voice.say(f"{recipe.label} left out: {type(error).__name__}: {error}")
     return f"failed: {type(error).__name__}: {error}"
 
 

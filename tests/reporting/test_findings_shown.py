@@ -9,7 +9,7 @@ import pytest
 
 from gnomon.reporting.honesty import curve_figure
 from gnomon.reporting.page import write_page
-from gnomon.reporting.sections import action, finding, flat
+from gnomon.reporting.sections import action, advice, finding, flat
 
 EFFECT = {"metric": "rmse", "as_done": 0.9, "undone": 0.1, "difference": 0.8, "low": 0.7, "high": 0.9, "level": 0.95,
           "said": "rmse 0.9 as done, 0.1 if undone, better by 0.8 [0.7, 0.9] (ridge, validation rows)"}
@@ -59,3 +59,10 @@ def test_a_forecast_that_may_come_to_nothing_does_not_say_should():
     curve = {"sizes": [50, 100], "scores": [0.7, 0.8], "ahead": 200, "forecast": 0.85, "low": 0.8, "high": 0.9, "gain": 0.05,
              "gain_low": 0.01, "gain_high": 0.1, "unit": "row", "model": "ridge"}
     assert curve_figure(curve, "AUC")["sure"] and not curve_figure({**curve, "gain_low": -0.01}, "AUC")["sure"]
+
+
+def test_only_what_follows_a_colon_is_a_command_to_copy():
+    said = lambda do: {k: advice({"advice": [{"do": do}]})[0][k] for k in ("say", "command")}  # noqa: E731
+    assert said("use it: gnomon predict s NEW") == {"say": "use it", "command": "gnomon predict s NEW"}
+    helps = "mlp: dropout or a smaller model; gnomon ablate tells which regularisation matters"
+    assert said(helps) == {"say": helps, "command": ""}

@@ -63,6 +63,9 @@ def test_the_bet_is_afforded_before_what_is_cheaper():
     assert [r.model for r in kept] == ["ridge", "boosting"] and [m for m, _ in left] == ["forest"]
     kept, _ = _affordable(list(made.values()), seconds, 7.0, ())
     assert [r.model for r in kept] == ["ridge", "forest"]  # a bet that is too dear is not taken
+    cleaned = Recipe("classify", "ridge", "confident_learning")
+    left = _affordable([made["ridge"], cleaned], {**seconds, cleaned.hash: 9.0}, 7.0, ())[1]
+    assert [m for m, _ in left] == ["ridge, suspect labels left out"]  # not as if ridge itself were
 
 
 def test_features_are_paid_for_once_by_the_first_that_needs_them():

@@ -95,7 +95,8 @@ def of_layers(layers: Sequence[Mapping[str, Any]]) -> list[Finding]:
     broken = [row["layer"] for row in layers
               if any(not math.isfinite(row[what] or 0.0) for what in ("weight", "gradient", "activation"))]
     if broken:
-        claim = f"{len(broken)} layers hold or make values that are no numbers, first {broken[0]}"
+        claim = (f"{len(broken)} layers hold or make values that are no numbers, first {broken[0]}. What helps: inputs without "
+                 "infinite or very large values, or a smaller rate")
         return [finding("DEBUG-NAN", "warn", claim, values={"layers": broken[:20]}, source="one batch")]
     ratios = {row["layer"]: row["gradient"] / row["weight"] for row in layers
               if row["gradient"] is not None and row["weight"] > 1e-8}
@@ -104,11 +105,14 @@ def of_layers(layers: Sequence[Mapping[str, Any]]) -> list[Finding]:
     large = [name for name, ratio in ratios.items() if ratio > EXPLODED]
     values = {"layers": [dict(row) for row in layers][:60]}
     if large:
-        claim = f"gradients explode in {len(large)} of {len(ratios)} layers, first {large[0]}"
+        claim = (f"gradients explode in {len(large)} of {len(ratios)} layers, first {large[0]}. What helps: normalisation, or "
+                 "a smaller rate")
     elif ratios and len(small) > len(ratios) / 3:
-        claim = f"gradients vanish in {len(small)} of {len(ratios)} layers, first {small[0]}"
+        claim = (f"gradients vanish in {len(small)} of {len(ratios)} layers, first {small[0]}. What helps: normalisation, "
+                 "residual connections or another activation")
     elif dead:
-        claim = f"in {len(dead)} of {len(layers)} layers nine tenths of the units answer the same to every row, first {dead[0]}"
+        claim = (f"in {len(dead)} of {len(layers)} layers nine tenths of the units answer the same to every row, first "
+                 f"{dead[0]}. What helps: a smaller rate, or another activation")
     else:
         seen = sum(row["activation"] is not None for row in layers)
         claim = f"gradients of {len(ratios)} and activations of {seen} of {len(layers)} layers were measured and are in order"
@@ -130,5 +134,5 @@ def troubles(lines: Sequence[Mapping[str, float]]) -> list[Finding]:
     if not trouble:
         return []
     claim = (f"the loss was no number or exploded {len(trouble)} times; each time the run went back and on more "
-             f"carefully, first at step {trouble[0]}")
+             f"carefully, first at step {trouble[0]}. What helps: inputs without very large values, or a smaller rate")
     return [finding("DEBUG-NAN", "note", claim, values={"steps": trouble[:20]}, source="log.csv")]

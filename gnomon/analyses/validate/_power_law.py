@@ -53,8 +53,11 @@ class Forecast:
     law: Callable[[np.ndarray], np.ndarray]
 
 
-def forecast(sizes: np.ndarray, errors: np.ndarray, drawn: np.ndarray, seed: int) -> Forecast | str:
-    """Judge the laws by errors (R, S) and their resamples (B, R, S); a sentence where they support no forecast."""
+def forecast(sizes: np.ndarray, errors: np.ndarray, drawn: np.ndarray, seed: int, whole: int | None = None) -> Forecast | str:
+    """Judge the laws by errors (R, S) and their resamples (B, R, S); a sentence where they support no forecast.
+
+    whole: the different trainings behind the R errors with all units, R unless said: repeats of one fold share theirs.
+    """
     if len(sizes) < 4 or not np.isfinite(errors).all():
         return "too few sizes could be scored"
     mean, boot = errors.mean(axis=0), drawn.mean(axis=1)
@@ -62,10 +65,14 @@ def forecast(sizes: np.ndarray, errors: np.ndarray, drawn: np.ndarray, seed: int
         return "nothing is left to gain: the error is zero already"
     few = np.sqrt(len(errors) / max(1, len(errors) - 1))  # resampling R repeats understates their spread by this
     boot = np.maximum(mean + few * (boot - mean), 1e-2 * mean)
-    single, free = scatter(errors[:, -LARGEST:])
-    noise = single * np.sqrt(2 / len(errors))
-    apart = (single / mean[-1]) ** 2 / len(errors) * np.eye(len(sizes))  # few repeats resampled leave directions too sure
-    weights = posterior(sizes, mean, (np.cov(np.log(boot).T) + apart) / 2)
+    repeats, whole = len(errors), len(errors) if whole is None else whole
+    end = len(sizes) if whole == repeats else -1  # errors of one training tell no scatter
+    single, free = scatter(errors[:, :end][:, -LARGEST:])
+    noise = single * np.sqrt(2 / whole)
+    share = (single / mean[-1]) ** 2
+    cov = (np.cov(np.log(boot).T) + share / repeats * np.eye(len(sizes))) / 2  # few repeats resampled leave directions too sure
+    cov[-1, -1] += share * (1 / whole - 1 / repeats)
+    weights = posterior(sizes, mean, cov)
     gains = _shares() * mean[-1]
     rng = stream(seed, "curve noise")
     told = gains.ravel()[rng.choice(weights.size, TAKEN, p=weights.ravel())]

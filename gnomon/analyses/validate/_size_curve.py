@@ -97,9 +97,15 @@ def _learned(task: Any, learn: Learn, rows: np.ndarray, truth: np.ndarray) -> Ca
     return learn(rows)
 
 
+def different(plans: Sequence[Plan], size: int) -> int:
+    """How many different trainings the repeats have at this size: with all units those of one fold are the same."""
+    return len({p.train[p.rank < size].tobytes() for p in plans})
+
+
 def curve_of(task: Any, stats: list[list[Stats]], groups: list[np.ndarray], fold: list[int], steps: list[int], *,
-             unit: str, model: str, seed: int) -> Curve:
-    """The curve through these statistics (repeats, sizes), with its forecast where they support one."""
+             whole: int, unit: str, model: str, seed: int) -> Curve:
+    """The curve through these statistics (repeats, sizes), with its forecast where they support one. whole: different
+    trainings with all units."""
     up = task.metric.higher_is_better
     back = (lambda e: 1 - e) if up else (lambda e: e)
     full, drawn = errors_of(stats, groups, fold, seed, lambda s: task, up)
@@ -108,7 +114,7 @@ def curve_of(task: Any, stats: list[list[Stats]], groups: list[np.ndarray], fold
     said = {"metric": task.metric.name, "unit": unit, "model": model, "sizes": tuple(steps), "repeats": len(stats),
             "scores": tuple(map(float, back(mean))), "lows": tuple(map(float, back(highs if up else lows))),
             "highs": tuple(map(float, back(lows if up else highs)))}
-    found = forecast(np.array(steps, dtype=float), full, drawn, seed)
+    found = forecast(np.array(steps, dtype=float), full, drawn, seed, whole)
     if isinstance(found, str):
         return Curve(**said, supported=found)
     at = np.geomspace(steps[0], 2 * steps[-1], 24)

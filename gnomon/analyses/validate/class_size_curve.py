@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from gnomon.analyses.validate._size_curve import FEWEST_REPEATS, Curve, Learn, curve_of, plan_of, scored, steps_of
+from gnomon.analyses.validate._size_curve import FEWEST_REPEATS, Curve, Learn, curve_of, different, plan_of, scored, steps_of
 from gnomon.analyses.validate.data_size_curve import REPEATS
 from gnomon.card import Card
 from gnomon.data.parts import Fold
@@ -59,7 +59,8 @@ def class_size_curve(task: Any, learn: Learn, folds: Sequence[Fold], truth: np.n
     if len(stats) < FEWEST_REPEATS:
         return None
     groups = [units[p.held] for p in plans[:len(stats)]]
-    return curve_of(task, stats, groups, [r % len(folds) for r in range(len(stats))], steps, unit=unit, model=model, seed=seed)
+    return curve_of(task, stats, groups, [r % len(folds) for r in range(len(stats))], steps, unit=unit, model=model, seed=seed,
+                    whole=different(plans[:len(stats)], steps[-1]))
 
 
 def _at_shares(learn: Learn, truth: np.ndarray, classes: int) -> Learn:

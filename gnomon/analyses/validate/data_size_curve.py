@@ -10,7 +10,7 @@ import numpy as np
 
 from gnomon.analyses.validate._cheap import labelled
 from gnomon.analyses.validate._power_law import errors_of, forecast
-from gnomon.analyses.validate._size_curve import FEWEST_REPEATS, Curve, Learn, curve_of, plan_of, scored, steps_of
+from gnomon.analyses.validate._size_curve import FEWEST_REPEATS, Curve, Learn, curve_of, different, plan_of, scored, steps_of
 from gnomon.card import Card
 from gnomon.data.parts import Fold
 from gnomon.rng import stream
@@ -41,7 +41,8 @@ def data_size_curve(task: Any, learn: Learn, folds: Sequence[Fold], truth: np.nd
     truth, units: (n,) of all rows. Sizes are five, evenly spaced in the logarithm from 15 % of the units (at least 15)
     to all. With error e (the score, or its distance from 1 where higher is better) the laws are e(n) = a + b n^-c, a and b
     not negative, weighed by how they fit (errors of the points from resampling the judged units and the repeats) and by
-    how much a doubling usually brings; ranges add the scatter of single trainings. Looks ahead to twice the units. None
+    how much a doubling usually brings; ranges add the scatter of single trainings, of which the repeats of one fold have
+    one in common with all units. Looks ahead to twice the units. None
     under 60 training units, or where `enough()` said to stop before two repeats were whole.
 
     Differs: Hestness et al. fit one law; few noisy points make a best fit promise too much, so all laws are weighed.
@@ -55,8 +56,9 @@ def data_size_curve(task: Any, learn: Learn, folds: Sequence[Fold], truth: np.nd
     if len(stats) < FEWEST_REPEATS:
         return None
     groups, fold = [units[p.held] for p in plans[:len(stats)]], [r % len(folds) for r in range(len(stats))]
-    curve = curve_of(task, stats, groups, fold, steps, unit=unit, model=model, seed=seed)
-    return replace(curve, by_class={} if curve.gain is None else _classes(task, stats, groups, fold, steps, seed))
+    whole = different(plans[:len(stats)], steps[-1])
+    curve = curve_of(task, stats, groups, fold, steps, whole=whole, unit=unit, model=model, seed=seed)
+    return replace(curve, by_class={} if curve.gain is None else _classes(task, stats, groups, fold, steps, whole, seed))
 
 
 # ---- by class ------------------------------------------------------------------------------------------------------
@@ -78,7 +80,7 @@ class _Miss:
 
 
 def _classes(task: Any, stats: list[list[Stats]], groups: list[np.ndarray], fold: list[int], steps: list[int],
-             seed: int) -> dict[str, dict[str, float]]:
+             whole: int, seed: int) -> dict[str, dict[str, float]]:
     """Recall of each class with at least 30 judged rows: now, and forecast with its range. All classes grow together."""
     if task.name != "classify" or len(task.out.categories) > 10 or sum(len(s[0]) for s in stats) > 4000:
         return {}
@@ -90,7 +92,7 @@ def _classes(task: Any, stats: list[list[Stats]], groups: list[np.ndarray], fold
         part = [[s.take(at) for s in row] for row, at in zip(stats, rows, strict=True)]
         of = lambda _, k=k: _Miss(k)  # noqa: E731
         errors, drawn = errors_of(part, [g[at] for g, at in zip(groups, rows, strict=True)], fold, seed, of, False)
-        found = forecast(np.array(steps, dtype=float), errors, drawn, seed)
+        found = forecast(np.array(steps, dtype=float), errors, drawn, seed, whole)
         if not isinstance(found, str):
             now = 1 - float(errors.mean(axis=0)[-1])
             gain = found.now - found.then

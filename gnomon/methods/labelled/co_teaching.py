@@ -80,7 +80,7 @@ def estimated_noise(task: Any, data: Data, rows: Rows, seed: int, desk: Desk) ->
     seen = kit.labelled(task, data, rows.all)
     train = lambda part, k: own_fit(task, model, data, part, key(seed, "noise", k) % 2**31, desk)  # noqa: E731
     rate = noise_rate(confident_joint(out_of_fold(task, train, data, seen, FOLDS, seed), task.truth(data, seen)))
-    desk.say(f"about {rate:.0%} of the training labels look wrong")
+    desk.say(f"about {rate:.0%} of the training labels look wrong or are hard to tell; so many rows are passed over")
     return min(rate, 0.6)
 
 

@@ -60,7 +60,7 @@ def confident_learning(task: Any, build: Callable[..., Any], data: Data, rows: R
                         folds, seed)
     labels = task.truth(data, seen)
     bad = mislabelled(proba, labels)
-    desk.say(f"{int(bad.sum())} of {len(seen)} training labels look wrong")
+    desk.say(f"{int(bad.sum())} of {len(seen)} training labels look wrong or are hard to tell")
     if action == "drop":
         gone = seen[bad]
         return train(data, Rows(np.setdiff1d(rows.fit, gone), np.setdiff1d(rows.stop, gone)), seed, desk.folder)

@@ -134,3 +134,29 @@ def test_groups_are_given_back_whole():
     data_size_curve(regress("y"), learn, parts, y, units, unit="patient")
     assert all(np.bincount(units[rows])[np.unique(units[rows])].min() == 4 for rows in seen)
     assert set(seen[0]) < set(seen[1]) < set(seen[2])  # nested
+
+
+def test_predictive_range_covers_where_one_fold_has_one_training_with_all_units():
+    """Four repeats share the training with all units, and its luck."""
+    rng, hits = np.random.default_rng(0), 0
+    true = lambda n: 0.3 + 2.0 * n**-0.5  # noqa: E731
+    for trial in range(200):
+        errors = true(SIZES) + rng.normal(size=(4, 5)) * 0.02
+        errors[:, -1] = errors[0, -1]
+        drawn = errors[rng.integers(4, size=(300, 4))]
+        told = forecast(SIZES, errors, drawn, trial, whole=1)
+        hits += told.gain_low <= errors[0, -1] - true(960.0) - rng.normal() * 0.02 <= told.gain_high
+    assert LEVEL - 0.05 <= hits / 200 <= 0.99
+
+
+def test_the_repeats_of_one_fold_are_not_taken_for_four_trainings():
+    y = np.zeros(800)
+
+    def learn(rows):
+        off = 1 + 0.1 * np.random.default_rng(rows).normal()  # the luck of this training
+        return lambda held: Prediction(np.full(len(held), off))
+
+    noise = [data_size_curve(regress("y", metric="rmse"), learn, folds(800)[:k], y, np.arange(800), seed=s).noise
+             for k in (1, 4) for s in range(12)]
+    one, four = (np.sqrt(np.mean(np.square(part))) for part in (noise[:12], noise[12:]))
+    assert one == pytest.approx(0.1 * np.sqrt(2), rel=0.25) and four == pytest.approx(0.1 * np.sqrt(2 / 4), rel=0.25)
