@@ -14,10 +14,11 @@ from gnomon.workflow.planning import SIMPLE_SHARE, kept_for_the_end
 
 HELPS = "What helps: "  # begins what a finding says to do
 ENDED = "the budget ended"  # stands in the reason why a candidate was cut for lack of time
-DEBUGGED: Mapping[str, tuple[BackTo, str]] = {"DEBUG-UNDERFIT": ("method", "one more run"), "DEBUG-OVERFIT": ("method", "one more run"),
-            "DEBUG-NAN": ("preprocess", "one more run"), "DEBUG-GRADIENT": ("method", "one more run"),
-            "DEBUG-RATE": ("method", "one more run"), "DEBUG-LOSS": ("method", "one more run"),
-            "DEBUG-SHIFT": ("collect", "new measurements"), "DEBUG-ERRORS": ("collect", "new measurements")}
+DEBUGGED: Mapping[str, tuple[BackTo, str]] = {
+    "DEBUG-UNDERFIT": ("method", "one more run"), "DEBUG-OVERFIT": ("method", "one more run"),
+    "DEBUG-NAN": ("preprocess", "one more run"), "DEBUG-GRADIENT": ("method", "one more run"),
+    "DEBUG-RATE": ("method", "one more run"), "DEBUG-LOSS": ("method", "one more run"),
+    "DEBUG-SHIFT": ("collect", "new measurements"), "DEBUG-ERRORS": ("collect", "new measurements")}
 SLACK = 1.2  # of measured seconds: how much longer work may take the next time
 
 
