@@ -347,7 +347,7 @@ def test_candidates_that_the_clock_cut_are_named_with_the_budget_they_need(tmp_p
                            seconds={mlp.hash: 100.0, forest.hash: 5.0})
     cuts = {mlp.hash: "the budget ended before it was trained", forest.hash: "out of memory"}
     told = advise(concluded(tmp_path), [], SimpleNamespace(recommended=None), [], plan, folder_name="s", cuts=cuts)
-    assert [s.do for s in told] == ["give it more time: --budget 3m would train mlp (cut by the budget)"]  # tabm: at no known price
+    assert [s.do for s in told] == ["give it more time: --budget 3m would train mlp (cut by the budget)"]
 
 
 @pytest.mark.parametrize(("kind", "says"), [("overfit", "dropout"), ("starved", "more steps"), ("underfit", "a larger model"),
