@@ -363,7 +363,7 @@ def test_a_value_and_its_limits_have_one_sign(studies):
     from gnomon.reporting.sections import split
 
     assert bias_text({"bias": -0.758, "bias_low": -0.845, "bias_high": -0.672}) == "predictions too low by 0.758 [0.672, 0.845]"
-    assert bias_text({"bias": 0.5, "bias_low": 0.25, "bias_high": 0.75}) == "predictions too high by 0.50 [0.25, 0.75]"
+    assert bias_text({"bias": 0.5, "bias_low": 0.25, "bias_high": 0.75}) == "predictions too high by 0.500 [0.25, 0.75]"
     report, exhibits = read(studies["concrete"])[:2]
     gap = {"model": "a small forest", "random": 0.9, "honest": 0.8, "gap": -0.075, "low": -0.14, "high": -0.011, "level": 0.95}
     report["split"]["optimism"] = gap

@@ -355,7 +355,7 @@ def test_candidates_that_the_clock_cut_are_named_with_the_budget_they_need(tmp_p
 def test_what_the_debugger_found_is_a_step_in_its_own_words(kind, says, tmp_path):
     from gnomon.analyses.debug.over_under import Fitting, fitting_finding
 
-    found = fitting_finding(Fitting(kind, 0.9, 1.0, 1.3, 1.0, 50.0, 0.8))
+    found = fitting_finding(Fitting(kind, 0.9, 1.5, 1.3, 1.0, 50.0, 0.8))
     found = replace(found, claim=f"mlp: {found.claim}")
     warned = Finding("LOOK-LABEL", "warn", "")
     told = advise(concluded(tmp_path), [found, warned], SimpleNamespace(recommended=None), [],
