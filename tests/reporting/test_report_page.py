@@ -370,7 +370,7 @@ def test_a_value_and_its_limits_have_one_sign(studies):
     assert split(report)["optimism"]["worse"]
     html = render(report, exhibits)
     shown = html[html.index('class="optimism"'):][:600]
-    assert "scores better on this split, by <b>0.075</b>" in shown and "[0.011, 0.140]" in shown
+    assert "scores better on this split, by <b>0.0750</b>" in shown and "[0.011, 0.140]" in shown
 
 
 def test_parts_left_out_stand_among_the_candidates(studies, tmp_path):
