@@ -68,7 +68,7 @@ def _why_left_out(error: Exception, bench: Bench, recipe: Recipe) -> str:
     if isinstance(error, GnomonError):
         if error.code.startswith(("E-PLAN", "E-DISK-FULL", "E-OUT-UNWRITABLE", "E-TRUST")):
             raise error
-        return str(error)
+        return error.message if error.code == "E-DEADLINE" else str(error)
     if isinstance(error, MemoryError):
         return "out of memory"
     if is_disk_full(error):  # stop here, so that the same command goes on from here

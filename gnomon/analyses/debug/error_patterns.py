@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from gnomon.analyses.explore._kit import many
 from gnomon.card import Card
 from gnomon.data.table import Data, missing
 from gnomon.data.tokens import SMILES
@@ -223,7 +224,8 @@ def _told(data: Data, rows: np.ndarray, found: Sequence[Slice]) -> list[Finding]
     cluster = worst.what.startswith("the inputs are in ")
     plain = cluster or " is in its " in worst.what or worst.what.endswith("missing")
     named = worst.what if plain else f"one value of {where}"
-    more = f"; {len(found) - 1} other slices likewise" if len(found) > 1 else ""
+    others = len(found) - 1
+    more = f"; {many(others, 'other slice')} likewise" if others else ""
     claim = (f"errors are {worst.times:.1f} times as large where {named} ({len(worst.rows)} rows){more}. Searched on rows out "
              "of fold: confirm it on new ones. What helps: more rows like these, or a feature that tells them apart")
     values = {s.what: round(s.times, 3) for s in found[:12]}
