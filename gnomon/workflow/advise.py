@@ -129,7 +129,7 @@ def advise(bench: Bench, findings: Sequence[Finding], verdict: Verdict, candidat
                 continue
             gain = cleaning_gain(f, bench, candidates, verdict.recommended) if f.code == "LOOK-LABEL" else None
             steps.append(replace(rule(f, folder_name), gain=gain))
-            weight[steps[-1].do] = WEIGHT[f.grade]
+            weight[steps[-1].do] = WEIGHT[f.grade] + _of_another(f, verdict) / 2
     steps += _measured(gains, tried or {}, [f.code for f in unsettled if f.code in MORE_DATA])
     for step in _seeds(unsettled, verdict, candidates, plan, folder_name, gains.get("more seeds")):
         steps.append(step)
@@ -145,6 +145,12 @@ def _asks(f: Finding) -> bool:
     """Whether a finding is grave enough for a step, and nothing done about it has settled it."""
     noted = f.grade == "note" and (f.code in ALSO_NOTES or "one_way" in f.values)
     return (f.grade in ("block", "warn") or noted) and not settled(f)
+
+
+def _of_another(f: Finding, verdict: Verdict) -> bool:
+    """Whether the debugger speaks of another model than the recommended one: that can wait."""
+    best = verdict.recommended
+    return f.code in DEBUGGED and f.grade == "note" and best is not None and not f.claim.startswith(f"{best.recipe.label}: ")
 
 
 def settled(f: Finding) -> bool:

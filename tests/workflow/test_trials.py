@@ -364,6 +364,15 @@ def test_what_the_debugger_found_is_a_step_in_its_own_words(kind, says, tmp_path
     assert says in told[1].do
 
 
+def test_what_the_debugger_found_of_another_model_than_the_recommended_can_wait(tmp_path):
+    notes = [Finding("DEBUG-OVERFIT", "note", "mlp: overfits. What helps: dropout"), Finding("LOOK-IMBALANCE", "note", "uneven")]
+    for label, codes in (("mlp", ["DEBUG-OVERFIT", "LOOK-IMBALANCE"]), ("ridge", ["LOOK-IMBALANCE", "DEBUG-OVERFIT"])):
+        best = SimpleNamespace(recipe=Recipe("classify", label, "own_fit"), family="simple", members=())
+        told = advise(concluded(tmp_path), notes, SimpleNamespace(recommended=best, chosen=best), [],
+                      SimpleNamespace(left_out=(), budget=60.0), folder_name="s")
+        assert [s.because[0] for s in told if s.because] == codes
+
+
 @pytest.mark.parametrize(("values", "steps"), [({"rows": 12}, 0), ({"rows": 12, "one_way": 9}, 1)])
 def test_a_note_of_labels_is_a_step_where_one_class_goes_by_anothers_name(values, steps, tmp_path):
     bench, plan = concluded(tmp_path), SimpleNamespace(left_out=(), budget=60.0)
