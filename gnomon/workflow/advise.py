@@ -52,11 +52,13 @@ def _of_no_signal(f: Finding) -> Advice:
 
 
 def _by_code(findings: Sequence[Finding]) -> list[Finding]:
-    """Of findings of one code and grade the first, with the columns of all: one step answers them."""
+    """Of findings of one code and grade the first, with the columns of all: one step answers them. Of a leak every column
+    counts, of other codes the first: what it is about."""
     alike: dict[tuple[str, str], list[Finding]] = {}
     for f in findings:
         alike.setdefault((f.code, f.grade), []).append(f)
-    return [replace(same[0], columns=tuple(dict.fromkeys(f.columns[0] for f in same if f.columns)) or same[0].columns)
+    most = {"LOOK-LEAK": None}
+    return [replace(same[0], columns=tuple(dict.fromkeys(c for f in same for c in f.columns[:most.get(f.code, 1)])))
             for same in alike.values()]
 
 
