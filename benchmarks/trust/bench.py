@@ -133,8 +133,11 @@ def share(hits: Iterable[Any]) -> float | None:
 def wilson(hits: Iterable[Any], z: float = 1.96) -> float:
     """Lower limit of the 95 % interval of a share (Wilson 1927)."""
     hits = [float(h) for h in hits]
-    n, p = len(hits), float(np.mean(hits)) if len(hits) else 0.0
-    return round(float(p + z * z / 2 / n - z * np.sqrt(p * (1 - p) / n + z * z / 4 / n / n)) / (1 + z * z / n), 3) if n else 0.0
+    return lower_limit(float(np.mean(hits)), len(hits), z) if hits else 0.0
+
+
+def lower_limit(p: float, n: int, z: float = 1.96) -> float:
+    return round(float(p + z * z / 2 / n - z * np.sqrt(p * (1 - p) / n + z * z / 4 / n / n)) / (1 + z * z / n), 3)
 
 
 def wilson_upper(hits: Iterable[Any]) -> float:
@@ -235,7 +238,7 @@ def main() -> None:
             print(line(measured(args.out, key, do)), flush=True)
     if args.table:
         rows = load(args.out)["rows"]
-        print("\n".join([*map(line, rows), counted(rows)]))
+        print("\n".join([*map(line, rows), counted(rows), by_fault(rows)]))
 
 
 def jobs(args: argparse.Namespace) -> Iterable[tuple[dict[str, Any], Callable[[], dict[str, Any]]]]:
@@ -289,6 +292,22 @@ def counted(rows: list[dict[str, Any]]) -> str:
     """How many cells pass, are listed, miss the bar."""
     said = Counter(("ok" if r["alarms"] <= 0.05 else "LOW") if "alarms" in r else verdict(r)[0] for r in rows)
     return f"{len(rows)} cells: " + ", ".join(f"{said[k]} {k}" for k in ("ok", "ok*", "listed", "LOW"))
+
+
+def by_fault(rows: list[dict[str, Any]]) -> str:
+    """The same by fault and kind (EVIDENCE 17), strengths together, listed cells aside: of the plantings that one who knows the
+    fault could name."""
+    whole: dict[tuple[str, str], list[float]] = {}
+    for r in rows:
+        if "alarms" not in r and verdict(r)[0] != "listed":
+            known = r.get("identifiable") or {"share": 1.0, "found": r["found"]}
+            able = known["share"] * r["plantings"]
+            sums = whole.setdefault((r["fault"], r["kind"]), [0.0, 0.0])
+            sums[0], sums[1] = sums[0] + able, sums[1] + able * known["found"]
+    below = {key: (found / able, limit) for key, (able, found) in whole.items()
+             if (limit := lower_limit(found / able, round(able))) < 0.9}
+    said = "; ".join(f"{fault} {kind} {share:.3f} (from {limit:.3f})" for (fault, kind), (share, limit) in below.items())
+    return f"{len(whole)} faults and kinds: {len(whole) - len(below)} ok" + (f", LOW: {said}" if said else "")
 
 
 if __name__ == "__main__":
