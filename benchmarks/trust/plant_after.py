@@ -147,7 +147,7 @@ def see_unlike(data: Data, seed: int) -> tuple[Finding, ...]:
     old, new = two_parts(data)
     old_x, new_x, weight = matrices(data, old, new, seed)
     rule = ood(old_x, weight=weight, seed=seed, refit=lambda known, held: matrices(data, old[known], old[held], seed))
-    said = ood_finding(rule.flag(new_x))
+    said = ood_finding(rule.flag(new_x), rule)
     return () if said is None else (Finding(**{**said.__dict__, "rows": tuple(int(new[r]) for r in said.rows)}),)
 
 
